@@ -1,0 +1,57 @@
+# Two commands set everything up: `make demo` and `make test`. Needed beforehand: Python >= 3.11, make, a network.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SOURCES := dunlin recovery producers streams sinks dashboard ml control sandbox
+
+.PHONY: help demo test check lint types imports unit up down bench lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Dunlin needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing the locked packages into $(VENV) (about a minute the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(STAMP) ## a month of a merchant's life in about two minutes, dashboard open
+	@$(BIN)/dunlin demo
+
+up: $(STAMP) ## start the whole stack in the foreground
+	@$(BIN)/dunlin up
+
+down: $(STAMP) ## stop a running stack
+	@$(BIN)/dunlin down
+
+check: lint types imports unit ## the fast half: lint, types, import rules, unit tests
+
+lint: $(STAMP)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(STAMP)
+	@$(BIN)/mypy
+
+imports: $(STAMP)
+	@$(BIN)/lint-imports
+
+unit: $(STAMP)
+	@$(BIN)/pytest -q tests/unit tests/contracts tests/properties tests/architecture
+
+test: check ## everything: the fast half, then the real services, pages and the crash test
+	@$(BIN)/pytest -q tests/promises tests/integration tests/pages tests/e2e
+
+bench: $(STAMP) ## measure; each bench prints its ratio to a baseline of the same run
+	@$(BIN)/python bench/gateway.py
+	@$(BIN)/python bench/stream.py
+
+lock: ## renew requirements.lock from pyproject.toml
+	@$(PYTHON) -m venv .lockenv && .lockenv/bin/pip install --quiet uv
+	@.lockenv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras --no-strip-extras -o requirements.lock pyproject.toml
+	@rm -rf .lockenv
+
+clean: ## remove the virtual environment and the local stack's data
+	@rm -rf $(VENV) .dunlin

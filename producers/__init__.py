@@ -1,0 +1,1 @@
+"""Everything that puts outside facts on Kafka: the webhook gateway, the ticker, policies and replays."""

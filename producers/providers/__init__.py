@@ -1,0 +1,1 @@
+"""One translator per provider: its messages in, our facts out, pure."""

@@ -1,0 +1,1 @@
+"""The language and the thinking of a recovery: contracts, policies and pure decisions; adapters are its only impure corner."""

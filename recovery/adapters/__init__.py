@@ -1,0 +1,1 @@
+"""Thin shells around the clock, Kafka, ClickHouse, logs and metrics."""

@@ -1,0 +1,1 @@
+"""What travels between the parts: facts, effects, events, rows, and the table of topics that carry them."""

@@ -1,0 +1,1 @@
+"""Everything that leaves: rows for ClickHouse, and effects on the world."""

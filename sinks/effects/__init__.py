@@ -1,0 +1,1 @@
+"""Carries out effects exactly once, and reports each outcome as a fact."""

@@ -1,0 +1,1 @@
+"""Writes every event to ClickHouse exactly once."""

@@ -1,0 +1,1 @@
+"""The agents, each a plain function over batches of a shard."""
