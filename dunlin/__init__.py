@@ -1,1 +1,1 @@
-"""The front door: the command line and the local stack. Starts the other parts as processes and imports none of them."""
+"""The front door: the command line and the local stack. It starts the other parts as processes and imports none."""

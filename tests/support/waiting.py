@@ -1,0 +1,13 @@
+"""Waiting for a condition with a deadline: the only way a test waits."""
+
+import time
+from collections.abc import Callable
+
+
+def until(condition: Callable[[], object], seconds: float = 10.0, what: str = "the condition") -> None:
+    """Return once `condition()` is true; fail after `seconds`, saying what was awaited and how it last looked."""
+    deadline = time.monotonic() + seconds
+    while not (seen := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s for {what}; last seen: {seen!r}")
+        time.sleep(0.02)
