@@ -1,0 +1,45 @@
+"""`dunlin topics`: create the topics of the table, list them, draw them."""
+
+import os
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from recovery.config import from_env
+
+app = typer.Typer(help="The topics: create, list, draw.", no_args_is_help=True)
+
+
+@app.command()
+def create() -> None:
+    """Create every topic that is absent on the broker of DUNLIN_KAFKA_BOOTSTRAP; leave the others as they are."""
+    from recovery.adapters.kafka import create_topics
+
+    settings = from_env(os.environ)  # noqa: TID251 - a command is an entry point
+    try:
+        created = create_topics(settings.kafka_bootstrap, settings.app_id, settings.partitions)
+    except ValueError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"created {', '.join(created)}" if created else "all topics are there")
+
+
+@app.command("list")
+def list_topics() -> None:
+    """Print the table of topics: speakers, listeners, key, retention, parking."""
+    from recovery.contracts.topics import TOPICS, changelog
+
+    table = Table("topic", "speakers", "listeners", "key", "kept", "unreadable go to", "carries")
+    for topic in (*TOPICS, changelog(from_env(os.environ).app_id)):  # noqa: TID251 - a command is an entry point
+        kept = "last per key" if topic.compacted else f"{topic.retention_ms // 86_400_000} days"
+        table.add_row(topic.name, ", ".join(topic.speakers), ", ".join(topic.listeners), topic.key, kept, topic.parking, topic.what)
+    Console().print(table)
+
+
+@app.command()
+def diagram() -> None:
+    """Print the topics with their speakers and listeners as a Mermaid flow chart."""
+    from recovery.contracts.topics import diagram as draw
+
+    typer.echo(draw())

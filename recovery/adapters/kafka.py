@@ -1,0 +1,108 @@
+"""Kafka as the shells use it: a producer whose delivery is awaited, plain consumers, and topics created from the table."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import confluent_kafka as kafka
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from recovery.contracts.topics import TOPICS, Topic, changelog, settings
+
+log = logging.getLogger(__name__)
+quiet = logging.getLogger("librdkafka")
+PRODUCER_SETTINGS: dict[str, Any] = {
+    "acks": "all",
+    "enable.idempotence": True,
+    "linger.ms": 2,
+    "compression.type": "lz4",
+    "partitioner": "murmur2_random",  # the partitioner of Java and Faust, so that a customer's partition is the same everywhere
+    "log_level": 3,
+}
+
+
+class NotDelivered(RuntimeError):
+    """The broker did not acknowledge a message; it may be there or not, so send it again. The text says what the broker or client said."""
+
+
+class Publisher:
+    """Sends messages and waits until the broker has them all. For programs without an event loop."""
+
+    def __init__(self, bootstrap: str, **more: Any) -> None:
+        self._producer = kafka.Producer({"bootstrap.servers": bootstrap, **PRODUCER_SETTINGS, **more}, logger=quiet)
+        self._errors: list[str] = []
+
+    def send(self, topic: str, key: bytes, value: bytes, partition: int = -1) -> None:
+        """Queue a message; partition -1 is that of its key. Blocks while the queue is full."""
+        while True:
+            try:
+                self._producer.produce(topic, value, key, partition, on_delivery=self._delivered)
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                return
+
+    def flush(self, seconds: float = 30.0) -> None:
+        """Return when everything sent so far is acknowledged. Raises NotDelivered."""
+        left = self._producer.flush(seconds)
+        errors, self._errors = self._errors, []
+        if left:
+            raise NotDelivered(f"{left} messages were not acknowledged within {seconds:g} s. Is the broker reachable?")
+        if errors:
+            raise NotDelivered(f"{len(errors)} messages were refused: {errors[0]}")
+
+    def _delivered(self, error: kafka.KafkaError | None, _message: kafka.Message) -> None:
+        if error is not None:
+            self._errors.append(str(error))
+
+
+def consumer(bootstrap: str, group: str, **more: Any) -> kafka.Consumer:
+    """A consumer that reads only committed messages, from the beginning when the group is new, and commits only when told."""
+    return kafka.Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": group,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+            "fetch.wait.max.ms": 50,
+            "fetch.queue.backoff.ms": 5,
+            "log_level": 3,
+            **more,
+        },
+        logger=quiet,
+    )
+
+
+def create_topics(bootstrap: str, app_id: str, partitions: int, replication: int = -1) -> list[str]:
+    """Create every topic of the table that is absent; answers the names created. Existing ones are left as they are.
+
+    Raises:
+        ValueError: an existing topic has another number of partitions than asked for; the message says what to do.
+
+    """
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3}, logger=quiet)
+    wanted = (*TOPICS, changelog(app_id))
+    present = admin.list_topics(timeout=30).topics
+    _refuse_other_counts(wanted, {name: len(topic.partitions) for name, topic in present.items()}, partitions)
+    absent = [topic for topic in wanted if topic.name not in present]
+    new = [NewTopic(t.name, num_partitions=partitions, replication_factor=replication, config=settings(t)) for t in absent]
+    for name, future in (admin.create_topics(new, operation_timeout=30) if new else {}).items():
+        try:
+            future.result()
+        except kafka.KafkaException as error:
+            if error.args[0].code() != kafka.KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+            log.info("%s was created by somebody else meanwhile", name)
+    return [topic.name for topic in absent]
+
+
+def _refuse_other_counts(wanted: Iterable[Topic], present: dict[str, int], partitions: int) -> None:
+    for topic in wanted:
+        count = present.get(topic.name, partitions)
+        if count != partitions:
+            raise ValueError(
+                f"Topic {topic.name} has {count} partitions, not {partitions}. The number is chosen once: set DUNLIN_PARTITIONS={count}, "
+                f"or use another DUNLIN_APP_ID with new topics and replay the facts."
+            )

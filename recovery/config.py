@@ -1,0 +1,114 @@
+"""Settings of every program, parsed from a mapping that the entry point hands in; nothing here reads the environment."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings of a Dunlin process. Paths are absolute; addresses empty when not set."""
+
+    home: Path
+    kafka_bootstrap: str
+    clickhouse_url: str
+    tenants: Path
+    clock_file: Path | None
+    stripe_api_base: str
+    smtp_url: str
+    mail_from: str
+    mail_to_real_addresses: bool
+    gateway_host: str
+    gateway_port: int
+    dashboard_port: int
+    ledger_url: str
+    contacts_url: str
+    app_id: str
+    partitions: int
+    ready_file: Path | None
+    tick_seconds: float
+    log_level: str
+
+
+MEANINGS: dict[str, str] = {
+    "DUNLIN_HOME": "folder of all local state: broker, database, ledger, contacts, logs (default .dunlin)",
+    "DUNLIN_KAFKA_BOOTSTRAP": "host:port of a real Kafka; when set, no broker is started",
+    "DUNLIN_CLICKHOUSE_URL": "http://user:password@host:port/ of a real ClickHouse; when set, none is started",
+    "DUNLIN_TENANTS": "the tenants file (default DUNLIN_HOME/tenants.toml)",
+    "DUNLIN_CLOCK_FILE": "clock file of a sandbox run; without it business time is wall time",
+    "DUNLIN_STRIPE_API_BASE": "address of the sandbox's API; without it the real Stripe is asked",
+    "DUNLIN_SMTP_URL": "smtp://[user:password@]host:port or smtps://...; without it no mail can be sent",
+    "DUNLIN_MAIL_FROM": "sender address of mails to payers",
+    "DUNLIN_MAIL_TO_REAL_ADDRESSES": "must be yes before a mail leaves for an SMTP server that is not on this machine",
+    "DUNLIN_GATEWAY_HOST": "address the gateway listens on (default 127.0.0.1)",
+    "DUNLIN_GATEWAY_PORT": "port of the gateway (default 8090)",
+    "DUNLIN_DASHBOARD_PORT": "port of the dashboard (default 8501)",
+    "DUNLIN_LEDGER_URL": "SQLAlchemy URL of the effects ledger (default sqlite in DUNLIN_HOME)",
+    "DUNLIN_CONTACTS_URL": "SQLAlchemy URL of the contacts store (default sqlite in DUNLIN_HOME)",
+    "DUNLIN_APP_ID": "name of this installation on Kafka: consumer groups, transactional ids, changelog (default dunlin)",
+    "DUNLIN_PARTITIONS": "partitions of every topic, chosen once (default 4)",
+    "DUNLIN_READY_FILE": "a file that the process creates when it is ready to work; the supervisor sets it",
+    "DUNLIN_TICK_SECONDS": "wall seconds between two TimePassed facts (default 5; a fast clock ticks more often by itself)",
+    "DUNLIN_LOG_LEVEL": "debug, info, warning or error (default info)",
+}
+"""Every environment variable that a Dunlin program reads, with its meaning; docs/settings.md is printed from it."""
+
+
+def from_env(env: Mapping[str, str]) -> Settings:
+    """The settings in an environment mapping.
+
+    Raises:
+        ValueError: a value cannot be read; the message names the variable and what it takes.
+
+    """
+    home = Path(env.get("DUNLIN_HOME") or ".dunlin").absolute()
+    return Settings(
+        home=home,
+        kafka_bootstrap=env.get("DUNLIN_KAFKA_BOOTSTRAP", ""),
+        clickhouse_url=env.get("DUNLIN_CLICKHOUSE_URL", ""),
+        tenants=Path(env.get("DUNLIN_TENANTS") or home / "tenants.toml").absolute(),
+        clock_file=_path(env, "DUNLIN_CLOCK_FILE"),
+        stripe_api_base=env.get("DUNLIN_STRIPE_API_BASE", ""),
+        smtp_url=env.get("DUNLIN_SMTP_URL", ""),
+        mail_from=env.get("DUNLIN_MAIL_FROM") or "billing@dunlin.example",
+        mail_to_real_addresses=_yes(env, "DUNLIN_MAIL_TO_REAL_ADDRESSES"),
+        gateway_host=env.get("DUNLIN_GATEWAY_HOST") or "127.0.0.1",
+        gateway_port=_number(env, "DUNLIN_GATEWAY_PORT", 8090, 0, 65535),
+        dashboard_port=_number(env, "DUNLIN_DASHBOARD_PORT", 8501, 0, 65535),
+        ledger_url=env.get("DUNLIN_LEDGER_URL") or f"sqlite:///{home / 'ledger.sqlite'}",
+        contacts_url=env.get("DUNLIN_CONTACTS_URL") or f"sqlite:///{home / 'contacts.sqlite'}",
+        app_id=env.get("DUNLIN_APP_ID") or "dunlin",
+        partitions=_number(env, "DUNLIN_PARTITIONS", 4, 1, 512),
+        ready_file=_path(env, "DUNLIN_READY_FILE"),
+        tick_seconds=_seconds(env, "DUNLIN_TICK_SECONDS", 5.0),
+        log_level=env.get("DUNLIN_LOG_LEVEL") or "info",
+    )
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    return Path(env[name]).absolute() if env.get(name) else None
+
+
+def _yes(env: Mapping[str, str], name: str) -> bool:
+    value = env.get(name, "no").strip().lower()
+    if value not in {"yes", "no", ""}:
+        raise ValueError(f"{name} is {value!r}; it takes yes or no.")
+    return value == "yes"
+
+
+def _number(env: Mapping[str, str], name: str, default: int, lowest: int, highest: int) -> int:
+    text = env.get(name) or str(default)
+    if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
+        raise ValueError(f"{name} is {text!r}; it takes a whole number from {lowest} to {highest}.")
+    return int(text)
+
+
+def _seconds(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name) or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not value > 0:
+        raise ValueError(f"{name} is {text!r}; it takes a number of seconds above 0.")
+    return value

@@ -1,0 +1,23 @@
+"""The header that every message carries, whatever it says."""
+
+from datetime import datetime
+
+import msgspec
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Who and what a message is about, when it happened, and what it follows from.
+
+    `occurred_at` is business time (Stripe's `created`, a timer's due time), `received_at` wall time; both aware UTC.
+    `cause` is the id of the message it follows from; `trace` ties a request's messages together.
+    """
+
+    id: str
+    account: str
+    occurred_at: datetime
+    received_at: datetime
+    customer: str = ""
+    invoice: str = ""
+    cause: str = ""
+    trace: str = ""
+    version: int = 1

@@ -1,0 +1,83 @@
+"""What happened, for everyone outside: the public, versioned stream, one shape for all types."""
+
+from datetime import datetime
+from typing import Literal, get_args
+
+import msgspec
+
+EventType = Literal[
+    # the five that the product's pages name (product decision 25)
+    "payment_failed",  # a case was opened
+    "retry_attempted",  # an attempt of ours was made; `result` succeeded, declined, needs_action or processing
+    "dunning_scheduled",
+    "dunning_sent",
+    "payment_recovered",
+    # the rest, same form
+    "failure_repeated",  # a further failure of an invoice whose case is open
+    "failure_ignored",  # a failure that opens no case (B11 to B14), `reason` says why
+    "decline_classified",
+    "read_requested",
+    "read_failed",
+    "retry_scheduled",
+    "retry_requested",
+    "retry_skipped",  # a retry that was not made, `reason` says why (F61)
+    "retry_recommended",  # observe mode: what we would have done
+    "dunning_requested",
+    "dunning_skipped",  # a message that was not sent, `reason` says why (F61)
+    "effect_withdrawn",
+    "case_blocked",
+    "case_abandoned",
+    "case_closed",
+    "case_updated",  # the case changed without a new step (amounts, Stripe's next attempt, new card)
+    "recovery_reversed",  # refund or dispute after recovery (F67)
+    "policy_applied",
+    "switch_set",
+    "webhook_ignored",
+    "webhook_parked",
+    "fact_parked",  # a fact that made the stream fail; its bytes are on parked.streams
+    "fact_repeated",  # the same fact again; nothing was done
+    "fact_noted",  # a fact that changed nothing
+]
+EVENT_TYPES: tuple[str, ...] = get_args(EventType)
+"""Every event type, in the order of the documentation."""
+
+OUTCOME_TYPES: frozenset[str] = frozenset({"payment_recovered", "case_abandoned", "case_closed", "case_blocked", "recovery_reversed"})
+"""The endings, which also travel on `recovery.outcomes` (product decision 31)."""
+
+
+class Event(msgspec.Struct, kw_only=True):
+    """One thing that happened. `id` names the place of its cause in `facts`; `sequence` orders the events of one invoice (1, 2, 3...).
+
+    Amounts are minor units of `currency`: `amount_minor` is what was at stake when it happened, `recovered_minor` what came back with this
+    event. `occurred_at` and `next_action_at` are business time, `received_at` is the wall time at which the cause entered.
+    """
+
+    id: str = ""
+    event_type: EventType
+    version: int = 1
+    account: str
+    customer: str = ""
+    invoice: str = ""
+    subscription: str = ""
+    sequence: int = 0
+    occurred_at: datetime
+    received_at: datetime
+    cause: str = ""
+    cause_type: str = ""
+    trace: str = ""
+    policy_version: int = 0
+    reason: str = ""
+    status: str = ""
+    next_action: str = ""
+    next_action_at: datetime | None = None
+    retry_count: int = 0
+    dunning_step: int = 0
+    amount_minor: int = 0
+    recovered_minor: int = 0
+    currency: str = ""
+    decline_kind: str = ""
+    decline_code: str = ""
+    result: str = ""
+    recovered_by: str = ""
+    effect: str = ""
+    details: dict[str, str] = {}

@@ -1,0 +1,23 @@
+"""A message that could not be processed: its bytes, where it came from, and why; nothing is lost and it can be replayed."""
+
+from datetime import datetime
+
+import msgspec
+
+
+class Parked(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="parked"):
+    """Raw bytes with their place and the reason. `stage` is gateway, streams or sinks; `again` is the topic for a replay."""
+
+    stage: str
+    topic: str
+    partition: int
+    offset: int
+    key: bytes
+    value: bytes
+    headers: dict[str, str] = {}
+    why: str
+    error: str = ""
+    at: datetime
+    trace: str = ""
+    again: str
+    version: int = 1

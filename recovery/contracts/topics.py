@@ -1,0 +1,165 @@
+"""The table of topics: who speaks, who listens, by which key, for how long, and where unreadable messages go."""
+
+from typing import Literal
+
+import msgspec
+
+from recovery.contracts.effects import AnyEffect
+from recovery.contracts.events import Event
+from recovery.contracts.facts import AnyFact
+from recovery.contracts.parked import Parked
+
+DAY_MS = 86_400_000
+
+
+class Topic(msgspec.Struct, frozen=True, kw_only=True):
+    """One topic. `key` is a pattern in words; `partitions` "shared" means the one number that all co-partitioned topics have."""
+
+    name: str
+    speakers: tuple[str, ...]
+    listeners: tuple[str, ...]
+    key: str
+    carries: object = None
+    retention_ms: int
+    compacted: bool = False
+    partitions: Literal["shared", "one"] = "shared"
+    parking: str = ""
+    what: str
+
+
+RAW = Topic(
+    name="raw",
+    speakers=("producers.gateway",),
+    listeners=(),
+    key="account",
+    retention_ms=7 * DAY_MS,
+    what="webhook bodies exactly as received; the only topic with personal data, so kept for days",
+)
+FACTS = Topic(
+    name="facts",
+    speakers=("producers.gateway", "producers.ticker", "producers.policies", "sinks.effects"),
+    listeners=("streams",),
+    key="account/customer, or account/~object without a customer; policies, switches and the time go to every partition",
+    carries=AnyFact,
+    retention_ms=400 * DAY_MS,
+    parking="parked.streams",
+    what="everything streams can learn, the time among it; replaying it gives the same decisions",
+)
+EVENTS = Topic(
+    name="recovery.events",
+    speakers=("streams",),
+    listeners=("sinks.warehouse", "downstream systems"),
+    key="account/customer",
+    carries=Event,
+    retention_ms=30 * DAY_MS,
+    parking="parked.sinks",
+    what="what happened, with its reason, in order; public",
+)
+OUTCOMES = Topic(
+    name="recovery.outcomes",
+    speakers=("streams",),
+    listeners=("downstream systems",),
+    key="account/customer",
+    carries=Event,
+    retention_ms=30 * DAY_MS,
+    what="how cases ended; public",
+)
+EFFECTS_STRIPE = Topic(
+    name="effects.stripe",
+    speakers=("streams",),
+    listeners=("sinks.effects",),
+    key="account/customer",
+    carries=AnyEffect,
+    retention_ms=30 * DAY_MS,
+    parking="parked.sinks",
+    what="reads and charges to make, and their withdrawals",
+)
+EFFECTS_MESSAGES = Topic(
+    name="effects.messages",
+    speakers=("streams",),
+    listeners=("sinks.effects",),
+    key="account/customer",
+    carries=AnyEffect,
+    retention_ms=30 * DAY_MS,
+    parking="parked.sinks",
+    what="mails to send, and their withdrawals",
+)
+PARKED_GATEWAY = Topic(
+    name="parked.gateway",
+    speakers=("producers.gateway",),
+    listeners=("operators",),
+    key="account",
+    carries=Parked,
+    retention_ms=7 * DAY_MS,
+    what="validly signed webhooks that could not be translated",
+)
+PARKED_STREAMS = Topic(
+    name="parked.streams",
+    speakers=("streams",),
+    listeners=("operators",),
+    key="that of the message",
+    carries=Parked,
+    retention_ms=7 * DAY_MS,
+    what="facts that could not be decoded or applied, rows whose timer failed",
+)
+PARKED_SINKS = Topic(
+    name="parked.sinks",
+    speakers=("sinks.warehouse", "sinks.effects"),
+    listeners=("operators",),
+    key="that of the message",
+    carries=Parked,
+    retention_ms=7 * DAY_MS,
+    what="events and effects that could not be decoded or carried out",
+)
+
+TABLE_NAME = "cases"
+"""The Faust table of customers' rows."""
+
+
+def changelog(app_id: str) -> Topic:
+    """The compacted topic that holds the stream's rows and positions; its name is the one Faust gives it."""
+    return Topic(
+        name=f"{app_id}-{TABLE_NAME}-changelog",
+        speakers=("streams",),
+        listeners=("streams",),
+        key="account/customer, positions under their own keys",
+        retention_ms=-1,
+        compacted=True,
+        what="the stream's rows: one per customer with something open, policies, input positions",
+    )
+
+
+TOPICS: tuple[Topic, ...] = (
+    RAW,
+    FACTS,
+    EVENTS,
+    OUTCOMES,
+    EFFECTS_STRIPE,
+    EFFECTS_MESSAGES,
+    PARKED_GATEWAY,
+    PARKED_STREAMS,
+    PARKED_SINKS,
+)
+"""All topics but the changelog, whose name depends on the app id."""
+
+
+def effects_topic(effect_type: str) -> str:
+    """The topic of an effect by its type; a withdrawal travels on the topic of what it withdraws."""
+    return EFFECTS_MESSAGES.name if effect_type == "message_requested" else EFFECTS_STRIPE.name
+
+
+def settings(topic: Topic) -> dict[str, str]:
+    """The topic's configuration on the broker, as strings."""
+    if topic.compacted:
+        return {"cleanup.policy": "compact", "segment.bytes": str(64 << 20), "min.cleanable.dirty.ratio": "0.3"}
+    return {"cleanup.policy": "delete", "retention.ms": str(topic.retention_ms), "message.timestamp.type": "CreateTime"}
+
+
+def diagram() -> str:
+    """The topics and their speakers and listeners as a Mermaid flow chart, for docs/topics.md."""
+    lines = ["flowchart LR"]
+    for topic in TOPICS:
+        node = topic.name.replace(".", "_")
+        lines += [f"  {speaker.replace('.', '_')}[{speaker}] --> {node}([{topic.name}])" for speaker in topic.speakers]
+        lines += [f"  {node} --> {listener.replace('.', '_').replace(' ', '_')}[{listener}]" for listener in topic.listeners]
+    return "\n".join(lines)

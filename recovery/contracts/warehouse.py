@@ -1,0 +1,97 @@
+"""Names and columns of the ClickHouse tables and views: the only thing that a reader of analytics knows."""
+
+DATABASE = "dunlin"
+"""What people may read."""
+INTERNAL = "dunlin_internal"
+"""Materialized views and bookkeeping; never granted."""
+
+EVENTS_TABLE = "events"
+EVENT_COLUMNS: tuple[str, ...] = (
+    "account",
+    "occurred_at",
+    "event_type",
+    "event_id",
+    "schema_version",
+    "customer",
+    "invoice",
+    "subscription",
+    "sequence",
+    "received_at",
+    "cause",
+    "cause_type",
+    "trace",
+    "policy_version",
+    "reason",
+    "status",
+    "next_action",
+    "next_action_at",
+    "retry_count",
+    "dunning_step",
+    "amount_minor",
+    "recovered_minor",
+    "currency",
+    "decline_kind",
+    "decline_code",
+    "result",
+    "recovered_by",
+    "effect",
+    "details",
+    "src_topic",
+    "src_partition",
+    "src_offset",
+)
+"""Columns of `dunlin.events` that the sink writes, in order; `inserted_at` DateTime64(3) is added by the database."""
+
+CASES_VIEW = "cases"
+CASE_COLUMNS: tuple[str, ...] = (
+    "account",
+    "invoice",
+    "customer",
+    "subscription",
+    "currency",
+    "amount_minor",
+    "recovered_minor",
+    "status",
+    "reason",
+    "decline_kind",
+    "decline_code",
+    "retry_count",
+    "dunning_step",
+    "next_action",
+    "next_action_at",
+    "recovered_by",
+    "opened_at",
+    "last_event_at",
+    "recovered_at",
+    "last_sequence",
+)
+"""Columns of the view `dunlin.cases`: one row per failure (a case opened), its present state by the highest sequence."""
+
+DAILY_VIEW = "recovery_daily"
+DAILY_COLUMNS: tuple[str, ...] = (
+    "account",
+    "day",
+    "currency",
+    "failed_n",
+    "failed_minor",
+    "recovered_n",
+    "recovered_minor",
+)
+"""Columns of the view `dunlin.recovery_daily`: failures by the day they opened, recoveries by the day the money came."""
+
+DECLINES_VIEW = "declines"
+DECLINE_COLUMNS: tuple[str, ...] = (
+    "account",
+    "currency",
+    "decline_kind",
+    "decline_code",
+    "failed_n",
+    "failed_minor",
+    "recovered_n",
+    "recovered_minor",
+)
+"""Columns of the view `dunlin.declines`: failures by first decline kind and code."""
+
+LATENCY_VIEW = "latency"
+LATENCY_COLUMNS: tuple[str, ...] = ("minute", "events", "p50_ms", "p99_ms")
+"""Columns of the view `dunlin.latency`: wall time from a webhook's acceptance to its row, per minute."""

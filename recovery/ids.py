@@ -1,0 +1,62 @@
+"""Ids, each derived from its cause: the same cause gives the same id, so a repeat is recognised and never acts twice."""
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+KEY_PREFIX = "dunlin-"
+"""Every idempotency key that we send to Stripe begins so; its echo in a webhook tells our attempts from others' (stripe.md 3.1)."""
+
+
+def stream_key(account: str, customer: str) -> bytes:
+    """The Kafka key of everything about one customer: `account/customer` (B5)."""
+    return f"{account}/{customer}".encode()
+
+
+def stub_key(account: str, object_id: str) -> bytes:
+    """The key of an object whose customer is unknown: `account/~object`."""
+    return f"{account}/~{object_id}".encode()
+
+
+def webhook_fact_id(account: str, event_id: str) -> str:
+    """The id of a fact that a provider's event became (stripe.md 0.15: account and event id, never a hash of the payload)."""
+    return f"{account}:{event_id}"
+
+
+def outcome_fact_id(effect_id: str) -> str:
+    """The id of the fact that tells what became of an effect; told twice, it is the same fact."""
+    return f"{effect_id}:outcome"
+
+
+def effect_id(account: str, invoice: str, kind: str, number: int) -> str:
+    """The id of a request: account, invoice, kind and the request's number within them; every request spends a number (B32)."""
+    return f"{account}.{invoice}.{kind}.{number}"
+
+
+def idempotency_key(effect: str) -> str:
+    """The key sent to Stripe for an effect: at most 255 characters, the same for the same effect, never for another one (B32, B33)."""
+    return f"{KEY_PREFIX}{quote(effect, safe='._-')}"
+
+
+def is_ours(request_key: str) -> bool:
+    """Whether an idempotency key echoed by Stripe is one of ours."""
+    return request_key.startswith(KEY_PREFIX)
+
+
+def effect_of_key(request_key: str) -> str:
+    """The effect id within one of our idempotency keys; empty when the key is somebody else's."""
+    return request_key[len(KEY_PREFIX) :] if is_ours(request_key) else ""
+
+
+def event_id(partition: int, offset: int, index: int) -> str:
+    """The id of an event: the place in `facts` of what caused it and its number there; a replay of `facts` gives the same id."""
+    return f"{partition}-{offset}-{index}"
+
+
+def message_id(effect: str, domain: str) -> str:
+    """The Message-ID of a mail: the same whenever the same effect is performed again (product decision 18)."""
+    return f"<{quote(effect, safe='._-')}@{domain}>"
+
+
+def trace_of(headers: Mapping[str, str], fallback: str) -> str:
+    """The trace id of a request: the caller's `traceparent` when it sent one, else the fallback."""
+    return headers.get("traceparent", "") or fallback

@@ -1,0 +1,37 @@
+"""Words of the business that every part shares."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Clock = Callable[[], datetime]
+"""A function that answers the present as an aware UTC datetime. Business and wall time are two clocks; both are injected."""
+
+DeclineKind = Literal["soft", "hard", "fraud", "needs_auth"]
+"""The four classes of a decline (product decision 24)."""
+
+Status = Literal["retrying", "dunning", "action_required", "blocked", "recovered", "abandoned", "closed"]
+"""Where a case stands (product decision 15). The first three are active."""
+
+Mode = Literal["observe", "act"]
+"""What an account allows us: to watch, or to charge and write (product decision 5)."""
+
+Medium = Literal["email", "sms", "slack", "webhook"]
+
+RecoveryCause = Literal["our_retry", "stripe_retry", "customer", "account_updater", "external", "by_hand", "unknown"]
+"""Who brought a unit of money back: exactly one answer each (F60)."""
+
+ACTIVE: frozenset[str] = frozenset({"retrying", "dunning", "action_required"})
+"""The statuses that count as active (product decision 35)."""
+
+ENDED: frozenset[str] = frozenset({"recovered", "abandoned", "closed"})
+"""The statuses after which nothing is done any more."""
+
+
+class Money(msgspec.Struct, frozen=True):
+    """An amount in the currency's minor unit (cents, yen, fils) and the lower-case ISO currency. Never summed across currencies."""
+
+    minor: int
+    currency: str
