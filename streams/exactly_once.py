@@ -1,0 +1,174 @@
+# ruff: noqa: ARG002 - the signatures are Faust's
+"""Exactly-once batches for Faust: one Kafka transaction per batch and partition.
+
+Faust decides which worker gets a partition, starts and stops everything and hands over what was fetched; rows, outputs
+and positions belong to `streams.shard`. The transport and the store are chosen with `shard://` in faust.App:
+
+    app = faust.App("dunlin", broker="shard://127.0.0.1:9092", **APP_SETTINGS, topic_partitions=4, datadir=...)
+    facts = app.topic("facts", partitions=4, schema=BatchSchema())
+    rows = app.Table("rows", partitions=4)                       # changelog: dunlin-rows-changelog
+    exactly_once(app, facts, rows, handle, outputs=["recovery.events", ...], prepare=load_timers)
+
+All topics must exist before the start, with one partition count. The process leaves with 70 ("restart me") when a
+handler or a transaction failed or nothing moves, and with 75 ("do not restart me") when a shard must not be opened.
+"""
+
+import asyncio
+import logging
+from collections import ChainMap
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypedDict
+
+from faust import Schema
+from faust.stores import STORES, memory
+from faust.types import TP
+
+from streams import transport
+from streams.leaving import or_leave
+from streams.shard import Batch, Names, Shard, open_shard
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 60.0  # seconds without any movement before the watchdog asks the broker; above broker_rebalance_timeout
+THREADS = ThreadPoolExecutor(32, "transaction")  # commits and openings; at least one per partition
+
+Handler = Callable[[Shard, Batch], None]
+
+
+class AppSettings(TypedDict):
+    """The settings of faust.App that this module relies on."""
+
+    store: str
+    autodiscover: bool
+    web_enabled: bool
+    topic_disable_leader: bool
+    table_standby_replicas: int
+    consumer_auto_offset_reset: str
+    broker_session_timeout: float
+    broker_heartbeat_interval: float
+    broker_rebalance_timeout: float
+    stream_buffer_maxsize: int
+    stream_wait_empty: bool
+    broker_max_poll_records: int
+    consumer_max_fetch_size: int
+
+
+APP_SETTINGS: Final[AppSettings] = {
+    "store": "shard://",
+    "autodiscover": False,
+    "web_enabled": False,
+    "topic_disable_leader": True,
+    "table_standby_replicas": 0,
+    "consumer_auto_offset_reset": "earliest",  # only until the shards' positions are known
+    "broker_session_timeout": 6.0,
+    "broker_heartbeat_interval": 1.0,
+    "broker_rebalance_timeout": 30.0,
+    "stream_buffer_maxsize": 2,  # waiting records form one larger batch instead of many small ones
+    "stream_wait_empty": False,  # a batch is done when its transaction is; there is nothing to acknowledge
+    "broker_max_poll_records": 4000,  # few, large batches
+    "consumer_max_fetch_size": 4 << 20,
+}
+
+
+def exactly_once(
+    app: Any,
+    inputs: Any,
+    table: Any,
+    handle: Handler,
+    *,
+    outputs: Sequence[str],
+    prepare: Callable[[Shard], None] | None = None,
+    patience: float = PATIENCE,
+) -> None:
+    """Register an agent that calls handle(shard, batch), a plain function, for each batch exactly once and in order.
+
+    `outputs` are all topics the handler emits to; `prepare` is called with every freshly opened shard before its first
+    batch (timers). `handle` must be a function of the shard and the batch alone: no await, no clock, no I/O, and it must
+    be done within `patience` seconds. What it raises ends the process with 70.
+    """
+    store: ShardStore = table.data
+    store.names = Names(app.conf.id, table.changelog_topic.get_topic_name(), tuple(inputs.topics), tuple(outputs))
+    store.prepare, store.patience = prepare, patience
+
+    async def batches(stream: Any) -> None:
+        async for batch in stream:
+            await _take(app, store, handle, batch)
+
+    app.agent(inputs, name=handle.__qualname__)(batches)
+
+
+async def _take(app: Any, store: "ShardStore", handle: Handler, batch: Batch) -> None:
+    """Apply the batch if it continues where the shard is. Others are remains of a rebalance or of a dropped queue."""
+    shard = store.shards.get(batch.tp.partition)
+    if shard is None:
+        return  # taken away meanwhile
+    await shard.saved()  # its previous transaction; those of other shards run on
+    position = shard.positions[batch.tp.topic]
+    if shard is not store.shards.get(shard.number) or batch.end <= position:
+        return  # fetched before a rebalance
+    if batch.start != position:
+        log.info("%s: at %s, but got records from %s on; rewinding", batch.tp, position, batch.start)
+        await app.consumer.rewind({batch.tp: position})
+        return
+    or_leave(handle, shard, batch)
+    if shard.save(batch):
+        shard.saving = _in_thread(or_leave, shard.commit)
+
+
+class ShardStore(memory.Store):  # type: ignore[type-arg]  # keys and values are bytes here
+    """Table store `shard://`: opens shards when partitions are assigned; their rows are the table's content, read-only."""
+
+    names: Names
+    prepare: Callable[[Shard], None] | None
+    patience: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.shards: dict[int, Shard] = {}
+
+    @property
+    def brokers(self) -> str:
+        """Bootstrap servers of the app, as confluent-kafka wants them."""
+        return transport.bootstrap_servers(self.app)
+
+    async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
+        """Drop shards that were taken away, open those that are new. Partitions are fetched only after this returns."""
+        # Shards load themselves; Faust's own recovery would wait for changelog records that are never delivered.
+        self.app.tables.recovery.need_recovery = lambda: False  # type: ignore[attr-defined]  # not in AppT
+        mine = {tp.partition for tp in assigned if tp.topic == self.names.changelog}
+        await asyncio.gather(*(shard.saved() for shard in self.shards.values()))
+        self.shards = {number: shard for number, shard in self.shards.items() if number in mine}
+        missing = sorted(mine - set(self.shards))
+        new = await asyncio.gather(*(_in_thread(or_leave, open_shard, number, self.names, self.brokers) for number in missing))
+        for shard in new:
+            if self.prepare is not None:
+                or_leave(self.prepare, shard)
+            self.shards[shard.number] = shard
+            log.info("shard %s is open: %s rows, at %s", shard.number, len(shard.rows), shard.positions)
+        self.data = ChainMap(*(shard.rows for shard in self.shards.values()))
+
+    def __setitem__(self, key: Any, value: Any = None) -> None:
+        raise TypeError("rows are written with Shard.put(), inside a handler")
+
+    __delitem__ = pop = clear = update = __setitem__  # type: ignore[assignment]  # every way to write is closed
+
+
+class BatchSchema(Schema):  # type: ignore[type-arg]  # hands through what is no key and no value
+    """Hands a Batch through undecoded."""
+
+    def loads_key(self, app: Any, message: Any, **kwargs: Any) -> Any:
+        """The key as it came."""
+        return message.key
+
+    def loads_value(self, app: Any, message: Any, **kwargs: Any) -> Any:
+        """The Batch as it came."""
+        return message.value
+
+
+def _in_thread(call: Callable[..., Any], *args: Any) -> "asyncio.Future[Any]":
+    return asyncio.get_running_loop().run_in_executor(THREADS, call, *args)
+
+
+# Faust finds stores by the scheme of their URL; importing streams.transport has done the same for the broker.
+STORES.aliases["shard"] = f"{__name__}:ShardStore"

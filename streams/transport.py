@@ -1,0 +1,208 @@
+# ruff: noqa: ARG002 - the signatures are Faust's
+"""Kafka for Faust, delivering what was fetched of a partition as one Batch. Chosen by `shard://` as the app's broker.
+
+Positions come from the shards; Faust's acknowledgements, offset commits and livelock warnings are switched off. A batch
+names the position it starts from, taken where the records leave the fetcher, so whatever is dropped on the way through
+Faust's queues is noticed at the next batch and fetched again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+import confluent_kafka as kafka
+from confluent_kafka.admin import AdminClient
+from faust.transport.drivers import TRANSPORTS, aiokafka
+from faust.types import TP, ConsumerMessage
+
+from streams.leaving import RESTART, STAY_DOWN, leave
+from streams.partition_log import PartitionLog
+from streams.shard import Batch, Partition, Shard
+from streams.watchdog import Sign, Watchdog
+
+FETCH_WAIT_MS = 20  # how long the broker may hold a fetch without data; Faust hard-codes 1500, see ConsumerThread
+
+
+class Shards(Protocol):
+    """What the consumer needs to know of the table's store."""
+
+    shards: dict[int, Shard]
+    patience: float
+
+    @property
+    def brokers(self) -> str: ...  # noqa: D102 - see ShardStore
+
+
+class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
+    """Fetches committed records only and notes from where to where, so that nothing can be skipped unseen."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._handed_over: dict[TP, int] = {}  # position after what was handed over last; only this thread's loop writes
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        self.consumer.in_transaction = True  # only to get isolation_level="read_committed"
+        consumer = super()._create_worker_consumer(transport)
+        self.consumer.in_transaction = False
+        # A partition whose records were just taken is asked for again only when the fetch in flight for the others has
+        # returned, so this wait is latency; a shorter one costs CPU when idle.
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
+
+    async def _fetch_records(self, consumer: Any, *args: Any, **kwargs: Any) -> Any:
+        """What was fetched, as one Batch per partition."""
+        fetched = await super()._fetch_records(consumer, *args, **kwargs)
+        batches = {}
+        for tp, records in fetched.items():  # no await here: a rewind must not come in between
+            batch = Batch(Partition(*tp), self._handed_over.get(tp), records[-1].offset + 1, records)
+            self._handed_over[tp] = batch.end
+            batches[tp] = batch
+        for tp, batch in batches.items():
+            if batch.start is not None and batch.records[0].offset != batch.start:
+                await self._explain_gap(consumer, tp, batch.start, batch.records[0].offset)
+        return batches
+
+    async def _explain_gap(self, consumer: Any, tp: TP, expected: int, found: int) -> None:
+        """Markers and compaction leave gaps; retention or a new topic make aiokafka jump, which must not go unseen."""
+        start = (await consumer.beginning_offsets([tp]))[tp]
+        if found < expected or start > expected:
+            leave(
+                STAY_DOWN,
+                f"{tp.topic}[{tp.partition}]: expected offset {expected}, got {found}, the log starts at {start}: facts were "
+                "deleted before they were applied, or the topic was created anew; start again to read what can be done",
+            )
+
+    async def rewind(self, positions: Mapping[TP, int]) -> None:
+        """Fetch on from these positions. Runs in this thread's loop: seek and note are one step for the fetches."""
+        for tp, position in positions.items():
+            self._ensure_consumer().seek(tp, position)
+            self._handed_over[tp] = position
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group at once. aiokafka lets static members stay, which is right for crashes but not for a stop."""
+        if self._consumer is not None:
+            self._consumer._coordinator._group_instance_id = None
+        await super().on_thread_stop()
+
+    def member_lives(self) -> bool:
+        """Whether thread and group membership still work. True while starting."""
+        if self._thread is None or self._consumer is None:
+            return True
+        task = getattr(self._consumer._coordinator, "_coordination_task", None)
+        return self._thread.is_alive() and not (task is not None and task.done())
+
+
+class BatchConsumer(aiokafka.Consumer):
+    """Delivers the records of a partition as one message; positions come from the shards, Faust's acks are switched off."""
+
+    _thread: ConsumerThread
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def store(self) -> Shards:
+        """The one table's store."""
+        table: Any = next(iter(self.app.tables.values()))
+        return table.data  # type: ignore[no-any-return]  # Faust types it as any mapping
+
+    async def on_start(self) -> None:
+        """Start the watchdog first: it also watches the start."""
+        store = self.store
+        signs = lambda: self._signs(store.brokers)  # noqa: E731 - a closure over the address, used once
+        Watchdog(signs, lambda reason: leave(RESTART, reason), store.patience).start()
+        await super().on_start()
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+        """What Faust's fetch loop asks for: here, at most one message per partition, holding a Batch."""
+        fetched, _ = await self._wait_next_records(timeout)
+        batches: Any = fetched or {}  # of Batch: ConsumerThread returns them in the place of Faust's record lists
+        generation = self.app.consumer_generation_id
+        for aiokafka_tp, batch in batches.items():
+            if self.should_stop or not self.flow_active or self.app.consumer_generation_id != generation:
+                return  # what is dropped here is noticed: the next batch does not start at the shard's position
+            tp, last = TP(*aiokafka_tp), batch.records[-1]
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            yield tp, ConsumerMessage(*tp, last.offset, last.timestamp / 1000, 0, None, None, batch, None, tp=tp, generation_id=generation)
+
+    async def perform_seek(self) -> None:
+        """Continue where the transactions ended. Faust calls this after every rebalance."""
+        shards = self.store.shards
+        mine = (tp for tp in self.assignment() if tp.partition in shards and not self._is_changelog_tp(tp))
+        await self.rewind({tp: shards[tp.partition].positions[tp.topic] for tp in mine})
+
+    async def rewind(self, positions: Mapping[TP, int]) -> None:
+        """Deliver again from these positions on."""
+        for tp in positions:
+            self._read_offset[tp] = None  # otherwise Faust drops what it has seen before
+        done = asyncio.run_coroutine_threadsafe(self._thread.rewind(positions), self._thread.thread_loop)
+        await asyncio.wrap_future(done)
+
+    def ack(self, message: Any) -> bool:
+        """Nothing to note: positions are committed with the rows."""
+        message.acked = True
+        self._unacked_messages.discard(message)
+        return True
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Nothing to commit, see ack."""
+        return False
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """No ack lists, no gaps in them."""
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Silent: Faust would warn that nothing is ever committed. The watchdog looks instead."""
+
+    def _signs(self, brokers: str) -> Iterable[Sign]:
+        """What must move while this worker lives."""
+        yield Sign("group membership", self._thread.member_lives() or None, lambda: _lost_member(self._thread, brokers))
+        shards = list(self.store.shards.values())
+        if self.app.rebalancing:
+            loaded = sum(shard.loaded for shard in shards)
+            state = (self.app.consumer_generation_id, loaded)
+            yield Sign("rebalance", state, lambda: "it does not end" if _broker_answers(brokers) else None)
+            return
+        for shard in shards:
+            if shard.saving is not None and not shard.saving.done():
+                commit = f"commit of shard {shard.number}"
+                yield Sign(commit, id(shard.saving), lambda: "it hangs" if _broker_answers(brokers) else None)
+            for topic, position in list(shard.positions.items()):
+                yield Sign((topic, shard.number), position, _unread(brokers, topic, shard.number, position))
+
+
+class Transport(aiokafka.Transport):
+    """Kafka for Faust, delivering batches."""
+
+    Consumer = BatchConsumer
+
+
+def bootstrap_servers(app: Any) -> str:
+    """The broker addresses of the app, as confluent-kafka wants them."""
+    return ",".join(aiokafka.server_list(app.transport.url, app.transport.default_port))
+
+
+def _lost_member(thread: ConsumerThread, brokers: str) -> str | None:
+    return "the consumer has ended" if not thread.member_lives() and _broker_answers(brokers) else None
+
+
+def _unread(brokers: str, topic: str, number: int, position: int) -> Callable[[], str | None]:
+    """A question for the watchdog: is there a committed record at the position that did not move?"""
+
+    def ask() -> str | None:
+        with PartitionLog(brokers, number) as partition:
+            return "a record waits to be handled" if partition.readable(topic, position, timeout=5) else None
+
+    return ask
+
+
+def _broker_answers(brokers: str) -> bool:
+    try:
+        AdminClient({"bootstrap.servers": brokers, "log_level": 3}).list_topics(timeout=5)
+    except kafka.KafkaException:
+        return False
+    return True
+
+
+# Faust finds transports by the scheme of their URL.
+TRANSPORTS.aliases["shard"] = f"{__name__}:Transport"
