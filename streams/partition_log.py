@@ -27,6 +27,8 @@ class PartitionLog:
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "error",
+            "fetch.wait.max.ms": 10,  # the end of the log is only known from a fetch that found nothing
+            "fetch.queue.backoff.ms": 5,
             "log_level": 3,
         }
         self.number = number

@@ -69,7 +69,7 @@ class Log(Protocol):
 
 
 class Shard:
-    """Rows and outputs of one partition. Handlers use `number`, `get`, `put`, `emit`, `rows` (to read) and `timers`."""
+    """Rows and outputs of one partition. Handlers use `number`, `get`, `put`, `emit`, `dirty`, `rows` (to read), `timers`."""
 
     timers: Any = None  # derived data of the application, made by its `prepare` when the shard has been opened
 
@@ -126,6 +126,11 @@ class Shard:
             except BufferError:
                 self.producer.poll(0.05)
 
+    @property
+    def dirty(self) -> bool:
+        """Whether the current batch has changed a row or emitted anything so far."""
+        return bool(self._changed) or self._in_transaction
+
     def save(self, batch: Batch) -> bool:
         """End a batch: advance its position and write rows and positions. True if there is something to commit.
 
@@ -133,7 +138,7 @@ class Shard:
         crash it is read again and must change nothing again, which a pure handler of facts in order does.
         """
         self.positions[batch.tp.topic] = batch.end
-        if not self._changed and not self._in_transaction:
+        if not self.dirty:
             return False
         for key, value in self._changed.items():
             self.emit(self.names.changelog, key, value)

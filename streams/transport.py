@@ -7,7 +7,7 @@ Faust's queues is noticed at the next batch and fetched again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import confluent_kafka as kafka
@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 from faust.transport.drivers import TRANSPORTS, aiokafka
 from faust.types import TP, ConsumerMessage
 
-from streams.leaving import RESTART, STAY_DOWN, leave
+from streams.leaving import RESTART, leave
 from streams.partition_log import PartitionLog
 from streams.shard import Batch, Partition, Shard
 from streams.watchdog import Sign, Watchdog
@@ -53,24 +53,41 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
         """What was fetched, as one Batch per partition."""
         fetched = await super()._fetch_records(consumer, *args, **kwargs)
         batches = {}
-        for tp, records in fetched.items():  # no await here: a rewind must not come in between
-            batch = Batch(Partition(*tp), self._handed_over.get(tp), records[-1].offset + 1, records)
-            self._handed_over[tp] = batch.end
-            batches[tp] = batch
+        batches = {tp: self._hand_over(tp, records) for tp, records in fetched.items()}
         for tp, batch in batches.items():
             if batch.start is not None and batch.records[0].offset != batch.start:
-                await self._explain_gap(consumer, tp, batch.start, batch.records[0].offset)
+                batches[tp] = await self._explain_gap(consumer, batch, batch.start)
         return batches
 
-    async def _explain_gap(self, consumer: Any, tp: TP, expected: int, found: int) -> None:
-        """Markers and compaction leave gaps; retention or a new topic make aiokafka jump, which must not go unseen."""
-        start = (await consumer.beginning_offsets([tp]))[tp]
-        if found < expected or start > expected:
-            leave(
-                STAY_DOWN,
-                f"{tp.topic}[{tp.partition}]: expected offset {expected}, got {found}, the log starts at {start}: facts were "
-                "deleted before they were applied, or the topic was created anew; start again to read what can be done",
-            )
+    def _hand_over(self, tp: TP, records: Sequence[Any]) -> Batch:
+        """Note where the batch ends. No await between the fetch and this: a rewind must not come in between."""
+        batch = Batch(Partition(*tp), self._handed_over.get(tp), records[-1].offset + 1, records)
+        self._handed_over[tp] = batch.end
+        return batch
+
+    async def _explain_gap(self, consumer: Any, batch: Batch, expected: int) -> Batch:
+        """Markers and compaction leave gaps. Retention or a new topic make aiokafka jump, which must not go unseen.
+
+        Restarting is the answer to a jump: the shard's opening looks at the whole and decides. Records from before the
+        expected offset come when the group was lost and aiokafka began anew; then the start is unknown.
+        """
+        found = batch.records[0].offset
+        start = (await consumer.beginning_offsets([batch.tp]))[batch.tp]
+        end = (await consumer.end_offsets([batch.tp]))[batch.tp]
+        if not start <= expected <= end:
+            topic, number = batch.tp
+            leave(RESTART, f"{topic}[{number}]: expected offset {expected}, got {found}; the log has {start} to {end}")
+        return batch._replace(start=None) if found < expected else batch
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Forget what was handed over: after this aiokafka may begin anywhere."""
+        self._handed_over.clear()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Forget again: a fetch that was under way has ended in between."""
+        self._handed_over.clear()
+        await super().on_partitions_assigned(assigned, generation_id)
 
     async def rewind(self, positions: Mapping[TP, int]) -> None:
         """Fetch on from these positions. Runs in this thread's loop: seek and note are one step for the fetches."""
