@@ -1,1 +1,1 @@
-"""The control plane; for now the read-only door to tenants, secrets and contacts."""
+"""The control plane: the read-only door to accounts with their secrets and policies, and to payers' contacts."""

@@ -266,7 +266,10 @@ def _card_tried(intent: Object) -> Card | None:
     charge = part_if_expanded(intent, "latest_charge", "payment_intent")
     error = part(intent, "last_payment_error", "payment_intent")
     tried = part_if_expanded(error, "payment_method", "payment_intent.last_payment_error")
-    return card_of_method(tried) or card_of_charge(charge) or card_of_method(part_if_expanded(intent, "payment_method", "payment_intent"))
+    named, charged = card_of_method(tried), card_of_charge(charge)
+    if charged and (named is None or named.method == charged.method):
+        return charged  # of the same card, the charge tells more
+    return named or card_of_method(part_if_expanded(intent, "payment_method", "payment_intent"))
 
 
 def _charges(invoice: Object, more: Iterable[Object]) -> list[Object]:

@@ -1,0 +1,87 @@
+"""Who to write to: the one store with names and addresses of payers. Topics and ClickHouse carry ids only (B94)."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+_table = sa.Table(
+    "contacts",
+    sa.MetaData(),
+    sa.Column("account", sa.String, primary_key=True),
+    sa.Column("customer", sa.String, primary_key=True),
+    sa.Column("email", sa.String, nullable=False),
+    sa.Column("name", sa.String, nullable=False),
+    sa.Column("locale", sa.String, nullable=False),
+    sa.Column("at", sa.Float, nullable=False),  # unix seconds: SQLite knows no time zones
+)
+
+
+class Contact(msgspec.Struct, frozen=True):
+    """A payer as last read from Stripe at `at`; `email` is empty when the merchant never recorded one."""
+
+    account: str
+    customer: str
+    email: str
+    name: str
+    locale: str
+    at: datetime
+
+
+class Contacts:
+    """The contacts of all accounts, in SQLite (mode 0600) or another database by SQLAlchemy URL; safe for several processes."""
+
+    def __init__(self, url: str) -> None:
+        made = sa.make_url(url)
+        if made.get_backend_name() == "sqlite" and made.database not in {None, "", ":memory:"}:
+            _create_private(Path(str(made.database)))
+        self._engine = sa.create_engine(made)
+        _table.metadata.create_all(self._engine)
+
+    def remember(  # noqa: PLR0917 - the fields of a Contact in their order
+        self, account: str, customer: str, email: str, name: str, locale: str, at: datetime
+    ) -> None:
+        """Keep what was read at `at` (aware); an older reading never replaces a newer one (B3)."""
+        seen = {"email": email, "name": name, "locale": locale, "at": at.timestamp()}
+        if self._update(account, customer, seen):
+            return
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(_table.insert().values(account=account, customer=customer, **seen))
+        except sa.exc.IntegrityError:  # somebody remembered it meanwhile, or a newer reading is there
+            self._update(account, customer, seen)
+
+    def find(self, account: str, customer: str) -> Contact | None:
+        """The contact, or None when it was never remembered or was forgotten."""
+        with self._engine.connect() as connection:
+            row = connection.execute(_table.select().where(_of(account, customer))).one_or_none()
+        if row is None:
+            return None
+        return Contact(row.account, row.customer, row.email, row.name, row.locale, datetime.fromtimestamp(row.at, UTC))
+
+    def forget(self, account: str, customer: str) -> None:
+        """Delete the contact; no error when there is none."""
+        with self._engine.begin() as connection:
+            connection.execute(_table.delete().where(_of(account, customer)))
+
+    def close(self) -> None:
+        """Release the connections."""
+        self._engine.dispose()
+
+    def _update(self, account: str, customer: str, seen: dict[str, Any]) -> bool:
+        newer = sa.and_(_of(account, customer), _table.c.at <= seen["at"])
+        with self._engine.begin() as connection:
+            return bool(connection.execute(_table.update().where(newer).values(**seen)).rowcount)
+
+
+def _of(account: str, customer: str) -> sa.ColumnElement[bool]:
+    return sa.and_(_table.c.account == account, _table.c.customer == customer)
+
+
+def _create_private(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    path.chmod(0o600)

@@ -1,0 +1,204 @@
+"""The read-only door to accounts: who they are, their endpoint secrets, their API keys, their policies; and to payers' contacts.
+
+Accounts stand in tenants.toml, secrets in files beside it, never in the file itself. All are read again when they change.
+"""
+
+import logging
+import os
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from control.contacts import Contact, Contacts
+from recovery.policy import OBSERVE, Policy
+from recovery.policy import problems as policy_problems
+
+__all__ = ["Contact", "Contacts", "Tenant", "Tenants", "UnknownAccount", "problems"]
+
+log = logging.getLogger(__name__)
+LOOK_AGAIN_SECONDS = 1.0
+"""How long a change of the files may go unnoticed."""
+
+
+class UnknownAccount(LookupError):
+    """The account is not in the tenants file. The text says where to add it."""
+
+
+class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One `[[tenant]]` of the file. Paths are relative to it. A live key acts only with `mode = "act"` and `act_on_live` (decision 39)."""
+
+    account: str
+    name: str
+    api_key_file: str
+    webhook_secrets_file: str
+    livemode: bool = False
+    support_email: str = ""
+    act_on_live: bool = False
+    policy: Policy = OBSERVE
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    tenant: list[Tenant] = []
+
+
+class _Loaded(msgspec.Struct, frozen=True):
+    tenants: dict[str, Tenant]
+    secrets: dict[str, tuple[str, ...]]
+    keys: dict[str, str]
+    seen: dict[Path, tuple[int, int, int]]
+
+
+class Tenants:
+    """The accounts of a tenants file, always as the files are now (within a second). A broken edit is logged and the last good one kept."""
+
+    def __init__(self, path: Path, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._path, self._seconds = path, seconds
+        self._now = _load(path)
+        self._looked = seconds()
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """The accounts in a file. Raises ValueError naming all its problems."""
+        return cls(path)
+
+    def accounts(self) -> list[str]:
+        """All account ids, in the order of the file."""
+        return list(self._current().tenants)
+
+    def find(self, account: str) -> Tenant | None:
+        """The account's entry, or None when it is not in the file."""
+        return self._current().tenants.get(account)
+
+    def tenant(self, account: str) -> Tenant:
+        """The account's entry. Raises UnknownAccount."""
+        if (found := self.find(account)) is None:
+            raise UnknownAccount(f"Account {account} is not in {self._path.name}; add a [[tenant]] with its files there.")
+        return found
+
+    def name(self, account: str) -> str:
+        """The merchant's name as payers know it. Raises UnknownAccount."""
+        return self.tenant(account).name
+
+    def secrets(self, account: str) -> tuple[str, ...]:
+        """The account's endpoint secrets, several during a rotation; none when the account is unknown."""
+        return self._current().secrets.get(account, ())
+
+    def api_key(self, account: str) -> str:
+        """The account's Stripe key. Raises UnknownAccount."""
+        self.tenant(account)
+        return self._current().keys[account]
+
+    def policy(self, account: str) -> Policy:
+        """The policy to publish: the file's, but observe on a live key without `act_on_live`. Raises UnknownAccount."""
+        tenant = self.tenant(account)
+        policy = msgspec.structs.replace(tenant.policy, livemode=tenant.livemode)
+        return msgspec.structs.replace(policy, mode="observe") if tenant.livemode and not tenant.act_on_live else policy
+
+    def _current(self) -> _Loaded:
+        now = self._seconds()
+        if now - self._looked >= LOOK_AGAIN_SECONDS:
+            self._looked = now
+            if any(_mark(path) != mark for path, mark in self._now.seen.items()):
+                self._reload()
+        return self._now
+
+    def _reload(self) -> None:
+        try:
+            self._now = _load(self._path)
+        except ValueError as error:
+            log.error("the accounts stay as they were: %s", error)
+            seen = {path: _mark(path) for path in self._now.seen}
+            self._now = msgspec.structs.replace(self._now, seen=seen)
+        else:
+            log.info("read %s again: %d accounts", self._path.name, len(self._now.tenants))
+
+
+def problems(path: Path) -> list[str]:
+    """What is wrong with a tenants file and the files it names, in sentences for the person who wrote it; empty when all is well."""
+    try:
+        file = _parsed(path)
+    except ValueError as error:
+        return [str(error)]
+    accounts = [tenant.account for tenant in file.tenant]
+    found = [f"Account {account} is there twice." for account in sorted({a for a in accounts if accounts.count(a) > 1})]
+    for tenant in file.tenant:
+        found += [f"{tenant.account or 'A tenant'}: {problem}" for problem in _tenant_problems(path.parent, tenant)]
+    return found
+
+
+def _tenant_problems(folder: Path, tenant: Tenant) -> list[str]:
+    found = [] if tenant.account and "/" not in tenant.account else ["account must be an id such as acct_1234."]
+    found += policy_problems(tenant.policy)
+    key_path, secrets_path = folder / tenant.api_key_file, folder / tenant.webhook_secrets_file
+    mode = "live" if tenant.livemode else "test"
+    found += _file_problems("api_key_file", key_path) or [
+        f"api_key_file holds no {mode} key; with livemode = {str(tenant.livemode).lower()} it begins with sk_{mode}_ or rk_{mode}_."
+        for key in [_lines(key_path)[0]]
+        if not key.startswith((f"sk_{mode}_", f"rk_{mode}_"))
+    ]
+    found += _file_problems("webhook_secrets_file", secrets_path) or [
+        f"webhook_secrets_file, line {number}: a secret begins with whsec_."
+        for number, secret in enumerate(_lines(secrets_path), 1)
+        if not secret.startswith("whsec_")
+    ]
+    return found
+
+
+def _file_problems(setting: str, path: Path) -> list[str]:
+    try:
+        lines = _lines(path)
+        mode = path.stat().st_mode
+    except (OSError, UnicodeDecodeError) as error:
+        return [f"{setting} {path.name} cannot be read: {error.__class__.__name__}."]
+    if mode & 0o077:
+        return [f"{setting} {path.name} can be read by other users; chmod 600 it."]
+    return [] if lines else [f"{setting} {path.name} is empty."]
+
+
+def _lines(path: Path) -> list[str]:
+    return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+
+
+def _parsed(path: Path) -> _File:
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text())
+        return msgspec.convert(data, type=_File)
+    except OSError as error:
+        raise ValueError(f"{path.name} cannot be read: {error.strerror}. DUNLIN_TENANTS says where it is.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise ValueError(f"{path.name} is wrong: {error}. Compare it with docs/policy.md.") from error
+
+
+def _load(path: Path) -> _Loaded:
+    if found := problems(path):
+        raise ValueError(f"{path.name} cannot be used:\n" + "\n".join(f"- {problem}" for problem in found))
+    try:
+        return _read(path)
+    except (OSError, UnicodeDecodeError, IndexError) as error:
+        raise ValueError(f"The files of {path.name} changed while they were read: {error}. Try again.") from error
+
+
+def _read(path: Path) -> _Loaded:
+    first = _mark(path)  # marks before contents, so that a change in between is seen later
+    tenants = {tenant.account: tenant for tenant in _parsed(path).tenant}
+    key_paths = {account: path.parent / tenant.api_key_file for account, tenant in tenants.items()}
+    secret_paths = {account: path.parent / tenant.webhook_secrets_file for account, tenant in tenants.items()}
+    seen = {path: first} | {each: _mark(each) for each in (*key_paths.values(), *secret_paths.values())}
+    return _Loaded(
+        tenants=tenants,
+        secrets={account: tuple(_lines(file)) for account, file in secret_paths.items()},
+        keys={account: _lines(file)[0] for account, file in key_paths.items()},
+        seen=seen,
+    )
+
+
+def _mark(path: Path) -> tuple[int, int, int]:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return (0, 0, 0)
+    return (stat.st_mtime_ns, stat.st_ino, stat.st_size)
