@@ -1,0 +1,159 @@
+"""What payers do of their own accord: read mails, pay on the page, cancel, get a new card from the bank."""
+
+from dataclasses import dataclass, field
+
+from sandbox import people
+from sandbox.bank import Bank
+from sandbox.billing import Billing
+from sandbox.events import Announcer
+from sandbox.luck import Luck
+from sandbox.payments import Payments
+from sandbox.records import Books, Charge, Customer, Invoice, Request
+
+DAY = 86_400.0
+_MAIL_WORKS = (0.13, 0.09, 0.06, 0.03)
+_UNPROMPTED = 0.06
+_LEAVES_AFTER_FAILURE = 0.07
+_LEAVES_ANYWAY = 0.006
+_UPDATER = 0.30
+
+
+@dataclass(slots=True)
+class Mail:
+    """A mail as the truth reports it; `copies` counts physical arrivals of one Message-ID."""
+
+    message_id: str
+    to: str
+    customer: str | None
+    invoice: str | None
+    at_wall: float
+    at_business: float
+    subject: str
+    invoice_status_at_receipt: str | None
+    subscription_status_at_receipt: str | None
+    copies: int = 1
+
+
+@dataclass(slots=True)
+class Behaviour:
+    """Schedules and performs what payers do, by hashed luck."""
+
+    books: Books
+    luck: Luck
+    bank: Bank
+    payments: Payments
+    announce: Announcer
+    billing: Billing
+    start: float
+    mails: dict[str, Mail] = field(default_factory=dict)
+    _steps: dict[str, int] = field(default_factory=dict)
+
+    def begin(self, person: Customer) -> None:
+        """Put a payer's month into the queue: card updates, and leaving without a reason we know."""
+        card = person.card
+        broken = max(min(card.lost_at, card.expires_at), self.start)
+        if broken < self.start + 60 * DAY and self.luck.chance(_UPDATER, person.id, "updater"):
+            at = broken + self.luck.exponential(4 * DAY, person.id, "updater at")
+            self.billing.queue.put(at, self._card_updated, person)
+        if self.luck.chance(_LEAVES_ANYWAY, person.id, "leaves"):
+            at = self.start + self.luck.between(1, 30, person.id, "leaves at") * DAY
+            self.billing.queue.put(at, self._leave, person, None)
+
+    def first_failure(self, bill: Invoice, at: float) -> None:
+        """A payment failed for the first time: some will pay unprompted, some will leave, later more likely."""
+        person = self.books.customers[bill.customer]
+        if bill.billing_reason == "subscription_create":
+            return
+        if self.luck.chance(_UNPROMPTED, bill.id, "unprompted"):
+            when = at + self.luck.exponential(6 * DAY, bill.id, "unprompted at")
+            self.billing.queue.put(when, self._visit, bill, None, 0)
+        if self.luck.chance(_LEAVES_AFTER_FAILURE, bill.id, "leaves"):
+            when = at + 21 * DAY * float(self.luck.unit(bill.id, "leaves at") ** 0.5)
+            self.billing.queue.put(when, self._leave, person, bill)
+
+    def receive(self, message_id: str, *, to: str, token: str | None, subject: str, wall: float, at: float) -> Mail:
+        """A mail arrives: remember it; its reader may act on the link in it, hours later."""
+        known = self.mails.get(message_id)
+        if known is not None:
+            known.copies += 1
+            return known
+        bill = self.books.by_token.get(token or "")
+        person = self.books.by_email.get(to.lower())
+        plan = self.books.subscriptions.get(bill.subscription or "") if bill else None
+        mail = Mail(
+            message_id=message_id,
+            to=to,
+            customer=person.id if person else None,
+            invoice=bill.id if bill else None,
+            at_wall=wall,
+            at_business=at,
+            subject=subject,
+            invoice_status_at_receipt=bill.status if bill else None,
+            subscription_status_at_receipt=plan.status if plan else None,
+        )
+        self.mails[message_id] = mail
+        if bill is not None and person is not None and person.id == bill.customer:
+            self._read(bill, mail, at)
+        return mail
+
+    def pay_on_page(self, bill: Invoice, choice: str, at: float, mail: str | None = None) -> Charge:
+        """What the hosted page's button does: `choice` is "saved", "good" or a decline code of a test card.
+
+        A new card that works becomes the customer's default, as a page of a subscription invoice does.
+        """
+        person = self.books.customers[bill.customer]
+        request = self.page_request(bill)
+        if choice == "saved":
+            return self.payments.attempt(bill, person.card, at, "hosted_page", request=request, mail=mail)
+        card = people.new_card(self.luck, person, at, choice, bill.id, len(bill.charges))
+        taken = self.payments.attempt(bill, card, at, "hosted_page", request=request, mail=mail)
+        if taken.decline is None:
+            self.books.add_card(person, card)
+            previous, person.card = person.card, card
+            self.announce.card("payment_method.attached", card, at, request)
+            settings = {"invoice_settings": {"default_payment_method": previous.id}}
+            self.announce.customer("customer.updated", person, at, request, settings)
+        return taken
+
+    def page_request(self, bill: Invoice) -> Request:
+        """The request id and idempotency key of Stripe's own page: looks random, derived from the attempt."""
+        raw = self.luck.token(22, bill.id, "page", len(bill.charges)).encode().hex()
+        key = f"{raw[:8]}-{raw[8:12]}-4{raw[13:16]}-a{raw[17:20]}-{raw[20:32]}"
+        return Request("req_" + self.luck.token(14, bill.id, "page request", len(bill.charges)), key)
+
+    def _read(self, bill: Invoice, mail: Mail, at: float) -> None:
+        step = self._steps.get(bill.id, 0)
+        self._steps[bill.id] = step + 1
+        chance = _MAIL_WORKS[min(step, len(_MAIL_WORKS) - 1)]
+        if self.luck.chance(chance, bill.id, "mail", step):
+            when = at + 0.2 * 3600 + self.luck.exponential(9 * 3600, bill.id, "mail at", step)
+            self.billing.queue.put(when, self._visit, bill, mail.message_id, 0)
+
+    def _visit(self, at: float, bill: Invoice, mail: str | None, tries: int) -> None:
+        plan = self.books.subscriptions.get(bill.subscription or "")
+        person = self.books.customers[bill.customer]
+        if not bill.payable or person.deleted or (plan is not None and plan.status == "canceled"):
+            return
+        if self.luck.chance(0.6, bill.id, "types a new card"):
+            self.pay_on_page(bill, "good", at, mail)
+        elif self.bank.authorize(person, person.card, bill, at) is None:
+            self.pay_on_page(bill, "saved", at, mail)
+        elif tries < 5:  # waits until the account is filled again
+            self.billing.queue.put(at + DAY, self._visit, bill, mail, tries + 1)
+
+    def _leave(self, at: float, person: Customer, bill: Invoice | None) -> None:
+        if bill is not None and not bill.payable:
+            return
+        for key in person.subscriptions:
+            if self.books.subscriptions[key].status not in ("canceled", "incomplete", "incomplete_expired"):
+                self.billing.cancel(self.books.subscriptions[key], at)
+
+    def _card_updated(self, at: float, person: Customer) -> None:
+        card = person.cards[0]
+        if person.deleted or min(card.lost_at, card.expires_at) > at:
+            return
+        before = {"exp_month": card.exp_month, "exp_year": card.exp_year, "last4": card.last4}
+        people.renew_card(self.luck, card, at)
+        now = {"exp_month": card.exp_month, "exp_year": card.exp_year, "last4": card.last4}
+        changed = {key: value for key, value in before.items() if now[key] != value}
+        self.announce.card("payment_method.automatically_updated", card, at, previous={"card": changed})

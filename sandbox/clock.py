@@ -1,0 +1,93 @@
+"""The keeper of business time: one small file that every part of the system reads. Wall time never bends."""
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+DAY = 86_400.0
+_CAUGHT_UP_S = 0.002
+
+
+class SandboxClock:
+    """Business time = min(wall, business0 + (wall - wall0) * speed), in Unix seconds; held means speed 0.
+
+    Begins `days` before the wall and held (reason "start") until `start()`. The file is replaced atomically
+    at every change of speed. Once business has caught up with the wall a hold changes nothing any more.
+    """
+
+    def __init__(self, path: Path, *, speed: float, days: float, wall: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self.speed = speed
+        self.wall = wall
+        self._holds: Counter[str] = Counter({"start": 1})
+        self._wall0 = wall()
+        self._business0 = self._wall0 - days * DAY
+        self._running = 0.0
+        self.began = self._business0
+        self._write()
+
+    def now(self) -> float:
+        """Business time, Unix seconds."""
+        return self._at(self.wall())
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the month is over and business time is wall time."""
+        return self.wall() - self.now() <= _CAUGHT_UP_S
+
+    @property
+    def started(self) -> bool:
+        """Whether `start()` was called."""
+        return "start" not in self._holds
+
+    def start(self) -> None:
+        """Let business time run; a second call changes nothing."""
+        self._holds.pop("start", None)
+        self._apply()
+
+    def hold(self, reason: str) -> None:
+        """Stop business time; the same reason may hold several times and must release as often."""
+        self._holds[reason] += 1
+        self._apply()
+
+    def release(self, reason: str) -> None:
+        """Take back one hold of this reason; without one nothing happens."""
+        if self._holds[reason] <= 1:
+            self._holds.pop(reason, None)
+        else:
+            self._holds[reason] -= 1
+        self._apply()
+
+    def state(self) -> dict[str, object]:
+        """What `GET /_clock` answers."""
+        return {
+            "now": self.now(),
+            "wall": self.wall(),
+            "speed": self._running,
+            "full_speed": self.speed,
+            "holds": dict(self._holds),
+            "held": self._running == 0.0,
+            "caught_up": self.caught_up,
+            "file": str(self.path),
+        }
+
+    def _apply(self) -> None:
+        wanted = 0.0 if self._holds else self.speed
+        if wanted == self._running or (self._running > 0 and self.caught_up):
+            return
+        wall = self.wall()
+        self._business0, self._wall0 = self._at(wall), wall
+        self._running = wanted
+        self._write()
+
+    def _at(self, wall: float) -> float:
+        return min(wall, self._business0 + (wall - self._wall0) * self._running)
+
+    def _write(self) -> None:
+        text = json.dumps({"wall0": self._wall0, "business0": self._business0, "speed": self._running})
+        fresh = self.path.with_suffix(".tmp")
+        fresh.write_text(text)
+        os.replace(fresh, self.path)
