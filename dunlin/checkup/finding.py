@@ -1,0 +1,22 @@
+"""One thing that was looked at."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was seen, in plain words; when it is wrong, the text also says what to do."""
+
+    subject: str
+    text: str
+    is_wrong: bool = False
+
+
+def well(subject: str, text: str) -> Finding:
+    """A thing as it should be."""
+    return Finding(subject, text)
+
+
+def wrong(subject: str, text: str) -> Finding:
+    """A thing that keeps Dunlin from running; `text` also says what to do."""
+    return Finding(subject, text, is_wrong=True)

@@ -1,0 +1,1 @@
+"""The commands of `dunlin`, one module each; `dunlin/__main__.py` lists them."""

@@ -1,0 +1,60 @@
+"""What the running stack is, in a file: for `dunlin status`, for other commands, for a harness that kills parts."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from dunlin.clickhouse_server.users import write_privately
+
+StackPhase = Literal["starting", "ready", "stopping", "stopped"]
+PartPhase = Literal["waiting", "starting", "ready", "done", "restarting", "failed", "stopped"]
+
+
+@dataclass(kw_only=True)
+class PartState:
+    """One part: `pid` is the program itself, absent while it does not run; `since` is when it entered its phase."""
+
+    phase: PartPhase = "waiting"
+    ready: bool = False
+    pid: int | None = None
+    restarts: int = 0
+    since: str = ""
+    exit_code: int | None = None
+    ports: dict[str, int] = field(default_factory=dict)
+    urls: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class StackState:
+    """The whole stack; times are ISO 8601 in UTC, `ready_after` is seconds from the start to everything being ready."""
+
+    supervisor: int
+    home: str
+    phase: StackPhase = "starting"
+    started: str = ""
+    ready_after: float | None = None
+    parts: dict[str, PartState] = field(default_factory=dict)
+
+
+def file_of(home: Path) -> Path:
+    """Name the state file of the stack in `home`."""
+    return home / "run" / "stack.json"
+
+
+def write(home: Path, state: StackState) -> None:
+    """Replace the state file as a whole; only its owner may read it, because addresses contain passwords."""
+    file = file_of(home)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_privately(file, json.dumps(asdict(state), indent=1))
+
+
+def read(home: Path) -> StackState | None:
+    """Give the last written state, which may be that of a stack long gone; None when there never was one."""
+    try:
+        told: Mapping[str, Any] = json.loads(file_of(home).read_text())
+    except FileNotFoundError:
+        return None
+    parts = {name: PartState(**part) for name, part in told["parts"].items()}
+    return StackState(**{**told, "parts": parts})
