@@ -4,7 +4,7 @@ import importlib
 
 import typer
 
-COMMANDS = ("up", "down", "status", "doctor")
+COMMANDS = ("up", "down", "status", "doctor", "demo", "verify", "pause", "resume")
 """Modules of `dunlin.cli` with one command: a function named like the module."""
 
 GROUPS = ("topics",)
@@ -21,6 +21,8 @@ def build() -> typer.Typer:
     )
     for name in COMMANDS:
         app.command(name)(getattr(importlib.import_module(f"dunlin.cli.{name}"), name))
+    demo_endpoint = importlib.import_module("dunlin.cli.demo").demo_endpoint
+    app.command("demo-endpoint", hidden=True)(demo_endpoint)
     for name in GROUPS:
         app.add_typer(importlib.import_module(f"dunlin.cli.{name}").app, name=name)
     return app

@@ -1,0 +1,32 @@
+"""`dunlin verify`: the sandbox's truth against ClickHouse."""
+
+import json
+import os
+from typing import Annotated
+
+import typer
+
+
+def verify(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+    patience: Annotated[float, typer.Option(help="Seconds to wait until nothing is in flight.")] = 180.0,
+) -> None:
+    """Hold the clock, wait until nothing is in flight, compare; leaves with 0 when every difference is zero, else with 1."""
+    from rich.console import Console
+
+    from dunlin.demo import home_of
+    from dunlin.proof import NothingToVerifyError, prove, running
+    from dunlin.quiet import NotQuietError
+    from dunlin.report import show
+    from recovery.config import from_env
+
+    console = Console(stderr=as_json)
+    try:
+        report = prove(running(home_of(from_env(os.environ).home)), console.print, patience)  # noqa: TID251 - a command is an entry point
+    except (NothingToVerifyError, NotQuietError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    show(console, report)
+    if as_json:
+        typer.echo(json.dumps(report.figures()))
+    raise typer.Exit(0 if report.sound else 1)

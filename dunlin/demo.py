@@ -1,0 +1,204 @@
+"""A month of an imaginary merchant's life against the real pipeline: what it consists of, as values."""
+
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from dunlin.part import Part
+from dunlin.parts import REPOSITORY
+from dunlin.ports import HOST
+from dunlin.root_lock import InUseError, holder, is_held
+
+ACCOUNT = "acct_1DunlinDemo"
+API_KEY = "sk_test_dunlin_demo"
+MAIL_FROM = "billing@merchant.example"
+MONTH_DAYS = 30
+DEMO_SPEED = MONTH_DAYS * 86_400 / 120
+"""A month in two minutes."""
+
+SUBSCRIBED = (
+    "invoice.payment_failed",
+    "invoice.payment_action_required",
+    "invoice.paid",
+    "invoice.payment_succeeded",
+    "invoice.voided",
+    "invoice.marked_uncollectible",
+    "invoice.updated",
+    "charge.failed",
+    "payment_intent.payment_failed",
+    "customer.updated",
+    "customer.deleted",
+    "customer.subscription.updated",
+    "customer.subscription.deleted",
+    "payment_method.attached",
+    "payment_method.automatically_updated",
+    "charge.refunded",
+    "charge.dispute.created",
+)
+"""The events a merchant's endpoint subscribes to; never `invoice.created`, never `*` (stripe.md 0.3)."""
+
+API_VERSION = "2026-09-30.endive"
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """The imaginary merchant: how many customers, how long, how fast, by which seed, with Stripe's own retries or without."""
+
+    customers: int = 2_000
+    days: float = MONTH_DAYS
+    speed: float = DEMO_SPEED
+    seed: int = 7
+    stripe_retries: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SandboxPlace:
+    """Where the sandbox lives: its folder and ports."""
+
+    home: Path
+    port: int
+    smtp_port: int
+
+    @property
+    def api(self) -> str:
+        """The address of the sandbox's API, pages and truth."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def clock_file(self) -> Path:
+        """The file that holds business time."""
+        return self.home / "clock.json"
+
+
+MARKER = "this folder belongs to a Dunlin demonstration and is emptied when one starts"
+
+
+def home_of(home: Path) -> Path:
+    """The folder of the demonstration below DUNLIN_HOME, apart from what a real stack keeps there."""
+    return home / "demo"
+
+
+def empty_home(home: Path) -> None:
+    """Remove what an earlier demonstration left in `home`.
+
+    Raises InUseError while one is running there, and ValueError when the folder holds anything else.
+    """
+    marker = home / "demo.txt"
+    if home.is_dir() and any(home.iterdir()):
+        if not marker.is_file():
+            raise ValueError(f"{home} is not empty and not a demonstration's folder. Move it away, or set DUNLIN_HOME to another place.")
+        if is_held(home / "run"):
+            raise InUseError(home, holder(home / "run"))
+        shutil.rmtree(home)
+    home.mkdir(mode=0o700, parents=True)
+    marker.write_text(MARKER + "\n")
+
+
+def environment(home: Path, place: SandboxPlace) -> dict[str, str]:
+    """The settings of all parts that make them live in the sandbox's world."""
+    return {
+        "DUNLIN_HOME": str(home),
+        "DUNLIN_TENANTS": str(home / "tenants.toml"),
+        "DUNLIN_CLOCK_FILE": str(place.clock_file),
+        "DUNLIN_STRIPE_API_BASE": place.api,
+        "DUNLIN_SMTP_URL": f"smtp://{HOST}:{place.smtp_port}",
+        "DUNLIN_MAIL_FROM": MAIL_FROM,
+    }
+
+
+def write_tenant(home: Path) -> None:
+    """Write the tenants file of the imaginary merchant; its endpoint's secret is added when the endpoint is registered."""
+    secrets = home / "secrets"
+    secrets.mkdir(mode=0o700, exist_ok=True)
+    _write_secret(secrets / "stripe.key", API_KEY)
+    _write_secret(secrets / "webhook.secrets", "")
+    (home / "tenants.toml").write_text(
+        f'[[tenant]]\naccount = "{ACCOUNT}"\nname = "Puffin Coffee Club"\nlivemode = false\n'
+        'api_key_file = "secrets/stripe.key"\nwebhook_secrets_file = "secrets/webhook.secrets"\n\n'
+        '[tenant.policy]\nmode = "act"\n'
+    )
+
+
+def register_endpoint(api: str, gateway: str, secrets: Path) -> str:
+    """Register the gateway as the merchant's webhook endpoint, as connecting does, and keep its secret. Answers the endpoint's id."""
+    import stripe
+
+    client = stripe.StripeClient(API_KEY, base_addresses={"api": api})
+    url = f"{gateway}/api/stripe/webhook/{ACCOUNT}"
+    wanted: Any = {"url": url, "enabled_events": list(SUBSCRIBED), "api_version": API_VERSION}  # the package lists every literal
+    endpoint = client.v1.webhook_endpoints.create(wanted)
+    _write_secret(secrets, f"{endpoint.secret}\n")
+    return endpoint.id
+
+
+def sandbox_parts(place: SandboxPlace, world: World, gateway: str, tenant_home: Path) -> list[Part]:
+    """The two parts that a demonstration has besides a full stack: the sandbox, and the registration of the endpoint in it."""
+    home = ("--home", str(place.home), "--port", str(place.port), "--smtp-port", str(place.smtp_port))
+    life = ("--seed", str(world.seed), "--customers", str(world.customers), "--days", str(world.days), "--speed", str(world.speed))
+    account = ("--account", ACCOUNT, "--api-key", API_KEY, "--stripe-retries", "on" if world.stripe_retries else "off")
+    endpoint = ("--api", place.api, "--gateway", gateway, "--secrets", str(tenant_home / "secrets" / "webhook.secrets"))
+    return [
+        Part(
+            name="sandbox",
+            wave=0,
+            argv=(sys.executable, "-m", "sandbox", "serve", *home, *life, *account),
+            cwd=REPOSITORY,
+            ports={"http": place.port, "smtp": place.smtp_port},
+            urls={"api": place.api, "inbox": f"{place.api}/inbox"},
+        ),
+        Part(name="endpoint", wave=1, argv=(sys.executable, "-m", "dunlin", "demo-endpoint", *endpoint), cwd=REPOSITORY, one_shot=True),
+    ]
+
+
+class Sandbox:
+    """The sandbox's own calls: start and hold its clock, ask for its truth. Raises httpx.HTTPError when it does not answer."""
+
+    def __init__(self, api: str) -> None:
+        self._http = httpx.Client(base_url=api, timeout=120.0)
+
+    def start(self) -> None:
+        """Let the month begin."""
+        self._post("/_start")
+
+    def hold(self, reason: str) -> None:
+        """Stop business time until `release` with the same reason."""
+        self._post("/_clock/hold", {"reason": reason})
+
+    def release(self, reason: str) -> None:
+        """Let business time go on."""
+        self._post("/_clock/release", {"reason": reason})
+
+    def progress(self) -> Mapping[str, Any]:
+        """How far the month is, and what has happened so far."""
+        return self._get("/_progress")
+
+    def truth(self) -> Mapping[str, Any]:
+        """Everything that really happened."""
+        return self._get("/_truth")
+
+    def baseline(self) -> Mapping[str, Any]:
+        """What would have happened with nobody acting."""
+        return self._get("/_truth/baseline")
+
+    def open_deliveries(self) -> int:
+        """Webhooks whose delivery is pending or on its way."""
+        deliveries = self._get("/_truth/summary")["deliveries"]
+        return int(deliveries["pending"]) + int(deliveries["in_flight"])
+
+    def _get(self, path: str) -> Mapping[str, Any]:
+        answer = self._http.get(path)
+        answer.raise_for_status()
+        return answer.json()  # type: ignore[no-any-return]  # JSON of the sandbox's documented shape
+
+    def _post(self, path: str, body: Mapping[str, str] | None = None) -> None:
+        self._http.post(path, json=body or {}).raise_for_status()
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)

@@ -1,0 +1,82 @@
+"""One verification of a running stack: hold the clock, wait for rest, compare, tell."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dunlin import root_lock, state
+from dunlin.demo import ACCOUNT, MAIL_FROM, Sandbox
+from dunlin.quiet import Pipeline, parked, wait_until_quiet
+from dunlin.told import told
+from dunlin.verify import Report, compare
+
+REASON = "verify"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Addresses:
+    """Where the parts of a running demonstration are."""
+
+    bootstrap: str
+    clickhouse: str
+    sandbox: str
+    ledger: str
+    clock_file: Path
+    partitions: int = 4
+
+
+class NothingToVerifyError(Exception):
+    """No running stack with a sandbox was found; the text says how to start one."""
+
+
+def running(home: Path) -> Addresses:
+    """The addresses of the demonstration that runs in `home`. Raises NothingToVerifyError."""
+    told_state = state.read(home) if root_lock.is_held(home / "run") else None
+    if told_state is None or "sandbox" not in told_state.parts:
+        raise NothingToVerifyError(
+            f"No stack with a sandbox runs in {home}, so there is no truth to compare with. Start one with `dunlin demo`, "
+            "or set DUNLIN_HOME to the folder of the one that runs."
+        )
+    parts = told_state.parts
+    return Addresses(
+        bootstrap=parts["kafka"].urls["bootstrap"],
+        clickhouse=parts["clickhouse"].urls["admin"],
+        sandbox=parts["sandbox"].urls["api"],
+        ledger=f"sqlite:///{home / 'ledger.sqlite'}",
+        clock_file=home / "sandbox" / "clock.json",
+    )
+
+
+def prove(addresses: Addresses, say: Callable[[str], None], patience: float = 180.0) -> Report:
+    """Verify the running demonstration. Raises NotQuietError when it does not come to rest within `patience` seconds."""
+    from recovery.adapters.clickhouse import client
+    from recovery.adapters.clock import business_clock, wall
+
+    sandbox = Sandbox(addresses.sandbox)
+    warehouse = client(addresses.clickhouse)
+    pipeline = Pipeline(
+        bootstrap=addresses.bootstrap,
+        partitions=addresses.partitions,
+        clickhouse=warehouse,
+        open_effects=lambda: open_effects(addresses.ledger),
+        open_deliveries=sandbox.open_deliveries,
+        business=business_clock(addresses.clock_file),
+        wall=wall,
+    )
+    sandbox.hold(REASON)
+    try:
+        wait_until_quiet(pipeline, patience, say)
+        say("comparing")
+        said = told(warehouse, ACCOUNT, MAIL_FROM.partition("@")[2], parked(pipeline))
+        return compare(sandbox.truth(), said, sandbox.baseline())
+    finally:
+        sandbox.release(REASON)
+
+
+def open_effects(ledger_url: str) -> int:
+    """How many effects of the ledger are neither performed nor given up, or not yet told to the stream."""
+    import sqlalchemy as sql
+
+    engine = sql.create_engine(ledger_url)
+    with engine.connect() as connection:
+        return int(connection.execute(sql.text("SELECT count(*) FROM effects WHERE state != 'published'")).scalar_one())

@@ -1,0 +1,112 @@
+"""Waits until nothing is in flight: no delivery, no unread fact, no effect on its way, no event that is not yet a row.
+
+A marker is sent through the whole pipeline: a fact to every partition, whose event must become a row. Everything before it has then been
+handled and stored. When nothing new was asked of the world between two markers and the sandbox waits for no answer, all is quiet.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from recovery.adapters.kafka import Publisher, consumer
+from recovery.contracts.codec import encode
+from recovery.contracts.facts import WebhookIgnored
+from recovery.contracts.topics import EFFECTS_MESSAGES, EFFECTS_STRIPE, FACTS, PARKED_GATEWAY, PARKED_SINKS, PARKED_STREAMS
+from recovery.vocabulary import Clock
+
+MARKER_ACCOUNT = "~verify"
+"""Markers belong to no merchant."""
+
+
+class NotQuietError(Exception):
+    """The pipeline did not come to rest in time; the text says what was still moving."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """What is asked: Kafka, ClickHouse, the effects still open in the ledger, and the deliveries the sandbox waits for."""
+
+    bootstrap: str
+    partitions: int
+    clickhouse: Any
+    open_effects: Callable[[], int]
+    open_deliveries: Callable[[], int]
+    business: Clock
+    wall: Clock
+
+
+def wait_until_quiet(pipeline: Pipeline, seconds: float, say: Callable[[str], None]) -> None:
+    """Return when the pipeline is at rest. Raises NotQuietError after `seconds` of wall time. Hold the clock before."""
+    deadline = time.monotonic() + seconds
+    before: tuple[int, ...] = ()
+    while True:
+        _await_zero(pipeline.open_deliveries, "deliveries of webhooks", deadline, say)
+        _pass_marker(pipeline, deadline, say)
+        _await_zero(pipeline.open_effects, "effects", deadline, say)
+        asked = _ends(pipeline, EFFECTS_STRIPE.name) + _ends(pipeline, EFFECTS_MESSAGES.name)
+        if asked == before and not pipeline.open_deliveries() and not pipeline.open_effects():
+            return
+        before = asked
+
+
+def parked(pipeline: Pipeline) -> int:
+    """How many messages are parked, at all stages (transaction markers counted)."""
+    return sum(sum(_ends(pipeline, topic.name)) for topic in (PARKED_GATEWAY, PARKED_STREAMS, PARKED_SINKS))
+
+
+def _pass_marker(pipeline: Pipeline, deadline: float, say: Callable[[str], None]) -> None:
+    at = pipeline.wall()
+    name = f"marker-{at.timestamp():.6f}"
+    publisher = Publisher(pipeline.bootstrap)
+    for partition in range(pipeline.partitions):
+        publisher.send(FACTS.name, f"{MARKER_ACCOUNT}/~{name}".encode(), _marker(name, partition, pipeline.business(), at), partition)
+    publisher.flush()
+    query = "SELECT uniqExact(cause) FROM dunlin.events WHERE account = {account:String} AND startsWith(cause, {name:String})"
+    parameters = {"account": MARKER_ACCOUNT, "name": name}
+
+    def absent() -> int:
+        try:
+            found = int(pipeline.clickhouse.query(query, parameters=parameters).result_rows[0][0])
+        except Exception:  # noqa: BLE001 - the server may be restarting; the deadline bounds the wait
+            return pipeline.partitions
+        return pipeline.partitions - found
+
+    _await_zero(absent, "facts on their way to ClickHouse", deadline, say)
+
+
+def _marker(name: str, partition: int, business: datetime, wall: datetime) -> bytes:
+    return encode(
+        WebhookIgnored(
+            id=f"{name}-{partition}",
+            account=MARKER_ACCOUNT,
+            customer=f"~{name}",
+            occurred_at=business,
+            received_at=wall,
+            event_type="marker",
+            why="marker",
+        )
+    )
+
+
+def _ends(pipeline: Pipeline, topic: str) -> tuple[int, ...]:
+    import confluent_kafka as kafka
+
+    reader = consumer(pipeline.bootstrap, "dunlin-verify")
+    try:
+        partitions = [kafka.TopicPartition(topic, number) for number in range(pipeline.partitions)]
+        return tuple(reader.get_watermark_offsets(partition, timeout=30)[1] for partition in partitions)
+    finally:
+        reader.close()
+
+
+def _await_zero(count: Callable[[], int], what: str, deadline: float, say: Callable[[str], None]) -> None:
+    said = -1
+    while left := count():
+        if time.monotonic() > deadline:
+            raise NotQuietError(f"{left} {what} are still open. Is every part running? `dunlin status` tells; the logs say why.")
+        if left != said:
+            say(f"waiting for {left} {what}")
+            said = left
+        time.sleep(0.2)

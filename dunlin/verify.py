@@ -1,0 +1,203 @@
+"""The sandbox's truth against ClickHouse, difference by difference, counted as product decision 41 says."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+Truth = Mapping[str, Any]
+"""The sandbox's `/_truth` document."""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One comparison: what the sandbox knows, what the warehouse says, and the ids in which they differ."""
+
+    name: str
+    truth: int
+    warehouse: int
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+
+    @property
+    def differences(self) -> int:
+        """How many things one side knows and the other does not; amounts differ by their distance."""
+        return len(self.missing) + len(self.extra) or abs(self.truth - self.warehouse)
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """What the warehouse says of one account, as sets of ids and sums of minor units."""
+
+    failed: frozenset[str]
+    attempted: frozenset[str]
+    recovered: frozenset[str]
+    failed_minor: dict[str, int]
+    recovered_minor: dict[str, int]
+    mails: frozenset[str]
+    causes: frozenset[str]
+    rows: int
+    distinct_rows: int
+    p50_ms: float
+    p99_ms: float
+    parked: int
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The outcome of a verification. `differences` and the counts of harm must all be zero."""
+
+    lines: tuple[Line, ...]
+    duplicate_charges: int
+    lost_facts: int
+    charges_after_end: int
+    repeated_mails: int
+    mails_after_end: int
+    repeated_rows: int
+    parked: int
+    failures: int
+    recovered: int
+    p50_ms: float
+    p99_ms: float
+    rates: tuple["Rate", ...]
+
+    @property
+    def differences(self) -> int:
+        """The sum of all differences."""
+        return sum(line.differences for line in self.lines)
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing is wrong: no difference, no harm done, no row twice, no fact lost."""
+        harm = (self.differences, self.duplicate_charges, self.lost_facts, self.charges_after_end, self.repeated_rows)
+        return not any(harm)
+
+    def figures(self) -> dict[str, Any]:
+        """The report as one flat JSON object."""
+        fields = {name: getattr(self, name) for name in self.__struct_fields__ if name not in {"lines", "rates"}}
+        compared = {line.name: {"truth": line.truth, "warehouse": line.warehouse, "differences": line.differences} for line in self.lines}
+        rates = [msgspec.to_builtins(rate) for rate in self.rates]
+        return {"differences": self.differences, **fields, "compared": compared, "rates": rates, "sound": self.sound}
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """Recovered share of the failures of one currency, by count and by value, beside what the same world does when nobody acts."""
+
+    currency: str
+    failures: int
+    recovered: int
+    by_count: float
+    by_value: float
+    baseline_by_count: float
+    baseline_by_value: float
+
+
+def compare(truth: Truth, told: Told, baseline: Mapping[str, Any]) -> Report:
+    """The report; pure. `baseline` is the sandbox's `/_truth/baseline`."""
+    account = truth["account"]
+    invoices = {invoice["id"]: invoice for invoice in truth["invoices"]}
+    failed = {name: invoice for name, invoice in invoices.items() if opens_a_case(invoice)}
+    recoveries = [recovery for recovery in truth["recoveries"] if recovery["invoice"] in failed]
+    ours = [attempt for attempt in truth["attempts"] if attempt["actor"] == "api"]
+    accepted = {f"{account}:{event['id']}" for event in truth["events"] if event["accepted"]}
+    lost = accepted - told.causes
+    lines = (
+        _sets("failures", failed, told.failed),
+        *_money("failed", [(i["currency"], i["amount_due"]) for i in failed.values()], told.failed_minor),
+        _sets("our attempts", (attempt["idempotency_key"] for attempt in ours), told.attempted),
+        _sets("recoveries", (recovery["invoice"] for recovery in recoveries), told.recovered),
+        *_money("recovered", [(r["currency"], r["amount"]) for r in recoveries], told.recovered_minor),
+        _sets("mails", (mail["message_id"] for mail in truth["mails"]), told.mails),
+        _sets("webhooks accepted", accepted, told.causes & accepted),
+    )
+    return Report(
+        lines=lines,
+        duplicate_charges=duplicate_charges(truth["attempts"]),
+        lost_facts=len(lost),
+        charges_after_end=charges_after_end(truth),
+        repeated_mails=sum(mail["copies"] - 1 for mail in truth["mails"]),
+        mails_after_end=sum(mail["invoice_status_at_receipt"] in {"paid", "void"} for mail in truth["mails"]),
+        repeated_rows=told.rows - told.distinct_rows,
+        parked=told.parked,
+        failures=len(failed),
+        recovered=len(recoveries),
+        p50_ms=told.p50_ms,
+        p99_ms=told.p99_ms,
+        rates=_rates(failed.values(), recoveries, baseline),
+    )
+
+
+def opens_a_case(invoice: Mapping[str, Any]) -> bool:
+    """Whether a failed invoice is a failure as product decision 41 counts it (B11 to B14 excluded)."""
+    return bool(
+        invoice["first_failed_at"]
+        and invoice["billing_reason"] != "subscription_create"
+        and invoice["collection_method"] == "charge_automatically"
+        and invoice["amount_due"] > 0
+        and invoice["auto_advance"]
+        and invoice["subscription"]
+    )
+
+
+def duplicate_charges(attempts: Iterable[Mapping[str, Any]]) -> int:
+    """Successful charges beyond the first of an invoice, and attempts beyond the first under one of our keys."""
+    attempts = list(attempts)
+    paid = Counter(attempt["invoice"] for attempt in attempts if attempt["outcome"] == "succeeded")
+    keys = Counter(attempt["idempotency_key"] for attempt in attempts if attempt["actor"] == "api")
+    return sum(count - 1 for counts in (paid, keys) for count in counts.values() if count > 1)
+
+
+def charges_after_end(truth: Truth) -> int:
+    """Our attempts made after the subscription of the invoice was cancelled."""
+    cancelled = {end["subscription"]: end["at"] for end in truth["cancellations"]}
+    subscription = {invoice["id"]: invoice["subscription"] for invoice in truth["invoices"]}
+    ends = (
+        (attempt, cancelled.get(subscription.get(attempt["invoice"], ""))) for attempt in truth["attempts"] if attempt["actor"] == "api"
+    )
+    return sum(end is not None and attempt["at"] > end for attempt, end in ends)
+
+
+def _sets(name: str, truth: Iterable[str], warehouse: Iterable[str]) -> Line:
+    true, told = set(truth), set(warehouse)
+    return Line(
+        name=name,
+        truth=len(true),
+        warehouse=len(told),
+        missing=tuple(sorted(true - told)),
+        extra=tuple(sorted(told - true)),
+    )
+
+
+def _money(name: str, amounts: Iterable[tuple[str, int]], told: Mapping[str, int]) -> list[Line]:
+    true: Counter[str] = Counter()
+    for currency, minor in amounts:
+        true[currency] += minor
+    return [
+        Line(name=f"{name} {currency}", truth=true[currency], warehouse=told.get(currency, 0)) for currency in sorted(set(true) | set(told))
+    ]
+
+
+def _rates(failed: Iterable[Mapping[str, Any]], recoveries: list[Mapping[str, Any]], baseline: Mapping[str, Any]) -> tuple[Rate, ...]:
+    count: Counter[str] = Counter()
+    value: Counter[str] = Counter()
+    for invoice in failed:
+        count[invoice["currency"]] += 1
+        value[invoice["currency"]] += invoice["amount_due"]
+    back_n, back_minor = Counter(r["currency"] for r in recoveries), Counter[str]()
+    for recovery in recoveries:
+        back_minor[recovery["currency"]] += recovery["amount"]
+    nobody = {line["currency"]: line for line in baseline["currencies"]}
+    return tuple(
+        Rate(
+            currency=currency,
+            failures=count[currency],
+            recovered=back_n[currency],
+            by_count=_share(back_n[currency], count[currency]),
+            by_value=_share(back_minor[currency], value[currency]),
+            baseline_by_count=_share(nobody.get(currency, {}).get("recovered_n", 0), nobody.get(currency, {}).get("failed_n", 0)),
+            baseline_by_value=_share(nobody.get(currency, {}).get("recovered_minor", 0), nobody.get(currency, {}).get("failed_minor", 0)),
+        )
+        for currency in sorted(count)
+    )
+
+
+def _share(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0

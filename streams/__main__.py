@@ -1,0 +1,45 @@
+"""`python -m streams worker`: build the app and run one worker. Exit code 70 asks for a restart, 75 for a person, 0 follows SIGTERM."""
+
+import logging
+import os
+import sys
+from typing import Any
+
+import faust
+
+from recovery.adapters import logs
+from recovery.config import Settings, from_env
+from streams.app import build
+
+
+def main(arguments: list[str]) -> None:
+    """Run the worker until SIGTERM or SIGINT."""
+    if arguments != ["worker"]:
+        sys.exit("usage: python -m streams worker")
+    try:
+        settings = from_env(os.environ)
+    except ValueError as error:
+        sys.exit(str(error))
+    if not settings.kafka_bootstrap:
+        sys.exit("DUNLIN_KAFKA_BOOTSTRAP is not set; `dunlin up` sets it, or name your broker, such as kafka-1:9092.")
+    app = build(settings, os.environ.get("DUNLIN_WORKER", ""))
+    _tell_when_ready(app, settings)
+    worker: Any = faust.Worker(app, loglevel=settings.log_level, redirect_stdouts=False, logging_config=None)
+    logs.set_up(settings.log_level)
+    for chatty in ("aiokafka", "mode", "faust"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    worker.execute_from_commandline()
+
+
+def _tell_when_ready(app: Any, settings: Settings) -> None:
+    """Create the ready file once the partitions' shards are open and their facts are fetched."""
+
+    async def assigned(_app: Any, assigned: Any, **_: Any) -> None:
+        if settings.ready_file is not None and assigned:
+            settings.ready_file.touch()
+
+    app.on_partitions_assigned.connect(assigned, weak=False)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

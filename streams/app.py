@@ -1,0 +1,34 @@
+"""Builds the Faust app: one agent on one input, exactly once."""
+
+from pathlib import Path
+from typing import Any
+
+import faust
+
+from recovery.config import Settings
+from streams.agents.recovery import handle, prepare
+from streams.exactly_once import APP_SETTINGS, exactly_once
+from streams.topology import OUTPUTS, facts, rows
+
+
+def build(settings: Settings) -> Any:
+    """The app with its agent registered; nothing is connected yet. Autodiscovery stays off."""
+    data = Path(settings.home) / "streams"
+    data.mkdir(parents=True, exist_ok=True)
+    app = faust.App(
+        settings.app_id,
+        broker=f"shard://{settings.kafka_bootstrap.split(',')[0]}",
+        datadir=str(data),
+        topic_partitions=settings.partitions,
+        topic_replication_factor=1,
+        **APP_SETTINGS,
+    )
+    exactly_once(
+        app,
+        facts(app, settings.partitions),
+        rows(app, settings.partitions),
+        handle,
+        outputs=OUTPUTS,
+        prepare=prepare,
+    )
+    return app

@@ -1,0 +1,153 @@
+"""The work of one shard: gather the row, let the pure core decide, apply what it returned. Sole writer of the rows."""
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from recovery.contracts.codec import decode_fact, encode
+from recovery.contracts.customer import Account, Customer, decode_row, encode_row, wake_of
+from recovery.contracts.effects import Effect
+from recovery.contracts.events import OUTCOME_TYPES, Event
+from recovery.contracts.facts import Fact, PolicyPublished, SwitchSet, TimePassed
+from recovery.contracts.topics import EVENTS, OUTCOMES, effects_topic
+from recovery.decide.account import account_told
+from recovery.decide.advance import Step, advance
+from recovery.ids import event_id, stream_key
+from streams.guard import Guard, park_record, park_row
+from streams.shard import Record, Shard
+from streams.timers import Timers
+
+ACCOUNT_ROW: Final = b"\0account:"
+NOW_ROW: Final = b"\0now"
+EVERYBODY: Final = "*"
+"""The account of a switch that holds for all."""
+ROWS_PER_TICK: Final = 2_000
+"""A tick asks at most so many due rows, so that a burst is several transactions (architecture 1)."""
+
+
+class Desk:
+    """Works through the facts of one shard. `now` is the last TimePassed; rows keep everything else."""
+
+    def __init__(self, shard: Shard, guard: Guard) -> None:
+        """Load what follows from the rows: timers, accounts, the time."""
+        self._shard, self._guard = shard, guard
+        self._accounts: dict[str, Account] = {}
+        self._timers = Timers(self._wake)
+        self._timers.load((wake, key) for key, row in shard.rows.items() if key[:1] != b"\0" and (wake := wake_of(row)) is not None)
+        stored = shard.get(NOW_ROW)
+        self._now: datetime | None = msgspec.json.decode(stored, type=datetime) if stored else None
+
+    @property
+    def waiting(self) -> int:
+        """Timers in the heap, stale ones included."""
+        return len(self._timers)
+
+    def take(self, record: Record) -> None:
+        """Apply one record of `facts`, or park it; never raises for its content."""
+        self._guard.run(
+            partial(self._fact, record),
+            lambda error: park_record(self._shard, record, error, self._present(record)),
+        )
+
+    def keep_time(self) -> None:
+        """Write the time beside the rows, so that a restart decides with the same `now`. Called before a batch that wrote is saved."""
+        if self._now is not None:
+            self._shard.put(NOW_ROW, msgspec.json.encode(self._now))
+
+    def _fact(self, record: Record) -> None:
+        fact = decode_fact(record.value)
+        if isinstance(fact, TimePassed):
+            self._tick(record, fact)
+        elif isinstance(fact, PolicyPublished | SwitchSet):
+            self._told(record, fact)
+        else:
+            key = record.key or stream_key(fact.account, fact.customer)
+            self._advance(record, key, self._shard.get(key), fact, 0)
+
+    def _tick(self, record: Record, fact: TimePassed) -> None:
+        self._now = max(self._now or fact.occurred_at, fact.occurred_at)
+        index = 0
+        for key in self._timers.due(self._now, ROWS_PER_TICK):
+            row = self._shard.rows[key]
+            written: list[int] = []
+            self._guard.run(
+                partial(self._ask, record, key, row, fact, index, written),
+                partial(self._park_row, record, key, row),
+            )
+            index += sum(written)
+
+    def _ask(self, record: Record, key: bytes, row: bytes, fact: TimePassed, index: int, written: list[int]) -> None:
+        account = key.split(b"/")[0].decode()
+        told = msgspec.structs.replace(fact, account=account)
+        written.append(self._advance(record, key, row, told, index, due=True))
+
+    def _park_row(self, record: Record, key: bytes, row: bytes, error: Exception) -> str:
+        account = park_row(self._shard, key, row, record, error, self._present(record))
+        try:
+            customer = decode_row(row)
+        except msgspec.DecodeError:
+            return account  # it cannot be woken again before it is mended: wake_of cannot read it either
+        customer.wake = None
+        self._shard.put(key, encode_row(customer))
+        return account
+
+    def _advance(self, record: Record, key: bytes, row: bytes | None, fact: Fact, index: int, *, due: bool = False) -> int:
+        customer = decode_row(row) if row is not None else None
+        before = customer.wake if customer is not None else None
+        step = advance(customer, fact, self._now or fact.occurred_at, self._account(fact.account))
+        return self._apply(record, key, step, index, due, before)
+
+    def _apply(self, record: Record, key: bytes, step: Step, index: int, due: bool, before: datetime | None) -> int:
+        """Encode everything first: after the first write nothing may fail."""
+        row = encode_row(step.customer) if step.customer is not None else None
+        outputs = self._outputs(record, step.events, step.effects, index)
+        self._shard.put(key, row)
+        self._rewake(key, step.customer, due, before)
+        for topic, value in outputs:
+            self._shard.emit(topic, key, value)
+        return len(step.events)
+
+    def _rewake(self, key: bytes, customer: Customer | None, due: bool, before: datetime | None) -> None:
+        if customer is not None and customer.wake is not None and (due or customer.wake != before):
+            self._timers.set(key, customer.wake)
+
+    def _outputs(self, record: Record, events: list[Event], effects: list[Effect], index: int) -> list[tuple[str, bytes]]:
+        outputs: list[tuple[str, bytes]] = []
+        for number, event in enumerate(events, index):
+            event.id = event_id(self._shard.number, record.offset, number)
+            value = encode(event)
+            outputs.append((EVENTS.name, value))
+            if event.event_type in OUTCOME_TYPES:
+                outputs.append((OUTCOMES.name, value))
+        outputs += [(effects_topic(effect), encode(effect)) for effect in effects]
+        return outputs
+
+    def _told(self, record: Record, fact: PolicyPublished | SwitchSet) -> None:
+        account, events = account_told(self._stored(fact.account), fact)
+        outputs, value = self._outputs(record, events, [], 0), encode(account)
+        self._accounts.clear()  # a switch for everybody changes them all
+        self._shard.put(ACCOUNT_ROW + fact.account.encode(), value)
+        for topic, output in outputs:
+            self._shard.emit(topic, record.key, output)
+
+    def _account(self, name: str) -> Account:
+        """What holds for an account: its own policy and switch, and the switch for everybody."""
+        known = self._accounts.get(name)
+        if known is None:
+            known = self._stored(name)
+            known.paused = known.paused or self._stored(EVERYBODY).paused
+            self._accounts[name] = known
+        return known
+
+    def _stored(self, name: str) -> Account:
+        row = self._shard.get(ACCOUNT_ROW + name.encode())
+        return msgspec.json.decode(row, type=Account) if row else Account()
+
+    def _wake(self, key: bytes) -> datetime | None:
+        row = self._shard.get(key)
+        return wake_of(row) if row is not None else None
+
+    def _present(self, record: Record) -> datetime:
+        return self._now or datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=record.timestamp)

@@ -1,0 +1,136 @@
+"""The comparison itself must be able to find every kind of difference."""
+
+from typing import Any
+
+from dunlin.verify import Told, compare, opens_a_case
+
+ACCOUNT = "acct_1"
+
+
+def invoice(name: str, **other: Any) -> dict[str, Any]:
+    return {
+        "id": name,
+        "subscription": "sub_" + name,
+        "currency": "usd",
+        "amount_due": 1_000,
+        "billing_reason": "subscription_cycle",
+        "collection_method": "charge_automatically",
+        "auto_advance": True,
+        "first_failed_at": 5.0,
+    } | other
+
+
+def attempt(name: str, key: str | None, outcome: str = "declined", actor: str = "api", at: float = 9.0) -> dict[str, Any]:
+    return {"invoice": name, "idempotency_key": key, "outcome": outcome, "actor": actor, "at": at}
+
+
+def world(**other: Any) -> dict[str, Any]:
+    return {
+        "account": ACCOUNT,
+        "invoices": [invoice("in_a"), invoice("in_b")],
+        "attempts": [attempt("in_a", None, actor="initial"), attempt("in_a", "dunlin-a1", "succeeded")],
+        "recoveries": [{"invoice": "in_a", "currency": "usd", "amount": 1_000}],
+        "mails": [{"message_id": "<m1@x>", "copies": 1, "invoice_status_at_receipt": "open"}],
+        "events": [{"id": "evt_1", "accepted": 1}, {"id": "evt_2", "accepted": 2}, {"id": "evt_3", "accepted": 0}],
+        "cancellations": [],
+    } | other
+
+
+def told(**other: Any) -> Told:
+    fields: dict[str, Any] = {
+        "failed": frozenset({"in_a", "in_b"}),
+        "attempted": frozenset({"dunlin-a1"}),
+        "recovered": frozenset({"in_a"}),
+        "failed_minor": {"usd": 2_000},
+        "recovered_minor": {"usd": 1_000},
+        "mails": frozenset({"<m1@x>"}),
+        "causes": frozenset({f"{ACCOUNT}:evt_1", f"{ACCOUNT}:evt_2"}),
+        "rows": 10,
+        "distinct_rows": 10,
+        "p50_ms": 1.0,
+        "p99_ms": 2.0,
+        "parked": 0,
+    }
+    return Told(**(fields | other))
+
+
+BASELINE = {"currencies": [{"currency": "usd", "failed_n": 2, "failed_minor": 2_000, "recovered_n": 0, "recovered_minor": 0}]}
+
+
+def test_the_truth_told_is_sound() -> None:
+    report = compare(world(), told(), BASELINE)
+    assert report.sound
+    assert report.differences == 0
+    assert (report.rates[0].by_count, report.rates[0].by_value, report.rates[0].baseline_by_count) == (0.5, 0.5, 0.0)
+
+
+def test_a_missing_failure_is_named() -> None:
+    report = compare(world(), told(failed=frozenset({"in_a"})), BASELINE)
+    assert [(line.name, line.missing) for line in report.lines if line.missing] == [("failures", ("in_b",))]
+    assert not report.sound
+
+
+def test_an_invented_recovery_is_named() -> None:
+    report = compare(world(), told(recovered=frozenset({"in_a", "in_b"})), BASELINE)
+    assert [line.extra for line in report.lines if line.name == "recoveries"] == [("in_b",)]
+    assert not report.sound
+
+
+def test_a_cent_too_many_is_a_difference() -> None:
+    report = compare(world(), told(recovered_minor={"usd": 1_001}), BASELINE)
+    assert report.differences == 1
+
+
+def test_a_currency_nobody_paid_in_is_a_difference() -> None:
+    report = compare(world(), told(recovered_minor={"usd": 1_000, "jpy": 5}), BASELINE)
+    assert report.differences == 5
+
+
+def test_an_accepted_webhook_without_a_row_is_lost() -> None:
+    report = compare(world(), told(causes=frozenset({f"{ACCOUNT}:evt_1"})), BASELINE)
+    assert report.lost_facts == 1
+    assert not report.sound
+
+
+def test_two_successful_charges_of_an_invoice_are_one_too_many() -> None:
+    doubled = world(attempts=[attempt("in_a", "dunlin-a1", "succeeded"), attempt("in_a", "k", "succeeded", actor="hosted_page")])
+    assert compare(doubled, told(), BASELINE).duplicate_charges == 1
+
+
+def test_one_key_charged_twice_is_one_too_many() -> None:
+    doubled = world(attempts=[attempt("in_a", "dunlin-a1"), attempt("in_a", "dunlin-a1", "succeeded")])
+    report = compare(doubled, told(), BASELINE)
+    assert report.duplicate_charges == 1
+    assert not report.sound
+
+
+def test_a_charge_after_the_cancellation_is_harm() -> None:
+    ended = world(cancellations=[{"subscription": "sub_in_a", "at": 8.0}])
+    report = compare(ended, told(), BASELINE)
+    assert report.charges_after_end == 1
+    assert not report.sound
+
+
+def test_a_row_written_twice_is_harm() -> None:
+    assert not compare(world(), told(rows=11), BASELINE).sound
+
+
+def test_a_mail_sent_twice_in_doubt_is_reported_but_is_no_difference() -> None:
+    twice = world(mails=[{"message_id": "<m1@x>", "copies": 2, "invoice_status_at_receipt": "paid"}])
+    report = compare(twice, told(), BASELINE)
+    assert (report.repeated_mails, report.mails_after_end, report.sound) == (1, 1, True)
+
+
+def test_what_opens_no_case_is_no_failure() -> None:
+    assert opens_a_case(invoice("in_a"))
+    assert not opens_a_case(invoice("in_a", billing_reason="subscription_create"))
+    assert not opens_a_case(invoice("in_a", collection_method="send_invoice"))
+    assert not opens_a_case(invoice("in_a", amount_due=0))
+    assert not opens_a_case(invoice("in_a", auto_advance=False))
+    assert not opens_a_case(invoice("in_a", subscription=None))
+    assert not opens_a_case(invoice("in_a", first_failed_at=None))
+
+
+def test_the_figures_name_what_programs_look_for() -> None:
+    figures = compare(world(), told(), BASELINE).figures()
+    assert {"differences", "duplicate_charges", "lost_facts", "failures", "recovered"} <= figures.keys()
