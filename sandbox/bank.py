@@ -4,6 +4,7 @@ from math import exp, sqrt
 
 from sandbox import declines
 from sandbox.luck import Luck
+from sandbox.people import ISSUERS
 from sandbox.records import Card, Customer, Decline, Invoice
 
 DAY = 86_400.0
@@ -19,7 +20,7 @@ class Bank:
     def __init__(self, luck: Luck, start: float) -> None:
         self._luck = luck
         self._start = start
-        self._outages = [self._windows(issuer) for issuer in range(24)]
+        self._outages = [self._windows(issuer) for issuer in range(ISSUERS)]
 
     def authorize(self, customer: Customer, card: Card, invoice: Invoice, at: float) -> Decline | None:
         """None when the money is taken, else the refusal. Which attempt it is follows from the invoice's charges."""

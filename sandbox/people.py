@@ -6,6 +6,7 @@ from sandbox.luck import Luck
 from sandbox.records import Card, Customer
 
 DAY = 86_400.0
+ISSUERS = 60
 _CURRENCIES = [("usd", 0.55), ("eur", 0.30), ("gbp", 0.10), ("jpy", 0.05)]
 _COUNTRIES = {
     "usd": [("US", 0.92), ("CA", 0.08)],
@@ -51,7 +52,7 @@ def customer(luck: Luck, number: int, start: float) -> Customer:
         base=-1.1 + 0.7 * luck.normal(number, "base") if tight else 3.2 + 0.5 * luck.normal(number, "base"),
         amp=luck.between(1.5, 3.5, number, "amp"),
         tau=2.5 + 4.5 * min(cycle / 30.4, 1.0),
-        issuer=int(luck.unit(number, "issuer") * 24),
+        issuer=int(luck.unit(number, "issuer") * ISSUERS),
         usual_hours=(usual, usual + 9),
     )
 

@@ -1,0 +1,63 @@
+"""The hosted invoice page. Looking never changes anything; paying is a deliberate POST."""
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+
+from sandbox.machine import Machine
+from sandbox.pages.looks import moment, money, page
+from sandbox.records import Charge, Invoice
+from sandbox.shapes import message
+
+_CHOICES = frozenset({"saved", "good", "insufficient_funds", "lost_card", "generic_decline"})
+
+
+def routes(machine: Machine) -> list[Route]:
+    """`/i/{token}`: GET and HEAD show, POST pays."""
+
+    async def show(http: Request) -> HTMLResponse:
+        bill = machine.world.books.by_token.get(http.path_params["token"])
+        return _unknown() if bill is None else HTMLResponse(_page(machine, bill))
+
+    async def pay(http: Request) -> HTMLResponse:
+        bill = machine.world.books.by_token.get(http.path_params["token"])
+        if bill is None:
+            return _unknown()
+        choice = str((await http.form()).get("choice", ""))
+        if choice not in _CHOICES:
+            return HTMLResponse(_page(machine, bill, "Please choose a card first.", bad=True), 400)
+        at = machine.catch_up()
+        if not bill.payable:
+            return HTMLResponse(_page(machine, bill))
+        taken = machine.world.behaviour.pay_on_page(bill, choice, at)
+        machine.flush()
+        return HTMLResponse(_page(machine, bill, *_told(taken)), 200 if taken.decline is None else 402)
+
+    return [Route("/i/{token}", show, methods=["GET"]), Route("/i/{token}", pay, methods=["POST"])]
+
+
+def _told(taken: Charge) -> tuple[str, bool]:
+    if taken.decline is None:
+        return "The payment went through.", False
+    return f"{message(taken.decline)} Please try another card.", True
+
+
+def _page(machine: Machine, bill: Invoice, told: str = "", bad: bool = False) -> str:
+    person = machine.world.books.customers[bill.customer]
+    return page(
+        "invoice",
+        title=f"Invoice {bill.number}",
+        merchant=machine.world.setting.merchant,
+        bill=bill,
+        person=person,
+        card=person.card,
+        amount=money(bill.amount_due, bill.currency),
+        billed=moment(bill.created),
+        told=told,
+        bad=bad,
+    )
+
+
+def _unknown() -> HTMLResponse:
+    told = "This link does not belong to an invoice. Please look at your latest mail."
+    return HTMLResponse(page("nothing", title="No such invoice", told=told), 404)
