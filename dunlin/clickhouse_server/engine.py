@@ -17,11 +17,12 @@ from dunlin.ports import HOST, is_open
 
 # A ceiling for all queries together of 2 GB; batches the sink repeats after a crash are recognised within the last
 # 1,000 blocks of every table; the log of queries is kept a week, the noisier system logs are not kept at all.
+# The file log is the one of errors: the other one would be written at trace level, whatever level is asked for here.
 _CONFIG = """<clickhouse>
   <http_port>{http}</http_port><tcp_port>{tcp}</tcp_port><listen_host>{host}</listen_host>
   <users_config>{run}/users.xml</users_config>
   <max_server_memory_usage>2000000000</max_server_memory_usage><mark_cache_size>134217728</mark_cache_size>
-  <logger><level>warning</level><log>{root}/clickhouse.log</log><size>10M</size><count>2</count></logger>
+  <logger><errorlog>{root}/clickhouse.log</errorlog><errorlog_level>warning</errorlog_level><size>10M</size><count>2</count></logger>
   <merge_tree><non_replicated_deduplication_window>1000</non_replicated_deduplication_window></merge_tree>
   <query_log><database>system</database><table>query_log</table><ttl>event_date + INTERVAL 7 DAY DELETE</ttl>
     <flush_interval_milliseconds>7500</flush_interval_milliseconds></query_log>

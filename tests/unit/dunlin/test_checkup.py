@@ -1,0 +1,86 @@
+"""The doctor says what is wrong and what to do."""
+
+import socket
+
+import pytest
+
+from dunlin import state
+from dunlin.checkup import home, installed, machine
+from dunlin.parts import LocalPorts
+from recovery.config import from_env
+
+
+def test_an_old_python_is_wrong():
+    assert machine.python((3, 10)).is_wrong
+    assert not machine.python((3, 11)).is_wrong
+
+
+@pytest.mark.parametrize(
+    ("system", "cpu", "libc", "is_wrong"),
+    [
+        ("Linux", "x86_64", "glibc", False),
+        ("Linux", "aarch64", "glibc", False),
+        ("Linux", "x86_64", "", True),  # musl
+        ("Darwin", "arm64", "", False),
+        ("Windows", "AMD64", "", True),
+    ],
+)
+def test_a_platform_without_wheels_is_wrong(system, cpu, libc, is_wrong):
+    assert machine.wheels(system, cpu, libc).is_wrong is is_wrong
+
+
+def test_a_full_disk_is_wrong_and_names_the_setting(tmp_path):
+    finding = machine.disk(tmp_path / "not" / "there" / "yet", least=10**18)
+    assert finding.is_wrong
+    assert "DUNLIN_HOME" in finding.text
+
+
+def test_too_little_memory_is_wrong():
+    assert machine.memory(least=10**18).is_wrong
+    assert not machine.memory(least=1).is_wrong
+
+
+def test_another_version_of_a_pinned_package_is_wrong():
+    found = {"faust-streaming": "0.11.0", "aiokafka": "0.14.0"}
+    findings = list(installed.pins(["faust-streaming==0.15.3", "aiokafka==0.14.0", "httpx>=0.28", 'x==1; extra == "ml"'], found.get))
+    wrong = [finding.text for finding in findings if finding.is_wrong]
+    assert [text.split(" ", 2)[:2] for text in wrong] == [["faust-streaming", "is"], ["x", "is"]]
+    assert "pip install 'faust-streaming==0.15.3'" in wrong[0]
+
+
+def test_a_taken_port_is_wrong_and_a_free_one_is_not():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        (finding,) = home.ports({"gateway": port})
+        assert finding.is_wrong
+        assert str(port) in finding.text
+    (finding,) = home.ports({"gateway": port})
+    assert not finding.is_wrong
+
+
+def test_ports_of_servers_elsewhere_are_not_looked_at():
+    outside = {"DUNLIN_KAFKA_BOOTSTRAP": "k:1", "DUNLIN_CLICKHOUSE_URL": "http://c:1/"}
+    assert set(home.wanted_ports(from_env(outside), LocalPorts())) == {"gateway", "dashboard"}
+    assert len(home.wanted_ports(from_env({}), LocalPorts())) == 6
+
+
+def test_a_tenants_file_that_is_not_toml_is_wrong(tmp_path):
+    file = tmp_path / "tenants.toml"
+    assert not home.tenants(file).is_wrong
+    file.write_text("[a]\nmode = observe")
+    assert home.tenants(file).is_wrong
+    file.write_text('[a]\nmode = "observe"')
+    assert not home.tenants(file).is_wrong
+
+
+def test_an_incomplete_offline_directory_is_wrong(tmp_path):
+    assert installed.kafka_jars({"DUNLIN_KAFKA_JARS": str(tmp_path)}).is_wrong
+    assert not installed.kafka_jars({"XDG_CACHE_HOME": str(tmp_path)}).is_wrong
+
+
+def test_a_stack_that_was_killed_is_mentioned_and_not_wrong(tmp_path):
+    assert list(home.leftovers(tmp_path)) == []
+    state.write(tmp_path, state.StackState(supervisor=1, home=str(tmp_path), phase="ready"))
+    (finding,) = home.leftovers(tmp_path)
+    assert not finding.is_wrong
+    assert "was killed" in finding.text
