@@ -15,6 +15,8 @@ from recovery.adapters import clickhouse
 
 FOLDER = Path(__file__).parent / "migrations"
 LOCK = "dunlin_internal.migration_lock"
+_AGE = """SELECT max(dateDiff('second', metadata_modification_time, now()))
+FROM system.tables WHERE concat(database, '.', name) = {lock:String}"""
 STALE_SECONDS = 30
 """A lock older than this was left by a run that was killed; a whole run takes about a second."""
 _TABLE_EXISTS = "(TABLE_ALREADY_EXISTS)"
@@ -99,7 +101,9 @@ def _refuse_edited(files: list[Migration], ran: dict[int, tuple[str, str]]) -> N
                 f"{file.name}.sql was edited after it ran on this database. Restore the file and put the change into a new migration."
             )
     if unknown := sorted(set(ran) - {file.number for file in files}):
-        raise MigrationError(f"This database was migrated by a newer Dunlin (migration {unknown[-1]} is not known here). Update this program.")
+        raise MigrationError(
+            f"This database was migrated by a newer Dunlin (migration {unknown[-1]} is not known here). Update this program."
+        )
 
 
 def _execute(server: Client, file: Migration) -> None:
@@ -109,7 +113,8 @@ def _execute(server: Client, file: Migration) -> None:
         except Error as error:
             first_line = statement.splitlines()[0]
             raise MigrationError(
-                f"{file.name}.sql, statement {number} ({first_line}) failed: {error}. Statements are repeatable: correct the cause and run again."
+                f"{file.name}.sql, statement {number} ({first_line}) failed: {error}. "
+                "Statements are repeatable: correct the cause and run again."
             ) from error
 
 
@@ -135,9 +140,7 @@ def _lock(server: Client, say: Say) -> Iterator[None]:
     """Creating a table without IF NOT EXISTS is atomic on a server, so the table is the lock."""
     deadline = monotonic() + 2 * STALE_SECONDS
     while not _took(server):
-        age = server.command(
-            f"SELECT max(dateDiff('second', metadata_modification_time, now())) FROM system.tables WHERE concat(database, '.', name) = '{LOCK}'"
-        )
+        age = server.command(_AGE, parameters={"lock": LOCK})
         if int(str(age)) > STALE_SECONDS:
             say(f"a killed run left its lock {age} s ago; taking it over")
             server.command(f"DROP TABLE IF EXISTS {LOCK}")
