@@ -41,9 +41,7 @@ class Contacts:
         self._engine = sa.create_engine(made)
         _table.metadata.create_all(self._engine)
 
-    def remember(  # noqa: PLR0917 - the fields of a Contact in their order
-        self, account: str, customer: str, email: str, name: str, locale: str, at: datetime
-    ) -> None:
+    def remember(self, account: str, customer: str, email: str, name: str, locale: str, at: datetime) -> None:
         """Keep what was read at `at` (aware); an older reading never replaces a newer one (B3)."""
         seen = {"email": email, "name": name, "locale": locale, "at": at.timestamp()}
         if self._update(account, customer, seen):

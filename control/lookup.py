@@ -83,6 +83,10 @@ class Tenants:
         """The merchant's name as payers know it. Raises UnknownAccount."""
         return self.tenant(account).name
 
+    def livemode(self, account: str) -> bool:
+        """Whether the account is connected in Stripe's live mode. Raises UnknownAccount."""
+        return self.tenant(account).livemode
+
     def secrets(self, account: str) -> tuple[str, ...]:
         """The account's endpoint secrets, several during a rotation; none when the account is unknown."""
         return self._current().secrets.get(account, ())

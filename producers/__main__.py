@@ -1,0 +1,133 @@
+"""`python -m producers gateway | ticker | policies [tenants.toml] | switch ACCOUNT pause|resume --who NAME [--why TEXT]`."""
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+from control.lookup import Tenants, UnknownAccount
+from recovery.adapters.clock import business_clock, wall
+from recovery.adapters.kafka import NotDelivered
+from recovery.adapters.logs import set_up
+from recovery.config import Settings, from_env
+
+log = logging.getLogger("producers")
+
+
+def main() -> int:
+    """Run one of the producers; answers the exit code: 0, or 1 with the reason on standard error."""
+    arguments = _parser().parse_args()
+    try:
+        settings = from_env(os.environ)
+        set_up(settings.log_level)
+        arguments.run(settings, arguments)
+    except (ValueError, NotDelivered, UnknownAccount, OSError) as error:
+        print(f"producers {arguments.command}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m producers", description="Everything that puts outside facts on Kafka.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("gateway", help="take Stripe's webhooks").set_defaults(run=_gateway)
+    commands.add_parser("ticker", help="write the time to every partition of facts").set_defaults(run=_ticker)
+    policies = commands.add_parser("policies", help="publish the policies that changed")
+    policies.add_argument("tenants", nargs="?", type=Path, help="the tenants file (default: DUNLIN_TENANTS)")
+    policies.set_defaults(run=_policies)
+    switch = commands.add_parser("switch", help="pause or resume an account, or all with '*'")
+    switch.add_argument("account")
+    switch.add_argument("action", choices=("pause", "resume"))
+    switch.add_argument("--who", required=True, help="who decided it; written down")
+    switch.add_argument("--why", default="", help="the reason; written down")
+    switch.set_defaults(run=_switch)
+    return parser
+
+
+def _bootstrap(settings: Settings) -> str:
+    if not settings.kafka_bootstrap:
+        raise ValueError("DUNLIN_KAFKA_BOOTSTRAP is not set; give host:port of the broker (`dunlin up` sets it for its parts).")
+    return settings.kafka_bootstrap
+
+
+def _gateway(settings: Settings, _: argparse.Namespace) -> None:
+    import uvloop
+
+    from producers.delivery import KafkaDelivery
+    from producers.gateway import Gateway
+    from producers.gateway_metrics import GatewayMetrics
+    from producers.serve import serve
+
+    delivery = KafkaDelivery(_bootstrap(settings))
+    gateway = Gateway(Tenants.load(settings.tenants), delivery, wall, GatewayMetrics())
+    with socket.create_server((settings.gateway_host, settings.gateway_port), backlog=2048) as listener:
+        host, port = listener.getsockname()[:2]
+
+        def listening() -> None:
+            log.info("gateway listens on http://%s:%d", host, port)
+            _ready(settings, f"{host}:{port}\n")
+
+        uvloop.run(serve(gateway, delivery, listener, listening))
+
+
+def _ticker(settings: Settings, _: argparse.Namespace) -> None:
+    from producers.every_partition import EveryPartition
+    from producers.ticker import LOOK_SECONDS, Ticker, run
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    everywhere = EveryPartition(_bootstrap(settings))
+    ticker = Ticker(everywhere, business_clock(settings.clock_file), wall, settings.tick_seconds, time.monotonic)
+    log.info("ticker writes the time to %d partitions", everywhere.count)
+    _ready(settings, "")
+    run(ticker, stop.wait, LOOK_SECONDS if settings.clock_file else settings.tick_seconds)
+
+
+def _policies(settings: Settings, arguments: argparse.Namespace) -> None:
+    from producers.every_partition import EveryPartition, cluster_id
+    from producers.policies import PolicyBook
+
+    tenants = Tenants.load((arguments.tenants or settings.tenants).absolute())
+    bootstrap, business = _bootstrap(settings), business_clock(settings.clock_file)
+    book = PolicyBook(settings.home / "policies.json", cluster_id(bootstrap), EveryPartition(bootstrap), who="tenants file")
+    for account in tenants.accounts():
+        policy = tenants.policy(account)
+        number = book.publish(account, policy, business(), wall())
+        print(f"{account}: policy {number}, mode {policy.mode}")
+
+
+def _switch(settings: Settings, arguments: argparse.Namespace) -> None:
+    from producers.every_partition import EveryPartition
+    from producers.policies import EVERY_ACCOUNT, set_switch
+
+    if arguments.account != EVERY_ACCOUNT:
+        _refuse_unknown(settings, arguments.account)
+    everywhere = EveryPartition(_bootstrap(settings))
+    set_switch(everywhere, arguments.account, arguments.action, arguments.who, arguments.why, business_clock(settings.clock_file)(), wall())
+    print(f"{arguments.account}: {arguments.action}d")
+
+
+def _refuse_unknown(settings: Settings, account: str) -> None:
+    try:
+        tenants = Tenants.load(settings.tenants)
+    except ValueError as error:  # a broken file must not keep anybody from pausing
+        log.warning("%s", error)
+        return
+    tenants.tenant(account)
+
+
+def _ready(settings: Settings, content: str) -> None:
+    if settings.ready_file is not None:
+        fresh = settings.ready_file.with_suffix(".new")
+        fresh.write_text(content)
+        fresh.replace(settings.ready_file)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

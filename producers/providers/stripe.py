@@ -1,0 +1,277 @@
+"""Stripe's events to facts, pure: every API version from acacia to endive, exactly one fact for each event.
+
+Facts hold ids and amounts; no names, addresses or e-mails.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from recovery.contracts.facts import (
+    Card,
+    ChargeFailed,
+    ChargeRefunded,
+    CustomerChanged,
+    CustomerDeleted,
+    DisputeOpened,
+    Fact,
+    IntentFailed,
+    InvoiceChanged,
+    InvoiceFact,
+    InvoicePaid,
+    InvoicePaymentSucceeded,
+    InvoiceVoided,
+    InvoiceWrittenOff,
+    MethodChanged,
+    PaymentActionRequired,
+    PaymentFailed,
+    SubscriptionChanged,
+    SubscriptionEnded,
+)
+from recovery.ids import webhook_fact_id
+from recovery.stripe_fields import (
+    Object,
+    UnknownShape,
+    flag,
+    id_of,
+    needed_moment,
+    needed_text,
+    needed_whole,
+    part,
+    part_if_expanded,
+    text,
+)
+from recovery.stripe_shapes import (
+    card_of_charge,
+    card_of_method,
+    decline_of_charge,
+    decline_of_intent,
+    invoice_state,
+    subscription_ending,
+    subscription_paused,
+)
+
+
+class Ignored(msgspec.Struct, frozen=True):
+    """An event that means nothing to us; `why` in words."""
+
+    why: str
+
+
+class _Event(msgspec.Struct, frozen=True):
+    """An event's envelope, read once: the header of its fact, and the object it is about."""
+
+    id: str
+    livemode: bool
+    request_id: str
+    request_key: str
+    object: Object
+    previous: Object
+    header: dict[str, Any]
+
+    def about(self, customer: str, invoice: str = "") -> dict[str, Any]:
+        return {**self.header, "customer": customer, "invoice": invoice}
+
+
+def translate(account: str, event: Object, received_at: datetime) -> list[Fact] | Ignored:
+    """The one fact that an event of an account is, or why it is none. The fact's id is derived from account and event id.
+
+    Raises:
+        UnknownShape: the event's type is known but its content is not as Stripe documents it; the text names the path.
+
+    """
+    kind = text(event, "type", "event")
+    make = _FACTS.get(kind)
+    if make is None:
+        return Ignored(_WITHOUT_MEANING.get(kind, "the type of event is not known"))
+    return [make(_envelope(account, event, received_at))]
+
+
+def _envelope(account: str, event: Object, received_at: datetime) -> _Event:
+    id = needed_text(event, "id", "event")
+    data = part(event, "data", "event")
+    # Very old versions give the request's id alone.
+    alone = event.get("request") if isinstance(event.get("request"), str) else None
+    request = {"id": alone} if alone is not None else part(event, "request", "event")
+    fact_id = webhook_fact_id(account, id)
+    return _Event(
+        id=id,
+        livemode=flag(event, "livemode", "event"),
+        request_id=text(request, "id", "event.request"),
+        request_key=text(request, "idempotency_key", "event.request"),
+        object=part(data, "object", "event.data"),
+        previous=part(data, "previous_attributes", "event.data"),
+        header={
+            "id": fact_id,
+            "account": account,
+            "occurred_at": needed_moment(event, "created", "event"),
+            "received_at": received_at,
+            "cause": id,
+            "trace": fact_id,
+        },
+    )
+
+
+def _invoice_fields(event: _Event) -> dict[str, Any]:
+    invoice = event.object
+    return {
+        **event.about(id_of(invoice, "customer", "invoice"), needed_text(invoice, "id", "invoice")),
+        "state": invoice_state(invoice),
+        "livemode": event.livemode,
+        "request_id": event.request_id,
+        "request_key": event.request_key,
+    }
+
+
+def _invoice(fact: type[InvoiceFact], event: _Event) -> Fact:
+    return fact(**_invoice_fields(event))
+
+
+def _payment_failed(event: _Event) -> Fact:
+    intent = event.object.get("payment_intent")  # an object only in old versions, when the endpoint expands it
+    decline = decline_of_intent(intent) if isinstance(intent, dict) else None
+    return PaymentFailed(**_invoice_fields(event), decline=decline)
+
+
+def _charge_failed(event: _Event) -> Fact:
+    charge = event.object
+    return ChargeFailed(
+        **event.about(id_of(charge, "customer", "charge"), id_of(charge, "invoice", "charge")),
+        charge=needed_text(charge, "id", "charge"),
+        payment_intent=id_of(charge, "payment_intent", "charge"),
+        amount_minor=needed_whole(charge, "amount", "charge"),
+        currency=needed_text(charge, "currency", "charge"),
+        decline=decline_of_charge(charge),
+        card=card_of_charge(charge),
+        request_key=event.request_key,
+    )
+
+
+def _intent_failed(event: _Event) -> Fact:
+    intent = event.object
+    error = part(intent, "last_payment_error", "payment_intent")
+    return IntentFailed(
+        **event.about(id_of(intent, "customer", "payment_intent"), id_of(intent, "invoice", "payment_intent")),
+        payment_intent=needed_text(intent, "id", "payment_intent"),
+        amount_minor=needed_whole(intent, "amount", "payment_intent"),
+        currency=needed_text(intent, "currency", "payment_intent"),
+        decline=decline_of_intent(intent),
+        card=card_of_method(part_if_expanded(error, "payment_method", "payment_intent.last_payment_error")),
+        request_key=event.request_key,
+    )
+
+
+def _charge_refunded(event: _Event) -> Fact:
+    charge = event.object
+    return ChargeRefunded(
+        **event.about(id_of(charge, "customer", "charge"), id_of(charge, "invoice", "charge")),
+        charge=needed_text(charge, "id", "charge"),
+        payment_intent=id_of(charge, "payment_intent", "charge"),
+        amount_refunded=needed_whole(charge, "amount_refunded", "charge"),
+        currency=needed_text(charge, "currency", "charge"),
+    )
+
+
+def _dispute_opened(event: _Event) -> Fact:
+    dispute = event.object
+    return DisputeOpened(
+        **event.about(""),
+        dispute=needed_text(dispute, "id", "dispute"),
+        charge=id_of(dispute, "charge", "dispute"),
+        payment_intent=id_of(dispute, "payment_intent", "dispute"),
+        reason=text(dispute, "reason", "dispute"),
+        amount_minor=needed_whole(dispute, "amount", "dispute"),
+        currency=needed_text(dispute, "currency", "dispute"),
+    )
+
+
+def _customer_changed(event: _Event) -> Fact:
+    settings = event.previous.get("invoice_settings")
+    changed = "default_source" in event.previous or (isinstance(settings, dict) and "default_payment_method" in settings)
+    return CustomerChanged(**event.about(needed_text(event.object, "id", "customer")), default_method_changed=changed)
+
+
+def _customer_deleted(event: _Event) -> Fact:
+    return CustomerDeleted(**event.about(needed_text(event.object, "id", "customer")))
+
+
+def _subscription_changed(event: _Event) -> Fact:
+    subscription = event.object
+    return SubscriptionChanged(
+        **event.about(id_of(subscription, "customer", "subscription")),
+        subscription=needed_text(subscription, "id", "subscription"),
+        status=needed_text(subscription, "status", "subscription"),
+        cancel_at_period_end=subscription_ending(subscription),
+        paused=subscription_paused(subscription),
+    )
+
+
+def _subscription_ended(event: _Event) -> Fact:
+    subscription = event.object
+    details = part(subscription, "cancellation_details", "subscription")
+    return SubscriptionEnded(
+        **event.about(id_of(subscription, "customer", "subscription")),
+        subscription=needed_text(subscription, "id", "subscription"),
+        why=text(details, "reason", "subscription.cancellation_details"),
+    )
+
+
+def _method_changed(how: str, event: _Event) -> Fact:
+    method = event.object
+    card = card_of_method(method) or Card(method=needed_text(method, "id", "payment_method"))
+    return MethodChanged(
+        **event.about(id_of(method, "customer", "payment_method")),
+        card=card,
+        how="attached" if how == "attached" else "automatically_updated",
+    )
+
+
+_FACTS: dict[str, Callable[[_Event], Fact]] = {
+    "invoice.payment_failed": _payment_failed,
+    "invoice.payment_action_required": partial(_invoice, PaymentActionRequired),
+    "invoice.paid": partial(_invoice, InvoicePaid),
+    "invoice.payment_succeeded": partial(_invoice, InvoicePaymentSucceeded),
+    "invoice.updated": partial(_invoice, InvoiceChanged),
+    "invoice.payment_attempt_required": partial(_invoice, InvoiceChanged),
+    "invoice.voided": partial(_invoice, InvoiceVoided),
+    "invoice.marked_uncollectible": partial(_invoice, InvoiceWrittenOff),
+    "charge.failed": _charge_failed,
+    "charge.refunded": _charge_refunded,
+    "charge.dispute.created": _dispute_opened,
+    "payment_intent.payment_failed": _intent_failed,
+    "customer.updated": _customer_changed,
+    "customer.deleted": _customer_deleted,
+    "customer.subscription.updated": _subscription_changed,
+    "customer.subscription.paused": _subscription_changed,
+    "customer.subscription.resumed": _subscription_changed,
+    "customer.subscription.deleted": _subscription_ended,
+    "payment_method.attached": partial(_method_changed, "attached"),
+    "payment_method.automatically_updated": partial(_method_changed, "automatically_updated"),
+}
+
+EVENT_TYPES: tuple[str, ...] = tuple(_FACTS)
+"""Every event type that becomes a fact with a meaning: what an endpoint should subscribe to (stripe.md 3.2)."""
+
+_WITHOUT_MEANING: dict[str, str] = {
+    "invoice_payment.paid": "invoice.paid tells the same",
+    "payment_method.updated": "payment_method.automatically_updated and customer.updated tell what matters",
+    "payment_method.detached": "the next attempt tells whether a method is left",
+    "setup_intent.succeeded": "payment_method.attached and customer.updated tell the same",
+    "checkout.session.completed": "payment_method.attached and customer.updated tell the same",
+    "checkout.session.expired": "nothing was changed",
+    "mandate.updated": "the next attempt tells whether a mandate is left",
+}
+
+
+def key_object(fact: Fact) -> str:
+    """The id of the object that a fact without a customer is about; it keys the fact. The event's own id when there is no other."""
+    for name in ("dispute", "charge", "payment_intent", "subscription"):
+        if found := getattr(fact, name, ""):
+            return str(found)
+    return fact.invoice or fact.cause or fact.id
+
+
+__all__ = ["EVENT_TYPES", "Ignored", "UnknownShape", "key_object", "translate"]

@@ -1,0 +1,65 @@
+"""The gateway under uvicorn: warmed before it says that it is ready, and closed after its last answer."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from producers.delivery import KafkaDelivery
+from producers.gateway import Gateway
+from recovery.contracts.topics import FACTS, PARKED_GATEWAY, RAW
+
+CONNECTIONS = 2048
+"""Connections at once; more are answered 503 by the server itself."""
+
+
+class _Server(uvicorn.Server):
+    """A server that tells when it listens."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop in order on a signal and leave with 0; uvicorn's own would raise the signal again when all is done."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._listening()
+
+
+async def serve(gateway: Gateway, delivery: KafkaDelivery, listener: socket.socket, listening: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `listening` is called once requests are taken.
+
+    Raises:
+        NotDelivered: the broker does not answer, or a topic is missing.
+
+    """
+    delivery.warm((RAW.name, FACTS.name, PARKED_GATEWAY.name))
+    delivery.start()
+    config = uvicorn.Config(
+        gateway,
+        loop="uvloop",
+        http="httptools",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=8,
+        server_header=False,
+        proxy_headers=False,
+    )
+    try:
+        await _Server(config, listening).serve([listener])
+    finally:
+        delivery.close()
