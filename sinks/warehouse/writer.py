@@ -24,6 +24,7 @@ SETTINGS = {
     "insert_deduplicate": 1,
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     "input_format_parallel_parsing": 0,
+    "date_time_input_format": "best_effort",
 }
 
 
@@ -51,7 +52,7 @@ class Warehouse:
                 f"{DATABASE}.{EVENTS_TABLE}",
                 column_names=list(EVENT_COLUMNS),
                 insert_block=block,
-                fmt="JSONEachRow",
+                fmt=rows.FORMAT,
                 settings={**SETTINGS, "insert_deduplication_token": taken.token},
             )
         except (Error, HTTPError, OSError) as error:
