@@ -20,7 +20,8 @@ from streams.partition_log import PartitionLog
 from streams.shard import Batch, Partition, Shard
 from streams.watchdog import Sign, Watchdog
 
-FETCH_WAIT_MS = 20  # how long the broker may hold a fetch without data; Faust hard-codes 1500, see ConsumerThread
+LOOK_AGAIN = 0.005  # seconds between looks at partitions whose records had no room
+FETCH_WAIT_MS = 10  # how long the broker may hold a fetch without data; Faust hard-codes 1500, see ConsumerThread
 
 
 class Shards(Protocol):
@@ -48,6 +49,11 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
         # returned, so this wait is latency; a shorter one costs CPU when idle.
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
+
+    async def on_start(self) -> None:
+        """Start, with a fetcher that does not stop for a tenth of a second while one partition's records wait for us."""
+        await super().on_start()
+        self._ensure_consumer()._fetcher._prefetch_backoff = FETCH_WAIT_MS / 1000
 
     async def _fetch_records(self, consumer: Any, *args: Any, **kwargs: Any) -> Any:
         """What was fetched, as one Batch per partition."""
@@ -132,15 +138,31 @@ class BatchConsumer(aiokafka.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """What Faust's fetch loop asks for: here, at most one message per partition, holding a Batch."""
-        fetched, _ = await self._wait_next_records(timeout)
-        batches: Any = fetched or {}  # of Batch: ConsumerThread returns them in the place of Faust's record lists
+        batches = await self._next_batches(timeout)
         generation = self.app.consumer_generation_id
         for aiokafka_tp, batch in batches.items():
             if self.should_stop or not self.flow_active or self.app.consumer_generation_id != generation:
                 return  # what is dropped here is noticed: the next batch does not start at the shard's position
             tp, last = TP(*aiokafka_tp), batch.records[-1]
+            value: Any = batch  # typed as bytes, passed on as it is
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-            yield tp, ConsumerMessage(*tp, last.offset, last.timestamp / 1000, 0, None, None, batch, None, tp=tp, generation_id=generation)
+            yield tp, ConsumerMessage(*tp, last.offset, last.timestamp / 1000, 0, None, None, value, None, tp=tp, generation_id=generation)
+
+    async def _next_batches(self, timeout: float) -> Mapping[TP, Batch]:
+        """Fetched batches of the partitions that have room in the agent's queue.
+
+        Faust would sleep for a second when none has room, and would not look again at one that got room while the fetch
+        waits for others; so this looks again soon as long as any partition is held back.
+        """
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # mode types its own Event
+        active = self._get_active_partitions()
+        if not active:
+            await self.sleep(LOOK_AGAIN if self._buffered_partitions else 1)
+            return {}
+        held_back = bool(self._buffered_partitions)
+        batches: Any = await self._getmany(active, LOOK_AGAIN if held_back else timeout)
+        return batches or {}  # ConsumerThread returns a Batch in the place of each record list
 
     async def perform_seek(self) -> None:
         """Continue where the transactions ended. Faust calls this after every rebalance."""
