@@ -1,0 +1,48 @@
+"""A small stack for tests: `python a_stack.py HOME SCENARIO`; its parts are little Python programs."""
+
+import os
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dunlin.local import run_to_the_end
+from dunlin.part import Part
+from dunlin.stack import Stack
+
+READY = "import os, pathlib; pathlib.Path(os.environ['DUNLIN_READY_FILE']).touch(); "
+SERVE = READY + "print('at work', flush=True); import signal; signal.pause()"
+WITH_A_CHILD = (
+    "import subprocess, sys; c = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()']); "
+    f"print('child', c.pid, flush=True); {SERVE}"
+)
+HOPELESS_WHEN_TOLD = f"import os, signal; signal.signal(signal.SIGUSR1, lambda *_: os._exit(75)); {SERVE}"
+DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SERVE}"
+
+
+def part(name: str, code: str, wave: int = 0, **more: object) -> Part:
+    return Part(name=name, wave=wave, argv=(sys.executable, "-c", code), restart_delay=0.1, **more)
+
+
+def once(name: str, code: str, wave: int = 0) -> Part:
+    return part(name, code, wave, one_shot=True)
+
+
+SCENARIOS = {
+    "plain": [part("first", SERVE), once("once", "print('done once')", 1), part("last", WITH_A_CHILD, 2)],
+    "hopeless": [part("good", SERVE), part("bad", "print('no key in the tenants file'); raise SystemExit(75)", 1)],
+    "always failing": [part("bad", "print('cannot'); raise SystemExit(1)")],
+    "failing one-shot": [once("bad", "raise SystemExit(1)"), part("never", SERVE, 1)],
+    "later hopeless": [part("good", SERVE), part("bad", HOPELESS_WHEN_TOLD)],
+    "deaf": [part("deaf", DEAF, stop_grace=0.5)],
+    "never ready": [part("slow", "import signal; signal.pause()", ready_within=0.3)],
+}
+
+
+def main() -> None:
+    home = Path(sys.argv[1])
+    stack = Stack(SCENARIOS[sys.argv[2]], home=home, environment=os.environ, clock=lambda: datetime.now(UTC), out=sys.stdout)
+    sys.exit(run_to_the_end(stack, home, sys.stderr, lambda _: stack.say("everything is ready")))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""The embedded Kafka and ClickHouse keep data, refuse doubles, and say what is in their way."""
+
+import os
+import signal
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import clickhouse_connect
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from dunlin.clickhouse_server import users
+from dunlin.ports import HOST, free_ports, is_open
+
+pytestmark = pytest.mark.real
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server of either kind, with the least that proves it keeps what it was given."""
+
+    module: str
+    root: Path
+    ports: tuple[int, int]
+    options: tuple[str, str]
+    clean_exit: int
+
+    def arguments(self, root: Path | None = None, ports: tuple[int, int] | None = None) -> list[object]:
+        first, second = ports or self.ports
+        return ["-m", self.module, "--root", root or self.root, self.options[0], first, self.options[1], second]
+
+    def put(self, value: str) -> None:
+        raise NotImplementedError
+
+    def values(self) -> list[str]:
+        raise NotImplementedError
+
+
+class Kafka(Server):
+    def put(self, value: str) -> None:
+        address = f"{HOST}:{self.ports[0]}"
+        admin = AdminClient({"bootstrap.servers": address})
+        if "kept" not in admin.list_topics(timeout=20).topics:
+            admin.create_topics([NewTopic("kept", 1, 1)])["kept"].result(20)
+        producer = Producer({"bootstrap.servers": address, "enable.idempotence": True})
+        producer.produce("kept", value)
+        assert producer.flush(20) == 0
+
+    def values(self) -> list[str]:
+        consumer = Consumer({"bootstrap.servers": f"{HOST}:{self.ports[0]}", "group.id": "any", "enable.auto.commit": False})
+        consumer.assign([TopicPartition("kept", 0, 0)])
+        _, end = consumer.get_watermark_offsets(TopicPartition("kept", 0), timeout=20)
+        found = [message.value().decode() for message in consumer.consume(end, timeout=20)]
+        consumer.close()
+        return found
+
+
+class ClickHouse(Server):
+    def _client(self):
+        return clickhouse_connect.get_client(dsn=users.url(self.root, self.ports[0], "sink"))
+
+    def put(self, value: str) -> None:
+        with self._client() as client:
+            client.command("CREATE DATABASE IF NOT EXISTS dunlin")
+            client.command("CREATE TABLE IF NOT EXISTS dunlin.kept (value String) ENGINE = MergeTree ORDER BY value")
+            client.insert("dunlin.kept", [[value]], column_names=["value"])
+
+    def values(self) -> list[str]:
+        with self._client() as client:
+            return [row[0] for row in client.query("SELECT value FROM dunlin.kept ORDER BY value").result_rows]
+
+
+@pytest.fixture(params=["kafka", "clickhouse"])
+def server(request, tmp_path):
+    first, second = free_ports(2)
+    if request.param == "kafka":
+        return Kafka("dunlin.kafka_server", tmp_path / "kafka", (first, second), ("--port", "--controller-port"), 143)
+    return ClickHouse("dunlin.clickhouse_server", tmp_path / "clickhouse", (first, second), ("--http-port", "--tcp-port"), 0)
+
+
+def test_data_outlives_a_stop_and_a_kill(server, start, until):
+    first = start(*server.arguments())
+    until(lambda: is_open(server.ports[0]), 120, "the first start")
+    server.put("one")
+    assert first.stop() == server.clean_exit
+
+    second = start(*server.arguments())
+    until(lambda: is_open(server.ports[0]), 60, "the second start")
+    assert server.values() == ["one"]
+    server.put("two")
+    assert second.stop(signal.SIGKILL) == -signal.SIGKILL
+
+    start(*server.arguments())
+    until(lambda: is_open(server.ports[0]), 60, "the start after the kill")
+    assert server.values() == ["one", "two"]
+
+
+def test_a_second_server_on_the_same_data_is_refused_and_does_not_disturb_the_first(server, start, until):
+    first = start(*server.arguments())
+    until(lambda: is_open(server.ports[0]), 120, "the first server")
+    other = (*free_ports(2),)
+    second = start(*server.arguments(ports=other))
+    assert second.left() == 1
+    assert f"is in use by process {first.process.pid}" in second.said
+    server.put("one")
+    assert server.values() == ["one"]
+
+
+def test_a_taken_port_is_named_with_its_owner(server, start):
+    with socket.create_server((HOST, server.ports[0])):
+        refused = start(*server.arguments())
+        assert refused.left() == 1
+    assert f"port {server.ports[0]}" in refused.said
+    assert f"taken by process {os.getpid()}" in refused.said
+
+
+def test_a_leftover_server_is_ended_when_the_supervisor_says_so(server, start, until):
+    leftover = start(*server.arguments())
+    until(lambda: is_open(server.ports[0]), 120, "the leftover server")
+    server.put("one")
+    start(*server.arguments(), "--take-over")
+    leftover.left()
+    until(lambda: is_open(server.ports[0]), 60, "its successor")
+    assert server.values() == ["one"]
+
+
+def test_the_default_user_of_clickhouse_is_shut_out_and_the_dashboard_may_only_read(clickhouse):
+    with clickhouse_connect.get_client(dsn=clickhouse.url("admin")) as client:
+        client.command("CREATE DATABASE IF NOT EXISTS dunlin")
+        client.command("CREATE OR REPLACE TABLE dunlin.doors (n Int64) ENGINE = MergeTree ORDER BY n")
+    with clickhouse_connect.get_client(dsn=clickhouse.url("dashboard")) as client:
+        assert client.command("SELECT count() FROM dunlin.doors") == 0
+        for forbidden in ("INSERT INTO dunlin.doors VALUES (1)", "SELECT * FROM file('/etc/passwd', 'LineAsString')"):
+            with pytest.raises(clickhouse_connect.driver.exceptions.DatabaseError, match="497"):
+                client.command(forbidden)
+    with pytest.raises(clickhouse_connect.driver.exceptions.DatabaseError, match="700"):
+        clickhouse_connect.get_client(host=HOST, port=clickhouse.port)
