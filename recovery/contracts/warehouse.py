@@ -64,6 +64,9 @@ CASE_COLUMNS: tuple[str, ...] = (
     "last_event_at",
     "recovered_at",
     "last_sequence",
+    "reversed_minor",
+    "first_decline_kind",
+    "first_decline_code",
 )
 """Columns of the view `dunlin.cases`: one row per failure (a case opened), its present state by the highest sequence."""
 
@@ -76,6 +79,8 @@ DAILY_COLUMNS: tuple[str, ...] = (
     "failed_minor",
     "recovered_n",
     "recovered_minor",
+    "reversed_n",
+    "reversed_minor",
 )
 """Columns of the view `dunlin.recovery_daily`: failures by the day they opened, recoveries by the day the money came."""
 
@@ -95,3 +100,61 @@ DECLINE_COLUMNS: tuple[str, ...] = (
 LATENCY_VIEW = "latency"
 LATENCY_COLUMNS: tuple[str, ...] = ("minute", "events", "p50_ms", "p99_ms")
 """Columns of the view `dunlin.latency`: wall time from a webhook's acceptance to its row, per minute."""
+
+TIMELINE_VIEW = "case_timeline"
+TIMELINE_COLUMNS: tuple[str, ...] = (
+    "account",
+    "invoice",
+    "sequence",
+    "occurred_at",
+    "event_type",
+    "reason",
+    "status",
+    "next_action",
+    "next_action_at",
+    "retry_count",
+    "dunning_step",
+    "amount_minor",
+    "recovered_minor",
+    "currency",
+    "decline_kind",
+    "decline_code",
+    "result",
+    "recovered_by",
+    "cause_type",
+    "policy_version",
+    "details",
+)
+"""Columns of the view `dunlin.case_timeline`: the story of each invoice, in order."""
+
+WHY_NOT_VIEW = "why_not"
+WHY_NOT_COLUMNS: tuple[str, ...] = (
+    "account",
+    "occurred_at",
+    "not_done",
+    "reason",
+    "customer",
+    "invoice",
+    "currency",
+    "amount_minor",
+    "status",
+    "policy_version",
+    "event_type",
+    "event_id",
+)
+"""Columns of the view `dunlin.why_not` (F61): every retry or message that was not made, with its reason."""
+
+MONEY_VIEW = "money"
+MONEY_COLUMNS: tuple[str, ...] = ("account", "currency", "cause", "cases", "minor")
+"""Columns of the view `dunlin.money` (F60): every failed unit of money in exactly one part; the parts sum to the total, per currency."""
+
+VIEWS: dict[str, tuple[str, ...]] = {
+    CASES_VIEW: CASE_COLUMNS,
+    DAILY_VIEW: DAILY_COLUMNS,
+    DECLINES_VIEW: DECLINE_COLUMNS,
+    LATENCY_VIEW: LATENCY_COLUMNS,
+    TIMELINE_VIEW: TIMELINE_COLUMNS,
+    WHY_NOT_VIEW: WHY_NOT_COLUMNS,
+    MONEY_VIEW: MONEY_COLUMNS,
+}
+"""Every view that people may read, with its columns in order."""

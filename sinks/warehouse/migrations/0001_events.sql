@@ -54,6 +54,7 @@ CREATE TABLE IF NOT EXISTS dunlin.case_state (
     last_event_at SimpleAggregateFunction(max, DateTime64(3, 'UTC')) COMMENT 'latest event, business time',
     recovered_at SimpleAggregateFunction(max, Nullable(DateTime64(3, 'UTC'))) COMMENT 'latest recovery, business time',
     recovered_minor SimpleAggregateFunction(sum, Int64) COMMENT 'recovered less reversed, minor units',
+    reversed_minor SimpleAggregateFunction(sum, Int64) COMMENT 'taken back by refunds and disputes, minor units',
     last_sequence SimpleAggregateFunction(max, UInt64) COMMENT 'highest sequence seen',
     standing AggregateFunction(argMaxIf, Tuple(String, String, String, Nullable(DateTime64(3, 'UTC')), UInt32, UInt32), UInt64, UInt8)
         COMMENT 'status, reason, next action, its time, retries, mails of the latest event with a status',
@@ -77,6 +78,7 @@ SELECT
     max(e.occurred_at) AS last_event_at,
     maxIf(toNullable(e.occurred_at), event_type = 'payment_recovered') AS recovered_at,
     sum(multiIf(event_type = 'payment_recovered', e.recovered_minor, event_type = 'recovery_reversed', -abs(e.recovered_minor), 0)) AS recovered_minor,
+    sumIf(abs(e.recovered_minor), event_type = 'recovery_reversed') AS reversed_minor,
     max(e.sequence) AS last_sequence,
     argMaxIfState(tuple(toString(e.status), toString(e.reason), toString(e.next_action), e.next_action_at, e.retry_count, e.dunning_step), e.sequence, e.status != '') AS standing,
     argMaxIfState(tuple(e.customer, e.subscription), e.sequence, e.customer != '') AS who,

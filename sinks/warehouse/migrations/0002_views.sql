@@ -20,6 +20,7 @@ CREATE OR REPLACE VIEW dunlin.cases (
     last_event_at DateTime64(3, 'UTC') COMMENT 'latest event, business time',
     recovered_at Nullable(DateTime64(3, 'UTC')) COMMENT 'latest recovery, business time',
     last_sequence UInt64 COMMENT 'number of the latest event',
+    reversed_minor Int64 COMMENT 'recovered first, then taken back by refunds and disputes, minor units',
     first_decline_kind String COMMENT 'class of the first decline',
     first_decline_code String COMMENT 'code of the first decline'
 ) SQL SECURITY INVOKER AS
@@ -44,6 +45,7 @@ SELECT
     latest_event AS last_event_at,
     latest_recovery AS recovered_at,
     highest AS last_sequence,
+    total_reversed AS reversed_minor,
     known_first_decline.1 AS first_decline_kind,
     known_first_decline.2 AS first_decline_code
 FROM (
@@ -55,6 +57,7 @@ FROM (
         max(s.last_event_at) AS latest_event,
         max(s.recovered_at) AS latest_recovery,
         sum(s.recovered_minor) AS total_recovered,
+        sum(s.reversed_minor) AS total_reversed,
         max(s.last_sequence) AS highest,
         argMaxIfMerge(s.standing) AS known_standing,
         argMaxIfMerge(s.who) AS known_who,
@@ -192,7 +195,7 @@ COMMENT 'Every retry or message that was not made, with its reason';
 CREATE OR REPLACE VIEW dunlin.money (
     account String COMMENT 'Stripe account of the merchant',
     currency String COMMENT 'ISO 4217, lower case',
-    cause String COMMENT 'who brought it back (our_retry, stripe_retry, customer, ...), or open, or written_off',
+    cause String COMMENT 'who brought it back (our_retry, stripe_retry, customer, ...), or reversed, open, written_off',
     cases UInt64 COMMENT 'failures with money in this part',
     minor Int128 COMMENT 'the money, minor units; the parts of a currency sum to its failed total'
 ) SQL SECURITY INVOKER AS
@@ -208,7 +211,11 @@ FROM (
         c.currency AS currency,
         arrayJoin([
             (if(c.recovered_by = '', 'unknown', c.recovered_by), toInt128(c.recovered_minor)),
-            (if(c.status IN ('recovered', 'abandoned', 'closed'), 'written_off', 'open'), greatest(toInt128(c.amount_minor) - c.recovered_minor, 0))
+            ('reversed', toInt128(c.reversed_minor)),
+            (
+                if(c.status IN ('recovered', 'abandoned', 'closed'), 'written_off', 'open'),
+                greatest(toInt128(c.amount_minor) - c.recovered_minor - c.reversed_minor, 0)
+            )
         ]) AS part
     FROM dunlin.cases AS c
 )
