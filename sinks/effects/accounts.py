@@ -1,0 +1,30 @@
+"""What the effects sink asks about an account: its key, its name, whether it lets us charge."""
+
+from control.lookup import Tenants
+
+
+class Accounts:
+    """The tenants file as the performers see it, always as it is now."""
+
+    def __init__(self, tenants: Tenants) -> None:
+        self._tenants = tenants
+
+    def api_key(self, account: str) -> str:
+        """The account's secret key. Raises LookupError when the account is unknown."""
+        return self._tenants.api_key(account)
+
+    def name(self, account: str) -> str:
+        """The merchant's name. Raises LookupError when the account is unknown."""
+        return self._tenants.name(account)
+
+    def support_email(self, account: str) -> str:
+        """Where payers may write to; empty when the merchant gave none. Raises LookupError when the account is unknown."""
+        return self._tenants.tenant(account).support_email
+
+    def may_charge(self, account: str) -> bool:
+        """Whether we may charge at all: never with a live key unless the tenant says act (decision 39)."""
+        tenant = self._tenants.find(account)
+        if tenant is None:
+            return False
+        live = tenant.livemode or "_live_" in self._tenants.api_key(account)[:10]
+        return not live or self._tenants.policy(account).mode == "act"

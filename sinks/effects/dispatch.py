@@ -1,0 +1,210 @@
+"""From what waits to what became of it: picks due effects, lets the performers work in threads, and writes down what they answer.
+
+One thread owns the ledger's bookkeeping, so it is written in batches; only a claim is written by the worker that acts.
+"""
+
+import logging
+import queue
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import msgspec
+
+from recovery.adapters.logs import scrub
+from recovery.contracts.codec import decode_effect, encode
+from recovery.contracts.effects import Effect
+from recovery.contracts.facts import Fact
+from recovery.contracts.parked import Parked
+from recovery.contracts.topics import FACTS, PARKED_SINKS
+from recovery.ids import stream_key
+from sinks.effects.answers import Answer, Broken, Claim, Clocks, Doubt, Job, Later, NotMine, Performer, Settled, not_performed, pause_before
+from sinks.effects.ledger import Ledger, Outgoing, Row
+from sinks.effects.stripe import StripeDoor
+from sinks.effects.waiting import Lane, Ticket, Waiting, Who
+
+log = logging.getLogger(__name__)
+WORKERS: dict[Lane, int] = {"stripe": 16, "mail": 8}
+"""Threads per pool: enough for 30 effects a second when Stripe takes half a second."""
+GIVE_UP_AFTER = 5
+"""Tries of a performer that fails in a way it does not know, before the effect is parked and its case goes on."""
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """A worker's answer about a row."""
+
+    ticket: Ticket
+    row: Row
+    effect: Effect
+    answer: Answer | None
+
+
+class Dispatcher:
+    """Performs what waits, by performers per kind of effect. `close` lets what is in work end first."""
+
+    def __init__(self, ledger: Ledger, performers: Mapping[str, Performer], door: StripeDoor, clocks: Clocks) -> None:
+        self._ledger, self._performers, self._door, self._clocks = ledger, performers, door, clocks
+        self._waiting = Waiting()
+        self._pools = {lane: ThreadPoolExecutor(number, thread_name_prefix=lane) for lane, number in WORKERS.items()}
+        self._in_work: dict[Lane, int] = dict.fromkeys(WORKERS, 0)
+        self._done: queue.SimpleQueue[Finished] = queue.SimpleQueue()
+
+    @property
+    def in_work(self) -> int:
+        """How many effects are being performed."""
+        return sum(self._in_work.values())
+
+    def __len__(self) -> int:
+        """How many effects are not settled."""
+        return len(self._waiting)
+
+    def add(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
+        """Queue effects that the ledger holds: (id, account, customer, kind)."""
+        self._waiting.add([Ticket(effect, (account, customer), lane_of(kind)) for effect, account, customer, kind in rows])
+
+    def start(self) -> int:
+        """Give due effects to idle workers; answers how many. What must not be begun any more is settled here."""
+        started = 0
+        for lane, size in WORKERS.items():
+            now = self._clocks.wall().timestamp()
+            tickets = self._waiting.take(lane, size - self._in_work[lane], now, self._hold)
+            started += self._start(lane, tickets) if tickets else 0
+        return started
+
+    def collect(self, seconds: float = 0.0) -> int:
+        """Write down what workers have answered since the last call, waiting up to `seconds` for the first; answers how many."""
+        finished: list[Finished] = []
+        try:
+            finished.append(self._done.get(timeout=seconds) if seconds > 0 else self._done.get_nowait())
+            while True:
+                finished.append(self._done.get_nowait())
+        except queue.Empty:
+            pass
+        if finished:
+            self._write_down(finished)
+        return len(finished)
+
+    def close(self) -> None:
+        """Let the workers end what they do and write down their answers."""
+        for pool in self._pools.values():
+            pool.shutdown(wait=True, cancel_futures=True)
+        self.collect()
+
+    def _hold(self, who: Who) -> float:
+        return self._door.wait(who[0])
+
+    def _start(self, lane: Lane, tickets: list[Ticket]) -> int:
+        wanted = [ticket.effect for ticket in tickets]
+        rows = {row.id: row for row in self._ledger.rows(wanted)}
+        withdrawn = self._ledger.withdrawn(wanted)
+        for ticket in tickets:
+            row = rows.get(ticket.effect)
+            if row is None:  # settled meanwhile
+                self._waiting.finish(ticket)
+                continue
+            self._in_work[lane] += 1
+            self._pools[lane].submit(self._perform, ticket, row, withdrawn.get(ticket.effect))
+        return len(tickets)
+
+    def _perform(self, ticket: Ticket, row: Row, withdrawn: str | None) -> None:
+        """In a worker: whatever happens, one Finished comes of it."""
+        effect, claimed = decode_effect(row.body), False
+
+        def claim() -> datetime:
+            nonlocal claimed
+            business = self._clocks.business()
+            since = self._ledger.claim(row.id, self._clocks.wall().timestamp(), business.timestamp())
+            if since is None:
+                raise NotMine(row.id)
+            claimed = True
+            return datetime.fromtimestamp(since, UTC)
+
+        answer: Answer | None
+        try:
+            answer = self._answer(effect, row, withdrawn, claim)
+        except NotMine:
+            answer = None
+        except Exception as error:  # a performer must never take the others down; the failure is counted and parked
+            log.exception("effect %s failed (try %d)", row.id, row.tries + 1)
+            answer = Broken(scrub(f"{type(error).__name__}: {error}"), claimed or row.state == "doubt")
+        self._done.put(Finished(ticket, row, effect, answer))
+
+    def _answer(self, effect: Effect, row: Row, withdrawn: str | None, claim: Claim) -> Answer:
+        if row.state == "waiting" and withdrawn is not None:
+            return Settled(not_performed(effect, "withdrawn", self._clocks))
+        if row.state == "waiting" and self._clocks.business() > effect.not_after:
+            return Settled(not_performed(effect, "expired", self._clocks))
+        since = None if row.state == "waiting" else row.claimed_business or row.not_after
+        return self._performers[row.kind](
+            Job(
+                effect=effect,
+                claim=claim,
+                since=None if since is None else datetime.fromtimestamp(since, UTC),
+                doubts=row.doubts,
+                tries=row.tries,
+                withdrawn="" if withdrawn is None else withdrawn or "withdrawn",
+            )
+        )
+
+    def _write_down(self, finished: list[Finished]) -> None:
+        outcomes: list[Outgoing] = []
+        parked: list[Outgoing] = []
+        back: list[tuple[str, bool, float, str]] = []
+        for one in finished:
+            self._in_work[one.ticket.lane] -= 1
+            if isinstance(one.answer, Settled):
+                outcomes.append(outgoing(one.effect, one.answer.fact))
+            elif isinstance(one.answer, Broken) and one.row.tries + 1 >= GIVE_UP_AFTER:
+                outcomes.append(outgoing(one.effect, self._given_up(one.effect, one.answer)))
+                parked.append(self._parked(one.row, one.answer))
+            else:
+                back.append(self._put_back(one))
+        if back:
+            self._ledger.put_back(back)
+        if outcomes:
+            self._ledger.settle(outcomes, parked, self._clocks.wall().timestamp())
+        times = {effect: at for effect, _, at, _ in back}
+        for one in finished:
+            if one.row.id in times:
+                self._waiting.retry(one.ticket, times[one.row.id])
+            else:
+                self._waiting.finish(one.ticket)
+
+    def _put_back(self, one: Finished) -> tuple[str, bool, float, str]:
+        answer, now = one.answer, self._clocks.wall().timestamp()
+        if answer is None:  # withdrawn between the look and the claim; the next round answers so
+            return (one.row.id, one.row.state == "doubt", now, "withdrawn meanwhile")
+        in_doubt = isinstance(answer, Doubt) or (isinstance(answer, Broken) and answer.in_doubt)
+        why = scrub(answer.why) if isinstance(answer, Later | Doubt | Broken) else ""
+        log.info("effect %s waits (%s, try %d): %s", one.row.id, "in doubt" if in_doubt else "not done", one.row.tries + 1, why)
+        return (one.row.id, in_doubt, now + pause_before(one.row.tries + 1), why[:500])
+
+    def _given_up(self, effect: Effect, broken: Broken) -> Fact:
+        return not_performed(effect, "parked", self._clocks, "unknown" if broken.in_doubt else "failed")
+
+    def _parked(self, row: Row, broken: Broken) -> Outgoing:
+        topic, partition, offset = row.place.rsplit("-", 2)
+        key = stream_key(row.account, row.customer)
+        message = Parked(
+            stage="sinks",
+            topic=topic,
+            partition=int(partition),
+            offset=int(offset),
+            key=key,
+            value=row.body,
+            why=f"The effect could not be performed in {GIVE_UP_AFTER} tries.",
+            error=broken.why,
+            at=self._clocks.wall(),
+            again=topic,
+        )
+        return Outgoing(id=f"parked:{row.id}", topic=PARKED_SINKS.name, key=key, value=encode(message))
+
+
+def lane_of(kind: str) -> Lane:
+    """Which pool performs a kind of effect."""
+    return "mail" if kind == "message_requested" else "stripe"
+
+
+def outgoing(effect: Effect, fact: Fact) -> Outgoing:
+    """The outcome of an effect as it goes to `facts`."""
+    return Outgoing(id=effect.id, topic=FACTS.name, key=stream_key(effect.account, effect.customer), value=encode(fact))

@@ -1,0 +1,163 @@
+"""From the log to the ledger: a polled batch is stored whole, withdrawals with it, and only then are its positions committed."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import confluent_kafka as kafka
+import msgspec
+
+from recovery.contracts.codec import Unprocessable, decode_effect, encode
+from recovery.contracts.effects import Effect, EffectWithdrawn
+from recovery.contracts.parked import Parked
+from recovery.contracts.topics import EFFECTS_MESSAGES, EFFECTS_STRIPE, PARKED_SINKS
+from recovery.vocabulary import Clock
+from sinks.effects.ledger import Arrival, Ledger, Outgoing
+
+log = logging.getLogger(__name__)
+TOPICS = (EFFECTS_STRIPE.name, EFFECTS_MESSAGES.name)
+BATCH = 500
+
+
+class ConsumerFailed(RuntimeError):
+    """The consumer cannot go on; the text says what the client library said."""
+
+
+class Delivered(msgspec.Struct, frozen=True, kw_only=True):
+    """A message as the log delivered it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes
+    value: bytes | None
+    headers: dict[str, str] = {}
+
+    @property
+    def place(self) -> str:
+        """Where it stands, as topic-partition-offset."""
+        return f"{self.topic}-{self.partition}-{self.offset}"
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """What a poll brought: effects, withdrawals (effect id, because), and what could not be read."""
+
+    arrivals: list[Arrival]
+    withdrawals: list[tuple[str, str]]
+    parked: list[Outgoing]
+
+
+class Inbox:
+    """Moves effects into the ledger. Redelivered ones are recognised there by their id."""
+
+    def __init__(self, consumer: kafka.Consumer, ledger: Ledger, wall: Clock) -> None:
+        self._consumer, self._ledger, self._wall = consumer, ledger, wall
+        self._consumer.subscribe(list(TOPICS))
+
+    def poll(self, seconds: float) -> list[Arrival]:
+        """Store what the log has for us, waiting up to `seconds`; answers the effects that came.
+
+        Raises:
+            ConsumerFailed: the consumer is broken for good.
+
+        """
+        messages = [delivered(message) for message in self._consumer.consume(BATCH, seconds) if _is_message(message)]
+        if not messages:
+            return []
+        batch = sort(messages, self._wall)
+        self._ledger.receive(batch.arrivals, batch.withdrawals, batch.parked, self._wall().timestamp())
+        self._commit(messages)
+        return batch.arrivals
+
+    def close(self) -> None:
+        """Leave the group, so that a successor need not wait."""
+        self._consumer.close()
+
+    def _commit(self, messages: Sequence[Delivered]) -> None:
+        ends = {(message.topic, message.partition): message.offset + 1 for message in messages}
+        positions = [kafka.TopicPartition(topic, partition, end) for (topic, partition), end in ends.items()]
+        try:
+            self._consumer.commit(offsets=positions, asynchronous=True)
+        except kafka.KafkaException as error:
+            # Harmless: the same effects come again and are recognised.
+            log.info("positions not committed: %s", error)
+
+
+def sort(messages: Iterable[Delivered], wall: Clock) -> Batch:
+    """Messages of `effects.*` by what they are; what cannot be read is turned into a parked message with its bytes and the reason."""
+    batch, now = Batch([], [], []), wall()
+    for message in messages:
+        try:
+            effect = decode_effect(message.value)
+        except Unprocessable as error:
+            log.warning("parked %s: %s", message.place, error)
+            batch.parked.append(_parked(message, error, now))
+            continue
+        if isinstance(effect, EffectWithdrawn):
+            batch.withdrawals.append((effect.effect, effect.because))
+        else:
+            batch.arrivals.append(_arrival(effect, message, now))
+    return batch
+
+
+def delivered(message: kafka.Message) -> Delivered:
+    """The client library's message as a plain value."""
+    headers = {name: value if isinstance(value, str) else (value or b"").decode(errors="replace") for name, value in _headers(message)}
+    key, value = message.key(), message.value()
+    return Delivered(
+        topic=message.topic() or "",
+        partition=_number(message.partition()),
+        offset=_number(message.offset()),
+        key=key.encode() if isinstance(key, str) else key or b"",
+        value=value.encode() if isinstance(value, str) else value,
+        headers=headers,
+    )
+
+
+def _headers(message: kafka.Message) -> list[tuple[str, str | bytes | None]]:
+    headers = message.headers()
+    return list(headers.items() if isinstance(headers, dict) else headers or ())
+
+
+def _number(number: int | None) -> int:
+    return -1 if number is None else number
+
+
+def _arrival(effect: Effect, message: Delivered, now: datetime) -> Arrival:
+    return Arrival(
+        id=effect.id,
+        account=effect.account,
+        customer=effect.customer,
+        invoice=effect.invoice,
+        kind=str(effect.__struct_config__.tag),
+        body=message.value or b"",
+        place=message.place,
+        received_at=now.timestamp(),
+        not_after=effect.not_after.timestamp(),
+    )
+
+
+def _is_message(message: kafka.Message) -> bool:
+    error = message.error()
+    if error is None:
+        return True
+    if error.fatal() or error.code() in {kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED, kafka.KafkaError.GROUP_AUTHORIZATION_FAILED}:
+        raise ConsumerFailed(f"The consumer of {', '.join(TOPICS)} failed: {error}")
+    log.info("the log said: %s", error)
+    return False
+
+
+def _parked(message: Delivered, error: Unprocessable, now: datetime) -> Outgoing:
+    parked = Parked(
+        stage="sinks",
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value or b"",
+        headers=message.headers,
+        why=str(error),
+        at=now,
+        again=message.topic,
+    )
+    return Outgoing(id=f"parked:{message.place}", topic=PARKED_SINKS.name, key=message.key, value=encode(parked))

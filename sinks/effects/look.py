@@ -1,0 +1,42 @@
+"""May this still be done? The invoice as it is at this moment, and why an effect must not happen any more (B28, B47). Pure."""
+
+from datetime import datetime, timedelta
+
+from recovery.contracts.effects import ChargeRequested, Effect
+from recovery.contracts.facts import InvoiceState
+from recovery.stripe_shapes import InvoiceReading
+from sinks.effects.stripe import Object, payment_intents
+
+NOT_OPEN = {"paid": "already_paid", "void": "voided", "uncollectible": "written_off", "draft": "draft"}
+ENDED_SUBSCRIPTION = frozenset({"canceled", "incomplete_expired"})
+
+
+def why_not(effect: Effect, invoice: Object, seen: InvoiceReading) -> str:
+    """Why nothing may be charged or written about this invoice now; empty when it may."""
+    if seen.customer_deleted:
+        return "customer_deleted"
+    if seen.subscription_status in ENDED_SUBSCRIPTION or seen.subscription_ending:
+        return "cancelled"
+    if seen.subscription_paused:
+        return "paused"
+    if seen.disputed:
+        return "disputed"
+    return _why_not_owed(invoice, seen.state) if effect.only_if == "invoice_open" or isinstance(effect, ChargeRequested) else ""
+
+
+def why_not_now(effect: ChargeRequested, state: InvoiceState, now: datetime) -> str:
+    """Whether Stripe's own next attempt is too near, on either side of `now` (B29); empty when it is not."""
+    if effect.stripe_gap_hours and state.next_payment_attempt is not None:
+        gap = abs(state.next_payment_attempt - now)
+        return "stripe_attempt_near" if gap < timedelta(hours=effect.stripe_gap_hours) else ""
+    return ""
+
+
+def _why_not_owed(invoice: Object, state: InvoiceState) -> str:
+    if state.status != "open":
+        return NOT_OPEN.get(state.status, f"invoice_{state.status}")
+    if state.amount_remaining <= 0:
+        return "nothing_owed"
+    if any(intent.get("status") == "processing" for intent in payment_intents(invoice)):
+        return "processing"  # a bank debit on its way: neither success nor failure (B34)
+    return ""

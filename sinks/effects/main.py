@@ -1,0 +1,148 @@
+"""The process `python -m sinks effects`: builds the parts, recovers what a former process left, and loops until told to stop."""
+
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from types import FrameType
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from control.lookup import Contacts, Tenants
+from recovery.adapters.clock import business_clock, wall
+from recovery.adapters.kafka import Publisher, consumer
+from recovery.config import Settings
+from sinks.effects.accounts import Accounts
+from sinks.effects.answers import Clocks, Performer
+from sinks.effects.charges import Charges
+from sinks.effects.dispatch import Dispatcher
+from sinks.effects.email import Mails, Post
+from sinks.effects.inbox import ConsumerFailed, Inbox
+from sinks.effects.ledger import Ledger
+from sinks.effects.outbox import Outbox
+from sinks.effects.ownership import LedgerTaken, Ownership
+from sinks.effects.reads import Reads
+from sinks.effects.smtp import MailServer, address
+from sinks.effects.stripe import StripeDoor
+
+log = logging.getLogger(__name__)
+EXIT_CONFIG, EXIT_CONSUMER = 78, 70
+BUSY_POLL, IDLE_POLL = 0.01, 0.1
+"""Wall seconds to wait for the log while effects are in work, and otherwise."""
+KEEP = timedelta(days=60)
+"""How long the ledger remembers an effect after its deadline: longer than the log keeps the effect (30 days)."""
+TIDY_SECONDS = 3600.0
+
+
+class Loop:
+    """One turn after another: take in, write down, publish, start. `stop` ends it after the present turn."""
+
+    def __init__(
+        self, ledger: Ledger, inbox: Inbox, dispatcher: Dispatcher, outbox: Outbox, clocks: Clocks, held: Callable[[], None]
+    ) -> None:
+        self._ledger, self._inbox, self._dispatcher, self._outbox = ledger, inbox, dispatcher, outbox
+        self._clocks, self._held = clocks, held
+        self._stopping = False
+        self._tidied = float("-inf")
+
+    def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        """Finish what is in work, publish it and end."""
+        self._stopping = True
+
+    def recover(self) -> None:
+        """What a former process left: claims are in doubt, outcomes are published, everything unfinished waits again."""
+        doubts = self._ledger.doubt_all_claimed()
+        rows = self._ledger.unfinished()
+        self._dispatcher.add([(row.id, row.account, row.customer, row.kind) for row in rows])
+        published = self._outbox.publish()
+        log.info("ledger: %d unfinished effects, %d of them in doubt; %d outcomes published late", len(rows), doubts, published)
+
+    def run(self) -> None:
+        """Turn until stopped. Raises ConsumerFailed and SQLAlchemyError when going on is pointless."""
+        while not self._stopping:
+            self.turn()
+        self._dispatcher.close()
+        while self._outbox.publish():
+            pass
+
+    def turn(self) -> None:
+        """One turn: no step of it blocks for longer than a few seconds."""
+        arrivals = self._inbox.poll(BUSY_POLL if self._dispatcher.in_work else IDLE_POLL)
+        self._dispatcher.add([(one.id, one.account, one.customer, one.kind) for one in arrivals])
+        settled = self._dispatcher.collect()
+        started = self._dispatcher.start()
+        self._outbox.publish()
+        if arrivals or settled or started:
+            log.debug("took %d, settled %d, started %d, waiting %d", len(arrivals), settled, started, len(self._dispatcher))
+        self._tidy()
+
+    def _tidy(self) -> None:
+        if time.monotonic() - self._tidied < TIDY_SECONDS:
+            return
+        self._tidied = time.monotonic()
+        self._held()
+        business, now = self._clocks.business() - KEEP, self._clocks.wall() - KEEP
+        if gone := self._ledger.forget(business.timestamp(), now.timestamp()):
+            log.info("the ledger forgot %d effects of long ago", gone)
+
+
+def run(settings: Settings) -> None:
+    """Perform effects until SIGTERM or SIGINT.
+
+    Exits with 78 when a setting or file is wrong or another process owns the ledger, with 70 when the log or the ledger fails for good.
+    """
+    try:
+        _run(settings)
+    except (LedgerTaken, ValueError, FileNotFoundError) as error:
+        log.error("%s", error)
+        sys.exit(EXIT_CONFIG)
+    except (ConsumerFailed, SQLAlchemyError) as error:
+        log.error("The effects sink stops: %s. Nothing is lost: it goes on from the ledger when it is started again.", error)
+        sys.exit(EXIT_CONSUMER)
+
+
+def _run(settings: Settings) -> None:
+    if not settings.kafka_bootstrap:
+        raise ValueError("DUNLIN_KAFKA_BOOTSTRAP is not set; give host:port of the broker.")
+    settings.home.mkdir(parents=True, exist_ok=True)
+    clocks = Clocks(business_clock(settings.clock_file), wall)
+    ledger = Ledger(settings.ledger_url)
+    with Ownership(ledger.engine) as ownership:
+        inbox = Inbox(consumer(settings.kafka_bootstrap, f"{settings.app_id}-effects"), ledger, wall)
+        dispatcher = _dispatcher(settings, ledger, clocks)
+        outbox = Outbox(ledger, Publisher(settings.kafka_bootstrap))
+        loop = Loop(ledger, inbox, dispatcher, outbox, clocks, ownership.still_held)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, loop.stop)
+        loop.recover()
+        if settings.ready_file is not None:
+            settings.ready_file.touch()
+        log.info("ready: performing effects of %s", settings.app_id)
+        loop.run()
+        inbox.close()
+    ledger.close()
+    log.info("stopped; everything begun is settled and published")
+
+
+def _dispatcher(settings: Settings, ledger: Ledger, clocks: Clocks) -> Dispatcher:
+    accounts = Accounts(Tenants.load(settings.tenants))
+    door = StripeDoor(accounts, settings.stripe_api_base)
+    performers: dict[str, Performer] = {
+        "read_requested": Reads(door, clocks),
+        "charge_requested": Charges(door, accounts, clocks),
+        "message_requested": Mails(door, accounts, Contacts(settings.contacts_url), _post(settings), clocks),
+    }
+    return Dispatcher(ledger, performers, door, clocks)
+
+
+def _post(settings: Settings) -> Post:
+    if not settings.smtp_url:
+        log.warning("DUNLIN_SMTP_URL is not set: mails are skipped")
+        return Post(None, settings.mail_from, False)
+    where = address(settings.smtp_url)
+    may_leave = where.is_this_machine or settings.mail_to_real_addresses
+    if not may_leave:
+        log.warning("mails are skipped: %s is not this machine and DUNLIN_MAIL_TO_REAL_ADDRESSES is not yes", where.host)
+    return Post(MailServer(where), settings.mail_from, may_leave)

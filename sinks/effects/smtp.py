@@ -1,0 +1,159 @@
+"""Handing a mail to a mail server, with the three ends told apart: taken, refused, and broken off when it may have been taken.
+
+smtplib's own `sendmail` cannot tell whether a connection broke before or after the mail was handed over; here each step is taken singly.
+"""
+
+import contextlib
+import ipaddress
+import smtplib
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+TIMEOUT = 15.0
+"""Wall seconds for each step of the conversation."""
+IDLE_SECONDS = 20.0
+"""A connection unused for longer is opened anew: servers hang up on idle clients."""
+
+
+class Deferred(Exception):
+    """The mail was not taken, for a passing reason; the text holds no address."""
+
+
+class RefusedForGood(Exception):
+    """The server will never take this mail; the text holds no address."""
+
+
+class Unclear(Exception):
+    """The connection broke after the mail was handed over: the server may have taken it."""
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where the mail server is, from `smtp://[user:password@]host:port` or `smtps://...`."""
+
+    host: str
+    port: int
+    user: str = ""
+    password: str = ""
+    tls_from_start: bool = False
+
+    @property
+    def is_this_machine(self) -> bool:
+        """Whether mails stay on this machine."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def address(url: str) -> Address:
+    """The mail server in a setting. Raises ValueError saying what is wrong."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise ValueError("DUNLIN_SMTP_URL must look like smtp://user:password@host:587 or smtps://user:password@host:465.")
+    secure = parts.scheme == "smtps"
+    port = parts.port or (465 if secure else 25)
+    return Address(parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""), secure)
+
+
+class MailServer:
+    """One connection per thread, reused; TLS whenever the server offers it, always before a password is sent."""
+
+    def __init__(self, where: Address, timeout: float = TIMEOUT) -> None:
+        self._where, self._timeout = where, timeout
+        self._here = threading.local()
+
+    def hand_over(self, sender: str, recipient: str, mail: bytes, claim: Callable[[], object]) -> None:
+        """Return when the server has taken the mail. `claim` is called just before it is handed over, and may raise.
+
+        Raises:
+            Deferred, RefusedForGood: the mail was not taken.
+            Unclear: it may have been taken.
+
+        """
+        smtp = self._connected()
+        try:
+            _expect(smtp.mail(sender), 250, "the sender")
+            _expect(smtp.rcpt(recipient), 250, "the recipient")
+        except (OSError, smtplib.SMTPException) as error:
+            self._hang_up()
+            raise Deferred(f"the mail server hung up: {type(error).__name__}") from error
+        except (Deferred, RefusedForGood):
+            self._reset(smtp)
+            raise
+        try:
+            claim()
+        except BaseException:
+            self._reset(smtp)
+            raise
+        self._data(smtp, mail)
+
+    def _data(self, smtp: smtplib.SMTP, mail: bytes) -> None:
+        try:
+            answer = smtp.data(mail)
+        except smtplib.SMTPDataError as error:  # refused before any content was sent
+            self._reset(smtp)
+            raise _refusal(error.smtp_code, "the mail") from error
+        except (OSError, smtplib.SMTPException) as error:
+            self._hang_up()
+            raise Unclear(f"the connection broke while the mail was handed over: {type(error).__name__}") from error
+        self._here.used = time.monotonic()
+        _expect(answer, 250, "the mail")
+
+    def _connected(self) -> smtplib.SMTP:
+        smtp: smtplib.SMTP | None = getattr(self._here, "smtp", None)
+        if smtp is not None and time.monotonic() - self._here.used < IDLE_SECONDS:
+            return smtp
+        self._hang_up()
+        try:
+            smtp = self._open()
+        except (OSError, smtplib.SMTPException) as error:
+            raise Deferred(f"no connection to the mail server: {type(error).__name__}") from error
+        self._here.smtp, self._here.used = smtp, time.monotonic()
+        return smtp
+
+    def _open(self) -> smtplib.SMTP:
+        where, context = self._where, ssl.create_default_context()
+        if where.tls_from_start:
+            smtp: smtplib.SMTP = smtplib.SMTP_SSL(where.host, where.port, timeout=self._timeout, context=context)
+        else:
+            smtp = smtplib.SMTP(where.host, where.port, timeout=self._timeout)
+        smtp.ehlo_or_helo_if_needed()
+        if not where.tls_from_start and smtp.has_extn("starttls"):
+            smtp.starttls(context=context)
+            smtp.ehlo()
+        elif where.user and not where.tls_from_start and not where.is_this_machine:
+            smtp.close()
+            raise smtplib.SMTPException("the server offers no TLS, so the password is not sent")
+        if where.user:
+            smtp.login(where.user, where.password)
+        return smtp
+
+    def _reset(self, smtp: smtplib.SMTP) -> None:
+        try:
+            smtp.rset()
+        except (OSError, smtplib.SMTPException):
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        smtp: smtplib.SMTP | None = getattr(self._here, "smtp", None)
+        self._here.smtp = None
+        if smtp is not None:
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                smtp.close()
+
+
+def _expect(answer: tuple[int, bytes], code: int, what: str) -> None:
+    if answer[0] // 10 != code // 10:  # 250 and 251 both mean yes
+        raise _refusal(answer[0], what)
+
+
+def _refusal(code: int, what: str) -> Deferred | RefusedForGood:
+    text = f"the mail server refused {what} with {code}"
+    return RefusedForGood(text) if 500 <= code < 600 else Deferred(text)

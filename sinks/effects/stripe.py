@@ -1,0 +1,212 @@
+"""Talking to Stripe: one client per account, errors told apart by what they mean for us (stripe.md 4.2), a rate limit per account (B42)."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Protocol
+
+import stripe
+
+API_VERSION = "2026-09-30.endive"
+"""The version whose shapes we ask for; Stripe keeps answering in it whatever the account's default is."""
+TIMEOUT = (5.0, 20.0)
+"""Wall seconds to connect and to wait for bytes."""
+REQUESTS_PER_SECOND = 20.0
+"""Per account; Stripe allows 25 per endpoint (stripe.md 3.7)."""
+INVOICE_EXPANDS = ["payments.data.payment.payment_intent.latest_charge", "customer", "parent.subscription_details.subscription"]
+PAY_EXPANDS = ["payments.data.payment.payment_intent.latest_charge"]
+EVENT_PAGES = 30
+
+Object = dict[str, Any]
+
+
+class Keys(Protocol):
+    """Who may act for an account (control.lookup.Tenants)."""
+
+    def api_key(self, account: str) -> str:
+        """The secret key of an account. Raises LookupError when the account is unknown."""
+
+
+class NotAllowed(Exception):
+    """The account's key is missing, revoked or too small in scope; trying again changes nothing."""
+
+
+class Gone(Exception):
+    """The object does not exist."""
+
+
+class Refused(Exception):
+    """Stripe will not do this in the present state of the object, for instance pay a paid invoice; nothing was done."""
+
+
+class KeyReused(Exception):
+    """An idempotency key was used with other parameters before: something was done under it."""
+
+
+class Busy(Exception):
+    """Nothing was done: rate limit or lock."""
+
+
+class Unreachable(Exception):
+    """No usable answer, or our key is in use at this moment (409): a POST may have been performed or not."""
+
+
+class Declined(Exception):
+    """The attempt was made and failed; `error` is Stripe's error object."""
+
+    def __init__(self, error: Object) -> None:
+        super().__init__(str(error.get("code")))
+        self.error = error
+
+
+class Bucket:
+    """A token bucket in wall time: `take` may overdraw it, `wait` says how long until it is not overdrawn. Thread-safe."""
+
+    def __init__(self, per_second: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._rate, self._monotonic = per_second, monotonic
+        self._tokens, self._at = per_second, monotonic()
+        self._lock = threading.Lock()
+
+    def take(self) -> None:
+        """Spend one token."""
+        with self._lock:
+            self._refill()
+            self._tokens -= 1.0
+
+    def wait(self) -> float:
+        """Seconds until a token is there, 0 when one is."""
+        with self._lock:
+            self._refill()
+            return max(0.0, (1.0 - self._tokens) / self._rate)
+
+    def _refill(self) -> None:
+        now = self._monotonic()
+        self._tokens = min(self._rate, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+
+
+class StripeDoor:
+    """All calls that the effects sink makes. Each raises the exceptions of this module and no other of the Stripe package.
+
+    `base` is the address of another Stripe (a sandbox); empty for the real one.
+    """
+
+    def __init__(self, keys: Keys, base: str = "", per_second: float = REQUESTS_PER_SECOND) -> None:
+        self._keys, self._base, self._per_second = keys, base.rstrip("/"), per_second
+        self._http = stripe.RequestsClient(timeout=TIMEOUT)  # keeps connections per thread
+        self._clients: dict[str, stripe.StripeClient] = {}
+        self._buckets: dict[str, Bucket] = {}
+
+    def wait(self, account: str) -> float:
+        """Wall seconds until the account may be asked again."""
+        return self._bucket(account).wait()
+
+    def invoice(self, account: str, invoice: str) -> Object:
+        """The invoice with its payments, customer and subscription expanded."""
+        with self._asking(account) as client:
+            return _plain(client.v1.invoices.retrieve(invoice, {"expand": INVOICE_EXPANDS}))
+
+    def charges_of(self, account: str, invoice: Object) -> list[Object]:
+        """Every charge made on the invoice's payment intents, whoever made it."""
+        found: list[Object] = []
+        for intent in payment_intents(invoice):
+            with self._asking(account) as client:
+                found += _plain(client.v1.charges.list({"payment_intent": intent["id"], "limit": 100}))["data"]
+        return found
+
+    def charge(self, account: str, charge: str) -> Object:
+        """One charge."""
+        with self._asking(account) as client:
+            return _plain(client.v1.charges.retrieve(charge))
+
+    def pay(self, account: str, invoice: str, key: str) -> Object:
+        """Pay the invoice off session under an idempotency key; the same key always means the same parameters.
+
+        Raises:
+            Declined: the attempt failed.
+            Refused, Gone, NotAllowed, Busy: no attempt was made by this call.
+            Unreachable, KeyReused: an attempt may have been made.
+
+        """
+        with self._asking(account) as client:
+            params: stripe.params.InvoicePayParams = {"off_session": True, "expand": PAY_EXPANDS}
+            return _plain(client.v1.invoices.pay(invoice, params, {"idempotency_key": key}))
+
+    def event_of_key(self, account: str, invoice: str, key: str, since: datetime) -> Object | None:
+        """The event that tells how a pay call of ours ended, found by the echo of its idempotency key (stripe.md 3.1)."""
+        wanted = {"types": ["invoice.paid", "invoice.payment_failed", "invoice.payment_action_required"], "limit": 100}
+        window: Object = {**wanted, "created": {"gte": int(since.timestamp()) - 60}}
+        for _ in range(EVENT_PAGES):
+            with self._asking(account) as client:
+                page = _plain(client.v1.events.list(window))  # type: ignore[arg-type]  # built step by step, not as the typed dict
+            for event in page["data"]:
+                if event["data"]["object"].get("id") == invoice and (event.get("request") or {}).get("idempotency_key") == key:
+                    return dict(event)
+            if not page.get("has_more"):
+                return None
+            window["starting_after"] = page["data"][-1]["id"]
+        return None
+
+    def _bucket(self, account: str) -> Bucket:
+        return self._buckets.setdefault(account, Bucket(self._per_second))
+
+    def _client(self, account: str) -> stripe.StripeClient:
+        try:
+            key = self._keys.api_key(account)
+        except LookupError as error:
+            raise NotAllowed(str(error)) from error
+        if key not in self._clients:
+            self._clients[key] = stripe.StripeClient(
+                key,
+                stripe_version=API_VERSION,
+                base_addresses={"api": self._base} if self._base else None,
+                max_network_retries=0,  # a repetition is the ledger's business
+                http_client=self._http,
+            )
+        return self._clients[key]
+
+    @contextmanager
+    def _asking(self, account: str) -> Iterator[stripe.StripeClient]:
+        client = self._client(account)
+        self._bucket(account).take()
+        try:
+            yield client
+        except stripe.StripeError as error:
+            raise meaning(error) from error
+
+
+def meaning(error: stripe.StripeError) -> Exception:
+    """What one of the Stripe package's errors means for an effect."""
+    text = str(error)
+    if isinstance(error, stripe.CardError):
+        return Declined(_error_object(error))
+    if isinstance(error, stripe.IdempotencyError):
+        return KeyReused(text)
+    if isinstance(error, stripe.RateLimitError):
+        return Busy(text)
+    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+        return NotAllowed(text)
+    if isinstance(error, stripe.InvalidRequestError):
+        return Gone(text) if error.http_status == 404 or error.code == "resource_missing" else Refused(text)
+    return Unreachable(text)
+
+
+def payment_intents(invoice: Object) -> list[Object]:
+    """The expanded payment intents of an invoice."""
+    payments = (invoice.get("payments") or {}).get("data") or []
+    intents = [(payment.get("payment") or {}).get("payment_intent") for payment in payments]
+    return [intent for intent in intents if isinstance(intent, dict)]
+
+
+def _error_object(error: stripe.StripeError) -> Object:
+    body = error.json_body
+    return dict(body["error"]) if isinstance(body, dict) and isinstance(body.get("error"), dict) else {"code": error.code or ""}
+
+
+def _plain(answer: stripe.StripeObject) -> Object:
+    response = answer.last_response
+    if response is None or not isinstance(response.data, dict):
+        raise Unreachable("Stripe's answer has no readable body.")
+    return response.data
