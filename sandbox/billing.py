@@ -158,13 +158,14 @@ class Billing:
     def _collect(self, at: float, bill: Invoice) -> None:
         plan = self.books.subscriptions.get(bill.subscription or "")
         first = bill.billing_reason == "subscription_create"
+        if first and plan is not None:
+            plan.status = "incomplete"
         if self.stripe_retries and not first:
             bill.next_payment_attempt = self._retry_at(bill, at, 0)  # shown only if the attempt fails
         taken = self.payments.attempt(bill, self.books.customers[bill.customer].card, at, "initial")
         if taken.decline is None:
             return
         if first and plan is not None:
-            plan.status = "incomplete"
             self.queue.put(at + 23 * 3600, self._first_invoice_expires, bill, plan)
         elif bill.next_payment_attempt is not None:
             self.queue.put(bill.next_payment_attempt, self._stripe_retry, bill)

@@ -12,7 +12,7 @@ from sandbox.records import AUTOMATIC, Books, Card, Charge, Customer, Invoice, J
 
 EMITTED = frozenset({
     "invoice.payment_failed", "invoice.payment_action_required", "invoice.paid", "invoice.payment_succeeded",
-    "invoice.voided", "invoice.marked_uncollectible", "invoice.updated", "charge.failed", "charge.refunded",
+    "invoice.voided", "invoice.marked_uncollectible", "invoice.updated", "charge.failed", "charge.refunded", "charge.dispute.created",
     "payment_intent.payment_failed", "customer.updated", "customer.deleted", "customer.subscription.updated",
     "customer.subscription.deleted", "payment_method.attached", "payment_method.automatically_updated",
 })  # fmt: skip
@@ -110,6 +110,12 @@ class Announcer:
         if self._recording:
             about = _About(taken.customer, taken.invoice, request, previous, {"invoice": taken.invoice})
             self._emit(kind, at, shapes.charge(taken), about)
+
+    def dispute(self, key: str, taken: Charge, reason: str, at: float) -> None:
+        """A cardholder's bank takes money back."""
+        if self._recording:
+            about = _About(taken.customer, taken.invoice, AUTOMATIC, None, None)
+            self._emit("charge.dispute.created", at, shapes.dispute(key, taken, reason, at), about)
 
     def intent(self, kind: str, bill: Invoice, at: float, request: Request) -> None:
         """An event about a payment intent."""

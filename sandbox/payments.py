@@ -32,6 +32,7 @@ class Payments:
     luck: Luck
     announce: Announcer
     first_failure: Callable[[Invoice, float], None]
+    paid: Callable[[Invoice, float], None]
     recoveries: list[Recovery] = field(default_factory=list)
     failures: int = 0
 
@@ -64,6 +65,7 @@ class Payments:
         self.books.charges[taken.id] = taken
         if decline is None:
             self.settle(bill, at, actor, request, mail)
+            self.paid(bill, at)
         else:
             self._refused(bill, taken, at, request)
         return taken

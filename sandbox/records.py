@@ -126,6 +126,7 @@ class Charge:
     real_cause: str | None
     fingerprint: str
     refunded: int = 0
+    disputed: bool = False
 
     @property
     def outcome(self) -> str:

@@ -190,7 +190,7 @@ def charge(taken: Charge) -> Json:
         "created": int(taken.at),
         "currency": taken.currency,
         "customer": taken.customer,
-        "disputed": False,
+        "disputed": taken.disputed,
         "failure_code": None if taken.decline is None else taken.decline.code,
         "failure_message": None if taken.decline is None else message(taken.decline),
         "livemode": False,
@@ -203,6 +203,25 @@ def charge(taken: Charge) -> Json:
         "receipt_email": None,
         "refunded": ok and taken.refunded >= taken.amount,
         "status": "succeeded" if ok else "failed",
+    }
+
+
+def dispute(key: str, taken: Charge, reason: str, at: float) -> Json:
+    """A Dispute of a whole charge, just opened."""
+    return {
+        "id": key,
+        "object": "dispute",
+        "amount": taken.amount,
+        "charge": taken.id,
+        "created": int(at),
+        "currency": taken.currency,
+        "is_charge_refundable": False,
+        "livemode": False,
+        "metadata": {},
+        "payment_intent": taken.payment_intent,
+        "payment_method_details": {"card": {"brand": taken.card.brand}, "type": "card"},
+        "reason": reason,
+        "status": "needs_response",
     }
 
 

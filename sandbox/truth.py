@@ -32,6 +32,8 @@ def acts(world: World) -> Json:
         "attempts": [_attempt(taken) for taken in world.books.charges.values()],
         "recoveries": [_recovery(one) for one in world.payments.recoveries],
         "cancellations": list(world.billing.cancellations),
+        "refunds": list(world.aftermath.refunds),
+        "disputes": list(world.aftermath.disputes),
         "mails": [_mail(mail) for mail in world.behaviour.mails.values()],
     }
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sandbox import errors, people
+from sandbox.aftermath import Aftermath
 from sandbox.bank import Bank
 from sandbox.behaviour import Behaviour
 from sandbox.billing import Billing
@@ -42,8 +43,9 @@ class World:
         self.books = Books()
         self.bank = Bank(luck, setting.start)
         self.announce = Announcer(self.books, luck, setting.base, setting.merchant, recording)
-        self.payments = Payments(self.books, self.bank, luck, self.announce, self._first_failure)
+        self.payments = Payments(self.books, self.bank, luck, self.announce, self._first_failure, self._paid)
         self.billing = Billing(self.books, luck, self.payments, self.announce, setting.start, setting.stripe_retries)
+        self.aftermath = Aftermath(luck, self.announce, self.billing.queue)
         self.behaviour = Behaviour(self.books, luck, self.bank, self.payments, self.announce, self.billing, setting.start)
         self._populate(luck)
 
@@ -163,9 +165,7 @@ class World:
         wanted = left if amount is None else amount
         if wanted <= 0 or wanted > left:
             raise errors.invalid(f"Refund amount ({wanted}) is greater than unrefunded amount on charge ({left}).", "amount")
-        previous = {"amount_refunded": taken.refunded, "refunded": False}
-        taken.refunded += wanted
-        self.announce.charge("charge.refunded", taken, at, request, previous)
+        self.aftermath.refund(taken, wanted, at, request)
         return taken
 
     def _card_for(self, bill: Invoice, payment_method: str | None) -> Card:
@@ -180,6 +180,9 @@ class World:
 
     def _first_failure(self, bill: Invoice, at: float) -> None:
         self.behaviour.first_failure(bill, at)
+
+    def _paid(self, bill: Invoice, at: float) -> None:
+        self.aftermath.paid(bill, at)
 
     def _populate(self, luck: Luck) -> None:
         start, count = self.setting.start, self.setting.customers

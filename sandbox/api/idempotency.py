@@ -42,7 +42,7 @@ class Keys:
         if running:
             raise Refusal(
                 409,
-                "idempotency_error",
+                "invalid_request_error",
                 f"There is currently another in-progress request using this Idempotent Key ({key}).",
                 "idempotency_key_in_use",
             )
