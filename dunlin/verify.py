@@ -184,7 +184,7 @@ def _rates(failed: Iterable[Mapping[str, Any]], recoveries: list[Mapping[str, An
     back_n, back_minor = Counter(r["currency"] for r in recoveries), Counter[str]()
     for recovery in recoveries:
         back_minor[recovery["currency"]] += recovery["amount"]
-    nobody = {line["currency"]: line for line in baseline["currencies"]}
+    nobody = baseline["by_currency"]
     return tuple(
         Rate(
             currency=currency,
@@ -192,11 +192,15 @@ def _rates(failed: Iterable[Mapping[str, Any]], recoveries: list[Mapping[str, An
             recovered=back_n[currency],
             by_count=_share(back_n[currency], count[currency]),
             by_value=_share(back_minor[currency], value[currency]),
-            baseline_by_count=_share(nobody.get(currency, {}).get("recovered_n", 0), nobody.get(currency, {}).get("failed_n", 0)),
-            baseline_by_value=_share(nobody.get(currency, {}).get("recovered_minor", 0), nobody.get(currency, {}).get("failed_minor", 0)),
+            baseline_by_count=_share_of(nobody.get(currency, {}), "recovered", "failures"),
+            baseline_by_value=_share_of(nobody.get(currency, {}), "recovered_amount", "failed_amount"),
         )
         for currency in sorted(count)
     )
+
+
+def _share_of(line: Mapping[str, int], part: str, whole: str) -> float:
+    return _share(line.get(part, 0), line.get(whole, 0))
 
 
 def _share(part: int, whole: int) -> float:

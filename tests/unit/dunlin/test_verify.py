@@ -54,7 +54,7 @@ def told(**other: Any) -> Told:
     return Told(**(fields | other))
 
 
-BASELINE = {"currencies": [{"currency": "usd", "failed_n": 2, "failed_minor": 2_000, "recovered_n": 0, "recovered_minor": 0}]}
+BASELINE = {"by_currency": {"usd": {"failures": 2, "failed_amount": 2_000, "recovered": 0, "recovered_amount": 0}}}
 
 
 def test_the_truth_told_is_sound() -> None:
