@@ -106,7 +106,8 @@ def list_charges(call: Call) -> Json:
     """`GET /v1/charges`: customer, payment_intent, created."""
     fits, within = _matches(call.params, "customer", "payment_intent"), created_within(call.params)
     charges = call.machine.world.books.charges
-    found = (taken for taken in reversed(charges.values()) if fits(taken) and within(taken.at))
+    made = (taken for taken in reversed(charges.values()) if taken.outcome != "requires_action")
+    found = (taken for taken in made if fits(taken) and within(taken.at))
     return page(found, call.params, call.url, key=attrgetter("id"), shape=shapes.charge)
 
 
