@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-EXIT_HOPELESS = 75
-"""The exit code with which a part says: do not restart me, an operator has to act (EX_TEMPFAIL of sysexits.h)."""
+EXITS_HOPELESS = frozenset({75, 78})
+"""Exit codes with which a part says: do not restart me, an operator has to act (75: look first, 78: wrong settings)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import TextIO
 from dunlin import root_lock, state
 from dunlin.child import Child
 from dunlin.console import Console, LogFile
-from dunlin.part import EXIT_HOPELESS, Part
+from dunlin.part import EXITS_HOPELESS, Part
 from dunlin.ports import refuse_taken
 from recovery.vocabulary import Clock
 
@@ -177,7 +177,7 @@ class Stack:
         killed = code == -signal.SIGKILL and was_ready
         post.failures = 0 if killed or (was_ready and lived > SHORT_LIFE) else post.failures + 1
         limit = GIVE_UP_ONE_SHOT_AFTER if post.part.one_shot else GIVE_UP_AFTER
-        if code == EXIT_HOPELESS or post.failures >= limit:
+        if code in EXITS_HOPELESS or post.failures >= limit:
             self._give_up(post, code)
             return
         post.state.restarts += 1
@@ -187,7 +187,7 @@ class Stack:
 
     def _give_up(self, post: _Post, code: int) -> None:
         self._enter(post, "failed")
-        asked = "and asks not to be started again" if code == EXIT_HOPELESS else f"{post.failures} times in a row"
+        asked = "and asks not to be started again" if code in EXITS_HOPELESS else f"{post.failures} times in a row"
         log = self._home / "logs" / f"{post.part.name}.log"
         self.say(f"{post.part.name} left ({_meaning(code)}) {asked}. Its last words, from {log}:")
         self.say("\n".join(f"  {line}" for line in post.log.tail(LAST_WORDS)) or "  (none)")

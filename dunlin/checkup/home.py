@@ -1,6 +1,5 @@
 """Is the home of the stack in order: a running stack, ports, leftovers of a kill, the tenants file."""
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -51,14 +50,15 @@ def leftovers(home: Path) -> Iterable[Finding]:
         yield well("stack", f"was killed in {home}; nothing needs to be done, the next start goes on from its data")
 
 
-def tenants(file: Path) -> Finding:
-    """Look whether the tenants file can be read."""
-    try:
-        known = tomllib.loads(file.read_text())
-    except FileNotFoundError:
-        return well("tenants", f"no file at {file} yet: every merchant is only observed")
-    except (OSError, UnicodeDecodeError) as problem:
-        return wrong("tenants", f"{file} cannot be read ({problem}). Give this user the right to read it.")
-    except tomllib.TOMLDecodeError as problem:
-        return wrong("tenants", f"{file} is not TOML: {problem}. Correct that line.")
-    return well("tenants", f"{file} is readable ({len(known)} sections)")
+def tenants(file: Path) -> Iterator[Finding]:
+    """Look whether the tenants file and the files of secrets it names can be used."""
+    from control.lookup import problems
+
+    if not file.exists():
+        yield well("tenants", f"no file at {file} yet: `dunlin up` needs one, `dunlin demo` brings its own (docs/operations.md)")
+        return
+    found = problems(file)
+    for problem in found:
+        yield wrong("tenants", f"{file}: {problem}")
+    if not found:
+        yield well("tenants", f"{file} and the secrets it names are readable")

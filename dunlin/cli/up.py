@@ -45,15 +45,23 @@ def up(
     except ValueError as error:
         typer.echo(f"dunlin up: {error}", err=True)
         raise typer.Exit(2) from error
+    if not settings.tenants.is_file() and (needing := [part.name for part in parts if part.name in _NEED_TENANTS]):
+        typer.echo(_no_tenants(str(settings.tenants), needing), err=True)
+        raise typer.Exit(1)
     stack = Stack(parts, home=settings.home, environment=environment, clock=wall, out=sys.stdout, quiet=quiet)
-    _announce(stack, parts, has_policies=settings.tenants.is_file(), tenants=str(settings.tenants))
+    stack.say(f"starting {', '.join(part.name for part in parts)}")
     raise typer.Exit(run_to_the_end(stack, settings.home, sys.stderr, lambda seconds: _tell(stack, parts, seconds)))
 
 
-def _announce(stack: "Stack", parts: "list[Part]", *, has_policies: bool, tenants: str) -> None:
-    stack.say(f"starting {', '.join(part.name for part in parts)}")
-    if not has_policies and any(part.name == "topics" for part in parts):
-        stack.say(f"no tenants file at {tenants}: no policies are published, so every merchant is only observed")
+_NEED_TENANTS = ("gateway", "effects")
+
+
+def _no_tenants(file: str, needing: list[str]) -> str:
+    return (
+        f"no tenants file at {file}: it names the Stripe accounts and where their secrets are. docs/operations.md shows one.\n"
+        "To see Dunlin at work with an imaginary Stripe: dunlin demo\n"
+        f"To start what needs no account: dunlin up {' '.join(f'--without {name}' for name in needing)}"
+    )
 
 
 def _tell(stack: "Stack", parts: "list[Part]", seconds: float) -> None:

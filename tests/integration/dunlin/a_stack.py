@@ -30,6 +30,7 @@ def once(name: str, code: str, wave: int = 0) -> Part:
 SCENARIOS = {
     "plain": [part("first", SERVE), once("once", "print('done once')", 1), part("last", WITH_A_CHILD, 2)],
     "hopeless": [part("good", SERVE), part("bad", "print('no key in the tenants file'); raise SystemExit(75)", 1)],
+    "wrong settings": [part("bad", "print('no key in the tenants file'); raise SystemExit(78)")],
     "always failing": [part("bad", "print('cannot'); raise SystemExit(1)")],
     "failing one-shot": [once("bad", "raise SystemExit(1)"), part("never", SERVE, 1)],
     "later hopeless": [part("good", SERVE), part("bad", HOPELESS_WHEN_TOLD)],

@@ -105,3 +105,10 @@ def test_an_unknown_part_is_refused(dunlin):
     told = dunlin("up", "--only", "kafak")
     assert told.returncode == 2
     assert "no part is called kafak" in told.stderr
+
+
+def test_without_a_tenants_file_up_says_what_to_do_instead_of_failing_six_times(dunlin):
+    told = dunlin("up")
+    assert told.returncode == 1
+    assert "no tenants file" in told.stderr
+    assert "dunlin demo" in told.stderr

@@ -99,8 +99,9 @@ def test_a_second_stack_in_the_same_home_is_refused_with_the_pid_of_the_first(ru
     assert first.stop() == 0
 
 
-def test_a_hopeless_part_is_not_started_again_and_its_last_words_are_shown(run):
-    stack = run("hopeless")
+@pytest.mark.parametrize("scenario", ["hopeless", "wrong settings"])
+def test_a_hopeless_part_is_not_started_again_and_its_last_words_are_shown(run, scenario):
+    stack = run(scenario)
     assert stack.left() == 1
     assert stack.said.count("no key in the tenants file") == 2, "once live, once as its last words"
     assert "asks not to be started again" in stack.said

@@ -64,13 +64,17 @@ def test_ports_of_servers_elsewhere_are_not_looked_at():
     assert len(home.wanted_ports(from_env({}), LocalPorts())) == 6
 
 
-def test_a_tenants_file_that_is_not_toml_is_wrong(tmp_path):
+def test_a_tenants_file_that_cannot_be_used_is_wrong(tmp_path):
     file = tmp_path / "tenants.toml"
-    assert not home.tenants(file).is_wrong
-    file.write_text("[a]\nmode = observe")
-    assert home.tenants(file).is_wrong
-    file.write_text('[a]\nmode = "observe"')
-    assert not home.tenants(file).is_wrong
+    assert not any(finding.is_wrong for finding in home.tenants(file)), "not there yet"
+    file.write_text("[[tenant]]\naccount = acct_1")
+    assert any(finding.is_wrong for finding in home.tenants(file))
+
+
+def test_a_secret_that_is_not_there_is_wrong_and_named(tmp_path):
+    file = tmp_path / "tenants.toml"
+    file.write_text('[[tenant]]\naccount = "acct_1"\nname = "A"\napi_key_file = "stripe.key"\nwebhook_secrets_file = "webhook.secrets"\n')
+    assert "webhook.secrets" in " ".join(finding.text for finding in home.tenants(file) if finding.is_wrong)
 
 
 def test_an_incomplete_offline_directory_is_wrong(tmp_path):
