@@ -1,0 +1,160 @@
+"""What the stream keeps: one row per customer whose payment failed, and what an account has told us. Versioned like a message."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from recovery.contracts.facts import Card, Decline
+from recovery.policy import OBSERVE, Policy
+from recovery.vocabulary import ACTIVE, DeclineKind, RecoveryCause, Status
+
+ROW_VERSION = 1
+"""The version of the row that this program writes; an older one is brought up on reading."""
+
+
+class Account(msgspec.Struct):
+    """What an account has told us, as each partition knows it: its policy in force, and whether it is paused (B45)."""
+
+    number: int = 0
+    policy: Policy = OBSERVE
+    paused: bool = False
+
+
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a decline means. `kind` is its class; `retry_allowed` may be taken away by the network though the class stays soft.
+
+    `wait_hours` is a lower bound on the wait since the failure, `cap` the most retries (0: what the ladder says), `mail` False where
+    writing would be pressure on somebody who revoked (B20), `generic` True where the reason must not be told to the customer.
+    """
+
+    kind: DeclineKind
+    code: str = ""
+    because: str = ""
+    retry_allowed: bool = False
+    wait_hours: int = 0
+    cap: int = 0
+    mail: bool = True
+    generic: bool = False
+
+
+class Flight(msgspec.Struct, omit_defaults=True):
+    """The one effect of a case that has not been answered; after `until` we look for ourselves."""
+
+    effect: str
+    kind: Literal["read", "charge", "message"]
+    until: datetime
+
+
+class Attempt(msgspec.Struct, array_like=True):
+    """One charge that reached a card's network, whoever made it: an entry of the card's and the invoice's budget (B31)."""
+
+    charge: str
+    at: datetime
+    invoice: str
+    fingerprint: str
+    brand: str
+    succeeded: bool
+
+
+class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One failed invoice. Amounts are minor units of `currency`. After its end only its stub remains: who, how much, why and when."""
+
+    invoice: str
+    subscription: str = ""
+    currency: str = ""
+    status: Status = "retrying"
+    reason: str = ""
+    sequence: int = 0
+    requests: int = 0
+    opened_at: datetime
+    ended_at: datetime | None = None
+
+    at_stake: int = 0
+    paid_before: int = 0
+    paid: bool = False
+    recovered_minor: int = 0
+    recovered_by: RecoveryCause | Literal[""] = ""
+    recovered_charge: str = ""
+    reversed_minor: int = 0
+
+    shown_at: datetime | None = None
+    shown_by_read: bool = False
+    stripe_next: datetime | None = None
+
+    failed_at: datetime
+    last_failed_at: datetime
+    verdict: Verdict | None = None
+    first_code: str = ""
+    decline: Decline | None = None
+    card: Card | None = None
+    asks_for_authentication: bool = False
+    method: Literal["", "attached", "automatically_updated"] = ""
+    fresh_method: bool = False
+
+    flight: Flight | None = None
+    read_at: datetime | None = None
+    retry_at: datetime | None = None
+    dunning_at: datetime | None = None
+    unread: int = 0
+    processing_since: datetime | None = None
+    suspended_at: datetime | None = None
+    pause_noted: bool = False
+
+    ladder_used: int = 0
+    retry_count: int = 0
+    not_done: int = 0
+    tried_at: datetime | None = None
+    charges: dict[str, str] = {}
+
+    dunning_from: datetime | None = None
+    dunning_step: int = 0
+    no_contact: bool = False
+
+    @property
+    def active(self) -> bool:
+        """Whether anything may still be done about it; False for an ended and for a blocked case."""
+        return self.status in ACTIVE
+
+
+class Customer(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The row of one customer: cases by invoice, attempts of the last 35 days, barred cards, lately seen fact ids, the next wake-up."""
+
+    version: int = ROW_VERSION
+    account: str
+    customer: str
+    wake: datetime | None = None
+    cases: dict[str, Case] = {}
+    attempts: list[Attempt] = []
+    barred: list[str] = []
+    seen: list[str] = []
+    mailed_at: datetime | None = None
+
+
+class _Wake(msgspec.Struct):
+    wake: datetime | None = None
+
+
+_encoder = msgspec.json.Encoder()
+_row = msgspec.json.Decoder(Customer)
+_wake = msgspec.json.Decoder(_Wake)
+
+
+def encode_row(customer: Customer) -> bytes:
+    """The row as JSON bytes; the same row always gives the same bytes."""
+    return _encoder.encode(customer)
+
+
+def decode_row(value: bytes) -> Customer:
+    """The row in the bytes. Raises msgspec.DecodeError for bytes that are no row or of a version this program does not know."""
+    row = _row.decode(value)
+    if row.version != ROW_VERSION:
+        raise msgspec.ValidationError(
+            f"The row has version {row.version}; this program reads version {ROW_VERSION}. Start the newer program."
+        )
+    return row
+
+
+def wake_of(value: bytes) -> datetime | None:
+    """When the row in the bytes wants to be looked at again; reads that one field only. Raises msgspec.DecodeError."""
+    return _wake.decode(value).wake

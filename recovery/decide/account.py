@@ -1,0 +1,34 @@
+"""What an account tells us: its policy, and its switch."""
+
+from typing import Any
+
+from recovery.contracts.customer import Account
+from recovery.contracts.events import Event, EventType
+from recovery.contracts.facts import PolicyPublished, SwitchSet
+
+
+def account_told(account: Account, fact: PolicyPublished | SwitchSet) -> tuple[Account, list[Event]]:
+    """The account with its new policy or switch, and the event that says so; a policy older than the one in force is only noted."""
+    if isinstance(fact, SwitchSet):
+        told = Account(account.number, account.policy, fact.paused)
+        details = {"who": fact.who, "paused": "true" if fact.paused else "false"}
+        return told, [_event("switch_set", fact, account.number, fact.why, details)]
+    if fact.number < account.number:
+        return account, [_event("fact_noted", fact, account.number, "older_policy", {"who": fact.who})]
+    told = Account(fact.number, fact.policy, account.paused)
+    return told, [_event("policy_applied", fact, fact.number, fact.why, {"who": fact.who, "mode": fact.policy.mode})]
+
+
+def _event(event_type: EventType, fact: PolicyPublished | SwitchSet, number: int, reason: str, details: dict[str, Any]) -> Event:
+    return Event(
+        event_type=event_type,
+        account=fact.account,
+        occurred_at=fact.occurred_at,
+        received_at=fact.received_at,
+        cause=fact.id,
+        cause_type=str(fact.__struct_config__.tag),
+        trace=fact.trace,
+        policy_version=number,
+        reason=reason,
+        details=details,
+    )

@@ -1,0 +1,182 @@
+"""The one state machine: a customer's row and a fact in; the row as it is then, the effects asked for and the events that tell why, out."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from recovery.contracts import facts
+from recovery.contracts.customer import Account, Case, Customer
+from recovery.contracts.effects import Effect
+from recovery.contracts.events import Event
+from recovery.contracts.facts import Fact
+from recovery.decide import budgets, due, dunning, invoices, money, people, reading, retrying
+from recovery.decide.endings import STUB, stub
+from recovery.decide.turn import Turn, next_action
+
+SEEN = 48
+"""How many fact ids a row remembers; Kafka and Stripe repeat things soon or not at all."""
+
+
+class Step(NamedTuple):
+    """What follows from a fact. `customer` None: there is no row (any more). The events' ids are stamped by the caller."""
+
+    customer: Customer | None
+    effects: list[Effect]
+    events: list[Event]
+
+
+def advance(customer: Customer | None, fact: Fact, now: datetime, account: Account) -> Step:
+    """Apply one fact to a customer's row, which may be changed in place; `now` is business time.
+
+    TimePassed asks what is due on this row. Every other fact leaves at least one event. Equal arguments give equal answers.
+    """
+    kind = type(fact)
+    if customer is None:
+        if kind not in OPENERS:
+            return _without_row(fact, now, account)
+        customer = Customer(account=fact.account, customer=fact.customer)
+    turn = Turn(customer, fact, now, account)
+    if kind is not facts.TimePassed and fact.id in customer.seen:
+        _tell_quietly(turn, "fact_repeated", "seen_before")
+        return _finish(turn)
+    if kind is facts.TimePassed:
+        _forget(customer, now)
+    else:
+        _remember(customer, fact.id)
+        HANDLERS[kind](turn, fact)
+    due.look(turn)
+    if not turn.events and kind is not facts.TimePassed:
+        _tell_quietly(turn, "fact_noted", turn.note)
+    return _finish(turn)
+
+
+def _without_row(fact: Fact, now: datetime, account: Account) -> Step:
+    if isinstance(fact, facts.TimePassed):
+        return Step(None, [], [])
+    turn = Turn(Customer(account=fact.account, customer=fact.customer), fact, now, account)
+    if isinstance(fact, facts.WebhookIgnored | facts.WebhookParked):
+        HANDLERS[type(fact)](turn, fact)
+    else:
+        turn.tell_row("fact_noted", "no_case")
+    return Step(None, [], turn.events)
+
+
+def _remember(customer: Customer, fact_id: str) -> None:
+    customer.seen.append(fact_id)
+    if len(customer.seen) > SEEN + 16:
+        del customer.seen[:-SEEN]
+
+
+def _tell_quietly(turn: Turn, event_type: Any, reason: str) -> None:
+    case = turn.row.cases.get(turn.fact.invoice)
+    if case is not None:
+        turn.tell(event_type, case, reason)
+    else:
+        turn.tell_row(event_type, reason)
+
+
+def _finish(turn: Turn) -> Step:
+    row = turn.row
+    turn.close()
+    row.wake = None
+    for invoice, case in row.cases.items():
+        if not case.active:
+            if case.shown_at is not None:  # not shrunk yet
+                row.cases[invoice] = stub(case)
+            continue
+        at = next_action(case)[1]
+        if at is not None and (row.wake is None or at < row.wake):
+            row.wake = at
+    if row.wake is None:
+        row.wake = _forget_at(row)
+    return Step(row if row.wake is not None else None, turn.effects, turn.events)
+
+
+def _forget_at(row: Customer) -> datetime | None:
+    """When nothing keeps the row any more; None when nothing keeps it now."""
+    times = [case.ended_at + STUB for case in row.cases.values() if case.ended_at is not None]
+    if row.attempts:
+        times.append(max(attempt.at for attempt in row.attempts) + budgets.KEEP)
+    return max(times, default=None)
+
+
+def _forget(row: Customer, now: datetime) -> None:
+    aged = [case.invoice for case in row.cases.values() if case.ended_at is not None and case.ended_at + STUB <= now]
+    for invoice in aged:
+        del row.cases[invoice]
+    if any(attempt.at + budgets.KEEP <= now for attempt in row.attempts):
+        row.attempts = [attempt for attempt in row.attempts if attempt.at + budgets.KEEP > now]
+
+
+def _case(turn: Turn, fact: Fact, kind: str, effect: str) -> tuple[Case | None, bool]:
+    """The case that an outcome is about, and whether it is the answer that the case waits for."""
+    case = turn.row.cases.get(fact.invoice)
+    if case is None:
+        turn.note = "no_case"
+        return None, False
+    awaited = case.flight is not None and case.flight.effect == effect and case.flight.kind == kind
+    if awaited:
+        case.flight = None
+    return case, awaited
+
+
+def _invoice_read(turn: Turn, fact: facts.InvoiceRead) -> None:
+    case, _ = _case(turn, fact, "read", fact.effect)
+    if case is not None:
+        reading.answered(turn, case, fact)
+
+
+def _read_failed(turn: Turn, fact: facts.ReadFailed) -> None:
+    case, awaited = _case(turn, fact, "read", fact.effect)
+    if case is not None:
+        reading.failed(turn, case, fact, awaited=awaited)
+
+
+def _charge_settled(turn: Turn, fact: facts.ChargeSettled) -> None:
+    case, awaited = _case(turn, fact, "charge", fact.effect)
+    if case is not None:
+        retrying.settled(turn, case, fact, awaited=awaited)
+
+
+def _message_settled(turn: Turn, fact: facts.MessageSettled) -> None:
+    case, awaited = _case(turn, fact, "message", fact.effect)
+    if case is not None:
+        dunning.settled(turn, case, fact, awaited=awaited)
+
+
+def _webhook_ignored(turn: Turn, fact: facts.WebhookIgnored) -> None:
+    turn.tell_row("webhook_ignored", fact.why, details={"webhook": fact.event_type})
+
+
+def _webhook_parked(turn: Turn, fact: facts.WebhookParked) -> None:
+    turn.tell_row("webhook_parked", fact.why, details={"webhook": fact.event_type})
+
+
+OPENERS: frozenset[type[Fact]] = frozenset({facts.PaymentFailed, facts.PaymentActionRequired})
+"""The facts that may begin a row."""
+
+HANDLERS: dict[type[Fact], Callable[[Turn, Any], None]] = {
+    facts.PaymentFailed: invoices.failed,
+    facts.PaymentActionRequired: invoices.action_required,
+    facts.InvoicePaid: invoices.paid,
+    facts.InvoicePaymentSucceeded: invoices.paid,
+    facts.InvoiceChanged: invoices.changed,
+    facts.InvoiceVoided: invoices.voided,
+    facts.InvoiceWrittenOff: invoices.written_off,
+    facts.ChargeFailed: money.charge_failed,
+    facts.IntentFailed: money.intent_failed,
+    facts.ChargeRefunded: money.refunded,
+    facts.DisputeOpened: money.disputed,
+    facts.CustomerChanged: people.customer_changed,
+    facts.CustomerDeleted: people.customer_deleted,
+    facts.SubscriptionChanged: people.subscription_changed,
+    facts.SubscriptionEnded: people.subscription_ended,
+    facts.MethodChanged: people.method_changed,
+    facts.WebhookIgnored: _webhook_ignored,
+    facts.WebhookParked: _webhook_parked,
+    facts.InvoiceRead: _invoice_read,
+    facts.ReadFailed: _read_failed,
+    facts.ChargeSettled: _charge_settled,
+    facts.MessageSettled: _message_settled,
+}
+"""Who answers which fact; the time has no handler: it only asks what is due."""

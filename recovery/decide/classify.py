@@ -1,0 +1,120 @@
+"""A decline's raw words in, its verdict out; the order of evidence is that of stripe.md 1.2, first match wins (B19)."""
+
+from collections.abc import Mapping
+from typing import cast
+
+from recovery.contracts.customer import Verdict
+from recovery.contracts.facts import Card, Decline
+from recovery.decide import decline_table as table
+from recovery.vocabulary import DeclineKind
+
+NO_METHOD = Verdict("hard", "no_payment_method", "no_payment_method")
+"""Nothing was tried because there is nothing to charge (stripe.md 1.2 step 1)."""
+
+UNTOLD = Verdict("soft", "", "unknown_code", retry_allowed=True, wait_hours=table.UNKNOWN.wait_hours, cap=table.UNKNOWN.cap)
+"""A failure about which nothing could be learnt: as an unknown code (B26)."""
+
+AUTHENTICATION = Verdict("needs_auth", "authentication_required", "authentication_required")
+"""The bank wants the customer; told by an event rather than by a code (B17)."""
+
+_NOTHING: Mapping[str, str] = {}
+
+
+def classify(decline: Decline | None, card: Card | None, overrides: Mapping[str, str] = _NOTHING, *, attempted: bool = True) -> Verdict:
+    """The meaning of the latest decline. `attempted` False: Stripe lists no attempt at all. `overrides`: a tenant's own class per code."""
+    if decline is None:
+        return UNTOLD if attempted else NO_METHOD
+    code = code_of(decline)
+    return _by_outcome(decline, code) or _by_code(decline, card, code, overrides)
+
+
+def code_of(decline: Decline) -> str:
+    """The one code that names the decline: the decline code before the outcome's reason before the error code (B19)."""
+    if decline.method_type == "us_bank_account" and decline.network_decline_code in table.ACH_RAW:
+        return table.ACH_RAW[decline.network_decline_code]
+    return decline.decline_code or decline.outcome_reason or decline.code
+
+
+def stopped_by_network(decline: Decline, brand: str) -> bool:
+    """Whether issuer or network forbid another attempt on this card as it is (stripe.md 1.4 point 1). Advice is read per brand only."""
+    return (
+        decline.advice_code in table.STOP_ADVICE
+        or (brand == "mastercard" and decline.network_advice_code in table.STOP_MAC)
+        or decline.network_decline_code in table.STOP_NETWORK.get(brand, ())
+    )
+
+
+def _by_outcome(decline: Decline, code: str) -> Verdict | None:
+    words = {decline.code, decline.decline_code, decline.outcome_reason}
+    if decline.intent_status == "requires_action" or words & table.AUTH_CODES:
+        return Verdict("needs_auth", code or "authentication_required", "authentication_required")
+    if decline.outcome_type == "blocked" or decline.network_status == "reversed_after_approval":
+        if decline.outcome_reason == "low_probability_of_authorization":
+            return Verdict("hard", decline.outcome_reason, "low_probability_of_authorization")
+        return Verdict("fraud", code, "blocked", generic=True)
+    if words & table.FRAUD_CODES:
+        return Verdict("fraud", code, "fraud_code", generic=True)
+    if decline.outcome_type == "invalid":
+        return Verdict("hard", code, "integration_error")
+    return None
+
+
+def _by_code(decline: Decline, card: Card | None, code: str, overrides: Mapping[str, str]) -> Verdict:
+    row, because = _row(decline, code), ""
+    brand = card.brand if card else ""
+    if row is None:
+        row, because = table.UNKNOWN, "unknown_code"
+    if code in table.CONDITIONAL:
+        row, because = _conditional(decline, brand)
+    if code in overrides:  # problems(policy) lets only the four classes through
+        row, because = table.Row(cast(DeclineKind, overrides[code]), row.wait_hours, row.cap), "override"
+    return _verdict(decline, card, code, row, because)
+
+
+def _row(decline: Decline, code: str) -> table.Row | None:
+    debit = table.DEBIT_CODES.get(decline.method_type)
+    if debit is not None:
+        return debit.get(code) or table.ERROR_CODES.get(code)
+    if code in table.NOT_A_DECLINE:
+        return table.SOFT
+    if decline.decline_code or decline.outcome_reason:
+        return table.CARD_CODES.get(code) or table.LOCAL_CODES.get(code) or table.ERROR_CODES.get(code)
+    return table.ERROR_CODES.get(code) or table.CARD_CODES.get(code) or table.LOCAL_CODES.get(code)
+
+
+def _conditional(decline: Decline, brand: str) -> tuple[table.Row, str]:
+    if stopped_by_network(decline, brand):
+        return table.HARD, "network_stop"
+    if (
+        decline.advice_code == "try_again_later"
+        or (brand == "mastercard" and decline.network_advice_code in table.TEMPORARY_MAC_HOURS)
+        or decline.network_decline_code in table.TEMPORARY_NETWORK.get(brand, ())
+    ):
+        return table.SOFT, "temporary"
+    return table.HARD, "no_sign_of_temporary"
+
+
+def _verdict(decline: Decline, card: Card | None, code: str, row: table.Row, because: str) -> Verdict:
+    brand = card.brand if card else ""
+    wait, allowed = row.wait_hours, row.kind == "soft"
+    if brand == "mastercard":
+        wait = max(wait, table.TEMPORARY_MAC_HOURS.get(decline.network_advice_code, 0))
+    if allowed:
+        block = _retry_block(decline, card, code, brand)
+        allowed, because = not block, block or because
+    because = because or f"{row.kind}_decline"
+    return Verdict(
+        row.kind, code, because, allowed, wait, row.cap, code not in table.NO_MAIL, row.kind == "fraud" or code in table.CONFIDENTIAL
+    )
+
+
+def _retry_block(decline: Decline, card: Card | None, code: str, brand: str) -> str:
+    if code in table.NEVER:
+        return "never_without_new_method"
+    if stopped_by_network(decline, brand):
+        return "network_stop"
+    if card is not None and card.country == "IN" and decline.method_type in {"", "card"}:
+        return "india_card"
+    if decline.method_type in table.CONSENT_NEEDED:
+        return "consent_needed"
+    return ""

@@ -1,0 +1,158 @@
+"""What each provider code means, as data. Source of every row: stripe.md 1, after Stripe's pages of September 2026."""
+
+from typing import NamedTuple
+
+from recovery.vocabulary import DeclineKind
+
+
+class Row(NamedTuple):
+    """One code's meaning: its class, the least hours to wait and the most retries (0: no limit of its own)."""
+
+    kind: DeclineKind
+    wait_hours: int = 0
+    cap: int = 0
+
+
+SOFT, HARD, FRAUD, AUTH = Row("soft"), Row("hard"), Row("fraud"), Row("needs_auth")
+SOFT_DAY = Row("soft", wait_hours=24)
+UNKNOWN = Row("soft", wait_hours=72, cap=1)
+"""A code that nobody has told us about: soft, one retry, not before 72 h (B26, product decision 14)."""
+
+
+def _rows(row: Row, codes: str) -> dict[str, Row]:
+    return dict.fromkeys(codes.split(), row)
+
+
+CONDITIONAL: frozenset[str] = frozenset({"generic_decline", "call_issuer", "no_action_taken"})
+"""Codes that mean nothing alone: soft only where the network says that it is temporary (stripe.md 1.4)."""
+
+CARD_CODES: dict[str, Row] = {
+    **_rows(SOFT, "approve_with_id insufficient_funds issuer_not_available processing_error reenter_transaction try_again_later"),
+    **_rows(SOFT_DAY, "card_velocity_exceeded duplicate_transaction withdrawal_count_limit_exceeded"),
+    **_rows(FRAUD, "fraudulent merchant_blacklist"),
+    **_rows(AUTH, "authentication_required authentication_not_handled mobile_device_authentication_required"),
+    **_rows(HARD, "card_not_supported currency_not_supported do_not_honor do_not_try_again expired_card incorrect_address incorrect_cvc"),
+    **_rows(HARD, "incorrect_number incorrect_pin incorrect_zip invalid_account invalid_amount invalid_cvc invalid_expiry_month"),
+    **_rows(HARD, "invalid_expiry_year invalid_number invalid_pin lost_card new_account_information_available not_permitted"),
+    **_rows(HARD, "offline_pin_required online_or_offline_pin_required pickup_card pin_try_exceeded restricted_card"),
+    **_rows(HARD, "revocation_of_all_authorizations revocation_of_authorization security_violation service_not_allowed stolen_card"),
+    **_rows(HARD, "stop_payment_order testmode_decline transaction_not_allowed"),
+    # the three conditional codes: without a sign of the network they are hard
+    **_rows(HARD, "call_issuer generic_decline no_action_taken"),
+}
+"""All 50 card decline codes (stripe.md 1.3)."""
+
+LOCAL_CODES: dict[str, Row] = {
+    **_rows(SOFT, "partner_processing_error partner_insufficient_funds"),
+    **_rows(SOFT_DAY, "partner_duplicate_transaction"),
+    **_rows(FRAUD, "partner_high_risk_customer"),
+    **_rows(HARD, "partner_generic_decline invalid_customer_account payment_limit_exceeded invalid_billing_agreement partner_expired_card"),
+    **_rows(HARD, "partner_invalid_currency partner_invalid_amount invalid_business_account compliance_violation payment_disputed"),
+    **_rows(HARD, "invalid_authorization invalid_payment_information partner_payment_not_found expired_payment_information"),
+}
+"""Decline codes of local payment methods, where they differ from a card's (stripe.md 1.6)."""
+
+ERROR_CODES: dict[str, Row] = {
+    **_rows(SOFT, "processing_error payment_method_provider_timeout payment_method_not_available"),
+    **_rows(SOFT_DAY, "card_decline_rate_limit_exceeded charge_exceeds_source_limit"),
+    **_rows(AUTH, "payment_intent_authentication_failure invoice_payment_intent_requires_action authentication_required"),
+    **_rows(AUTH, "payment_intent_action_required"),
+    **_rows(HARD, "card_declined expired_card incorrect_cvc incorrect_number incorrect_zip incorrect_address invalid_cvc"),
+    **_rows(HARD, "invalid_expiry_month invalid_expiry_year invalid_number expired_payment_method payment_method_provider_decline"),
+    **_rows(HARD, "payment_intent_payment_attempt_failed payment_intent_payment_attempt_expired payment_method_customer_decline"),
+    **_rows(HARD, "payment_intent_mandate_invalid billing_invalid_mandate india_recurring_payment_mandate_canceled"),
+    **_rows(HARD, "setup_intent_mandate_invalid amount_too_small amount_too_large charge_exceeds_transaction_limit"),
+    **_rows(HARD, "invalid_charge_amount customer_max_payment_methods payment_method_unexpected_state resource_missing"),
+    **_rows(HARD, "payment_method_unactivated"),
+}
+"""Error codes that count where no decline code came (stripe.md 1.5, product decision 3)."""
+
+NOT_A_DECLINE: frozenset[str] = frozenset({"lock_timeout", "rate_limit", "idempotency_key_in_use"})
+"""Technical failures: no bank was asked, no attempt is counted (B25)."""
+
+_ACCOUNT_GONE = "account_closed no_account bank_account_restricted bank_account_unusable recipient_deceased debit_not_authorized"
+_ACH: dict[str, Row] = {
+    **_rows(SOFT, "insufficient_funds"),
+    **_rows(HARD, _ACCOUNT_GONE),
+    **_rows(HARD, "bank_account_closed bank_account_invalid_details bank_account_frozen"),
+}
+_SEPA: dict[str, Row] = {
+    **_rows(Row("soft", cap=1), "insufficient_funds"),  # each failed debit costs the merchant a fee
+    **_rows(HARD, _ACCOUNT_GONE),
+    **_rows(HARD, "refer_to_customer generic_could_not_process debit_disputed authorization_revoked debit_authorization_not_match"),
+    **_rows(HARD, "branch_does_not_exist incorrect_account_holder_name invalid_account_number"),
+}
+_BACS: dict[str, Row] = {
+    **_rows(SOFT, "insufficient_funds generic_could_not_process"),
+    **_rows(HARD, _ACCOUNT_GONE),
+    **_rows(HARD, "bank_ownership_changed invalid_account_number"),
+}
+DEBIT_CODES: dict[str, dict[str, Row]] = {"us_bank_account": _ACH, "sepa_debit": _SEPA, "bacs_debit": _BACS}
+"""Bank debits by payment method type, each with its own codes (stripe.md 1.7, product decision 9)."""
+
+CONSENT_NEEDED: frozenset[str] = frozenset({"us_bank_account"})
+"""Debits that may be tried again only where the customer has agreed to it (stripe.md 1.7); nothing records such consent."""
+
+ACH_RAW: dict[str, str] = {
+    **dict.fromkeys(("R01", "R09"), "insufficient_funds"),
+    "R02": "bank_account_closed",
+    **dict.fromkeys(("R03", "R04"), "bank_account_invalid_details"),
+    **dict.fromkeys(("R05", "R07", "R08", "R10", "R11", "R29", "R31"), "debit_not_authorized"),
+    "R15": "recipient_deceased",
+    "R16": "bank_account_frozen",
+}
+"""NACHA return codes to Stripe's words (stripe.md 1.7)."""
+
+AUTH_CODES: frozenset[str] = frozenset(
+    {
+        "authentication_required",
+        "authentication_not_handled",
+        "mobile_device_authentication_required",
+        "invoice_payment_intent_requires_action",
+        "payment_intent_action_required",
+        "payment_intent_authentication_failure",
+    }
+)
+"""Where the bank wants the customer (stripe.md 1.2 step 2)."""
+
+FRAUD_CODES: frozenset[str] = frozenset({"fraudulent", "merchant_blacklist", "highest_risk_level", "partner_high_risk_customer"})
+"""Fraud, whatever else is said (stripe.md 1.2 step 5)."""
+
+NEVER: frozenset[str] = frozenset(
+    {
+        "incorrect_number",
+        "lost_card",
+        "pickup_card",
+        "stolen_card",
+        "revocation_of_authorization",
+        "revocation_of_all_authorizations",
+        "stop_payment_order",
+        "transaction_not_allowed",
+    }
+)
+"""Never tried again without a new method, whatever a tenant's override says (B20)."""
+
+NO_MAIL: frozenset[str] = frozenset(
+    {"revocation_of_authorization", "revocation_of_all_authorizations", "stop_payment_order", "recipient_deceased"}
+)
+"""Nobody is written to: the customer told the bank to stop (B20), or is dead (stripe.md 1.7)."""
+
+CONFIDENTIAL: frozenset[str] = frozenset({"fraudulent", "merchant_blacklist", "lost_card", "stolen_card", "pickup_card", "restricted_card"})
+"""The customer is told no reason (stripe.md 1.3; the last two may mean lost or stolen)."""
+
+STOP_ADVICE: frozenset[str] = frozenset({"do_not_try_again", "confirm_card_data"})
+STOP_MAC: frozenset[str] = frozenset({"01", "03", "21", "40", "41"})
+STOP_NETWORK: dict[str, frozenset[str]] = {
+    "visa": frozenset(["04", "07", "12", "14", "15", "41", "43", "46", "57", "R0", "R1", "R3", "54", "55", "82", "6P", "N7"]),
+    "mastercard": frozenset(["04", "07", "14", "15", "33", "41", "43", "54", "57", "62", "63"]),
+}
+"""Signs that take a retry away, by brand (stripe.md 1.4 point 1)."""
+
+TEMPORARY_MAC_HOURS: dict[str, int] = {"02": 0, "24": 1, "25": 24, "26": 48, "27": 96, "28": 144, "29": 192, "30": 240}
+"""Mastercard's advice to try later, with the least wait in hours (stripe.md 2.2, product decision 10)."""
+
+TEMPORARY_NETWORK: dict[str, frozenset[str]] = {
+    "visa": frozenset(["19", "51", "61", "65", "91", "96"]),
+    "mastercard": frozenset(["51", "61", "65", "91", "92", "96"]),
+}
+"""Network codes that say temporary, by brand (stripe.md 1.4 point 2)."""

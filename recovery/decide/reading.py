@@ -1,0 +1,192 @@
+"""What a look at the invoice shows, and what to do when none could be had."""
+
+from datetime import datetime, timedelta
+
+from recovery.contracts.customer import Attempt, Case
+from recovery.contracts.facts import InvoiceRead, InvoiceState, ReadFailed
+from recovery.decide import budgets, cause
+from recovery.decide.classify import UNTOLD
+from recovery.decide.endings import close, paid_amount, recover
+from recovery.decide.retrying import conclude, judge, proceed
+from recovery.decide.schedule import after_pause
+from recovery.decide.turn import Turn
+
+AGAIN = timedelta(hours=24)
+"""How long we wait before we look again at what is neither paid nor lost: paused, processing, a draft."""
+REPEATS = 3
+"""How often a look that failed is asked for again."""
+ENDED_STATUS: dict[str, str] = {"canceled": "cancelled", "incomplete_expired": "cancelled", "unpaid": "subscription_unpaid"}
+"""Subscriptions that will not go on, and the reason that their cases close with (B67)."""
+LONGEST_DEBIT = timedelta(days=15)
+"""A debit that is processing for longer is taken for undecided, so that every case ends."""
+
+
+def show(case: Case, state: InvoiceState, at: datetime, *, by_read: bool = False) -> bool:
+    """Take what Stripe shows unless something newer is known; a look wins over a webhook of the same second (B3). Whether it changed."""
+    if case.shown_at is not None and (at < case.shown_at or (at == case.shown_at and case.shown_by_read and not by_read)):
+        return False
+    before = (case.at_stake, case.stripe_next)
+    case.shown_at, case.shown_by_read = at, by_read
+    case.at_stake = state.amount_remaining if state.amount_remaining > 0 else case.at_stake
+    case.stripe_next = state.next_payment_attempt if state.auto_advance else None
+    case.subscription = case.subscription or state.subscription
+    return before != (case.at_stake, case.stripe_next)
+
+
+def answered(turn: Turn, case: Case, fact: InvoiceRead) -> None:
+    """The look's answer: the case ends by it, or goes its way with the newest decline."""
+    case.unread = 0
+    known = case.last_failed_at
+    first = case.verdict is None
+    _count(turn, case, fact)
+    if not case.active:
+        if fact.state.status == "paid":
+            _paid(turn, case, fact, first=False)
+        else:
+            turn.note = "case_ended"
+        return
+    newest = case.shown_at is None or fact.occurred_at >= case.shown_at
+    show(case, fact.state, fact.occurred_at, by_read=True)
+    if fact.state.status == "paid":
+        _paid(turn, case, fact, first=first)
+    elif not newest and fact.state.status == "open":
+        turn.note = "older_than_known"
+        _restart(turn, case)
+    else:
+        _not_paid(turn, case, fact, new_failure=case.last_failed_at > known)
+
+
+def _restart(turn: Turn, case: Case) -> None:
+    """A case must never be left without an appointment: an answer that is too old is asked for again."""
+    if case.flight is None and case.read_at is None and case.retry_at is None and case.dunning_at is None:
+        case.read_at = turn.now
+
+
+def _count(turn: Turn, case: Case, fact: InvoiceRead) -> None:
+    """Every attempt that Stripe lists counts once in the budgets, whoever made it (B29, B31); the first failure starts the ladder."""
+    for seen in fact.attempts:
+        if seen.reached_network:
+            attempt = Attempt(seen.charge, seen.at, case.invoice, seen.fingerprint, seen.brand, seen.succeeded)
+            budgets.remember(turn.row, attempt, turn.now)
+        if not seen.succeeded:
+            case.last_failed_at = max(case.last_failed_at, seen.at)
+            case.failed_at = min(case.failed_at, seen.at)
+
+
+def _paid(turn: Turn, case: Case, fact: InvoiceRead, *, first: bool) -> None:
+    paid = cause.success(fact)
+    failed = any(not attempt.succeeded for attempt in fact.attempts) or (paid is not None and paid.at > case.failed_at)
+    if first and not failed and not fact.state.paid_out_of_band and not case.paid:
+        case.paid = True  # its payment is no recovery: it came before the failure that we heard of (B4)
+        close(turn, case, "never_failed")
+        return
+    recover(turn, case, cause.from_read(case, fact), paid_amount(case, fact.state), paid.charge if paid is not None else "")
+
+
+def _not_paid(turn: Turn, case: Case, fact: InvoiceRead, *, new_failure: bool) -> None:
+    reason = _over(fact)
+    if reason:
+        close(turn, case, reason)
+    elif case.flight is not None:
+        turn.note = "answer_awaited"
+    elif fact.subscription_paused:
+        suspend(turn, case)
+    elif fact.state.status == "draft":
+        case.read_at, case.reason = turn.now + AGAIN, "draft"
+        turn.tell("case_updated", case, "draft")
+    elif _processing(turn, case, fact):
+        case.read_at, case.retry_at = turn.now + AGAIN, None
+        turn.tell("case_updated", case, "processing")
+    else:
+        _open(turn, case, fact, new_failure=new_failure)
+
+
+def _over(fact: InvoiceRead) -> str:
+    by_status = {"void": "voided", "uncollectible": "written_off"}.get(fact.state.status, "")
+    if by_status or fact.customer_deleted:
+        return by_status or "customer_deleted"
+    if fact.subscription_status in ENDED_STATUS:
+        return ENDED_STATUS[fact.subscription_status]
+    if fact.subscription_ending:
+        return "cancelled"
+    return "disputed" if fact.disputed else ""
+
+
+def suspend(turn: Turn, case: Case) -> None:
+    """Collection is paused: neither retry nor mail, look again tomorrow; the case goes on where it stood (B69)."""
+    case.suspended_at, case.read_at, case.reason = case.suspended_at or turn.now, turn.now + AGAIN, "subscription_paused"
+    turn.tell("case_updated", case, "subscription_paused")
+
+
+def _resume(turn: Turn, case: Case) -> None:
+    if case.suspended_at is None:
+        return
+    rest, case.suspended_at = turn.now - case.suspended_at, None
+    if case.dunning_from is not None:
+        case.dunning_from += rest
+        case.dunning_at = case.dunning_at + rest if case.dunning_at is not None else None
+    turn.tell("case_updated", case, "subscription_resumed")
+
+
+def _processing(turn: Turn, case: Case, fact: InvoiceRead) -> bool:
+    """Whether a debit is on its way (B34)."""
+    undecided = fact.decline.intent_status == "processing" if fact.decline is not None else case.processing_since is not None
+    if not undecided:
+        case.processing_since = None
+        return False
+    case.processing_since = case.processing_since or turn.now
+    if turn.now - case.processing_since < LONGEST_DEBIT:
+        return True
+    case.processing_since = None
+    return False
+
+
+def _open(turn: Turn, case: Case, fact: InvoiceRead, *, new_failure: bool) -> None:
+    _resume(turn, case)
+    if case.verdict is None or new_failure or fact.decline != case.decline:
+        judge(turn, case, fact.decline, fact.card, attempted=bool(fact.attempts) or fact.decline is not None)
+        proceed(turn, case)
+    elif case.retry_at is None and case.dunning_at is None:
+        proceed(turn, case)
+    else:
+        turn.note = "as_known"
+
+
+def failed(turn: Turn, case: Case, fact: ReadFailed, *, awaited: bool) -> None:
+    """No look could be had."""
+    turn.tell("read_failed", case, "gone" if fact.gone else "read_failed", effect=fact.effect, details={"why": fact.why})
+    if not case.active:
+        return
+    if fact.gone:
+        close(turn, case, "invoice_gone")
+    elif awaited and fact.why == "account_paused":
+        case.read_at = after_pause(case, turn.now)
+    elif awaited:
+        _without(turn, case)
+
+
+def unanswered(turn: Turn, case: Case) -> None:
+    """No answer in time: the look is taken back."""
+    effect = case.flight.effect if case.flight is not None else ""
+    turn.withdraw(case, "unanswered")
+    turn.tell("read_failed", case, "unanswered", effect=effect)
+    _without(turn, case)
+
+
+def _without(turn: Turn, case: Case) -> None:
+    """Ask again a few times, then decide on what the webhooks told; a debit on its way is asked for until it settles."""
+    case.unread += 1
+    if case.unread <= REPEATS:
+        case.read_at = turn.now + timedelta(hours=1)
+        return
+    case.unread = 0
+    if case.suspended_at is not None or (case.processing_since is not None and turn.now - case.processing_since < LONGEST_DEBIT):
+        case.read_at = turn.now + AGAIN
+        return
+    case.processing_since = None
+    if case.verdict is None and case.decline is None and not case.asks_for_authentication:
+        conclude(turn, case, UNTOLD)
+    elif case.verdict is None:
+        judge(turn, case, case.decline, case.card)
+    if case.retry_at is None and case.dunning_at is None:
+        proceed(turn, case)

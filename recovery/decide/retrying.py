@@ -1,0 +1,167 @@
+"""What follows from a verdict, from a retry that is due, and from what became of a charge."""
+
+from datetime import datetime, timedelta
+
+from recovery.contracts.customer import Attempt, Case, Verdict
+from recovery.contracts.facts import Card, ChargeSettled, Decline, InvoiceState
+from recovery.decide import budgets, dunning
+from recovery.decide import decline_table as table
+from recovery.decide.classify import AUTHENTICATION, classify
+from recovery.decide.endings import block, paid_amount, recover
+from recovery.decide.schedule import GiveUp, Wait, after_pause, may_charge, next_slot
+from recovery.decide.turn import Turn
+
+PATIENCE = 5
+"""Requests in a row of which nothing came, before the case is left to dunning: every case ends."""
+NEVER_ADVICE: frozenset[str] = frozenset({"03", "21"})
+"""Mastercard's advice after which the card is never tried again (product decision 10)."""
+
+
+def judge(turn: Turn, case: Case, decline: Decline | None, card: Card | None, *, attempted: bool = True) -> None:
+    """Take the latest decline as what is known of the case; the first code ever stays beside it (B19)."""
+    verdict = classify(decline, card, turn.policy.decline_overrides, attempted=attempted)
+    if case.asks_for_authentication and verdict.kind != "fraud":
+        verdict = AUTHENTICATION
+    case.asks_for_authentication = False
+    case.decline, case.card = decline, card or case.card
+    conclude(turn, case, verdict)
+    if card is not None and card.fingerprint and _never(verdict, decline, card) and card.fingerprint not in turn.row.barred:
+        turn.row.barred = [*turn.row.barred[-19:], card.fingerprint]  # a hard decline is the card's, not the invoice's (B22)
+
+
+def conclude(turn: Turn, case: Case, verdict: Verdict) -> None:
+    """Set what is thought of the decline, and say so with the raw words."""
+    case.verdict, case.first_code = verdict, case.first_code or verdict.code or verdict.because
+    turn.tell("decline_classified", case, verdict.because, details=_raw(case))
+
+
+def _raw(case: Case) -> dict[str, str]:
+    details = {"first_code": case.first_code}
+    if case.decline is not None:
+        fields = zip(case.decline.__struct_fields__, (getattr(case.decline, name) for name in case.decline.__struct_fields__), strict=True)
+        details |= {name: value for name, value in fields if value}
+    return details
+
+
+def _never(verdict: Verdict, decline: Decline | None, card: Card) -> bool:
+    advice = decline.network_advice_code if decline is not None and card.brand == "mastercard" else ""
+    return verdict.code in table.NEVER or advice in NEVER_ADVICE
+
+
+def proceed(turn: Turn, case: Case) -> None:
+    """Take the way that the verdict asks for: the ladder, the mails, or nothing at all."""
+    verdict = case.verdict
+    if verdict is None:
+        case.read_at = turn.now
+    elif verdict.kind == "fraud":
+        block(turn, case, verdict.because)
+    elif verdict.kind == "needs_auth" or not verdict.retry_allowed:
+        dunning.begin(turn, case, verdict.because, case.last_failed_at)
+    elif not turn.policy.retry.enabled:
+        dunning.begin(turn, case, "retries_disabled", case.last_failed_at)
+    else:
+        _plan(turn, case)
+
+
+def _plan(turn: Turn, case: Case) -> None:
+    slot = GiveUp("requests_came_to_nothing") if case.not_done >= PATIENCE else next_slot(case, turn.policy, turn.now)
+    if isinstance(slot, GiveUp):
+        dunning.begin(turn, case, slot.because, case.last_failed_at)
+    else:
+        schedule(turn, case, slot.at, slot.because)
+
+
+def schedule(turn: Turn, case: Case, at: datetime, because: str) -> None:
+    """Plan the next retry for this time; a planned one gives way to it."""
+    case.status, case.reason, case.retry_at = "retrying", because, at
+    turn.tell("retry_scheduled", case, because)
+
+
+def due(turn: Turn, case: Case) -> None:
+    """The time of a retry has come: look again whether it may be made (B28), then ask for it, or recommend it, or not."""
+    case.retry_at = None
+    answer = may_charge(case, turn.row, turn.policy, turn.now)
+    if isinstance(answer, GiveUp):
+        turn.tell("retry_skipped", case, answer.because)
+        reason = "retries_disabled" if answer.because == "disabled" else answer.because
+        dunning.begin(turn, case, reason)
+    elif isinstance(answer, Wait):
+        case.retry_at = answer.until
+        turn.tell("retry_skipped", case, answer.because)
+    elif turn.policy.mode == "observe":
+        case.ladder_used, case.tried_at, case.fresh_method = case.ladder_used + 1, turn.now, False
+        turn.tell("retry_recommended", case, answer.because)
+        proceed(turn, case)
+    else:
+        turn.ask_charge(case, answer.because)
+
+
+def unanswered(turn: Turn, case: Case) -> None:
+    """No answer in time: whether the card was charged is in doubt, so the charge is taken back and the invoice looked at (B33)."""
+    turn.withdraw(case, "unanswered")
+    case.not_done += 1
+    case.read_at = turn.now
+
+
+def settled(turn: Turn, case: Case, fact: ChargeSettled, *, awaited: bool) -> None:
+    """What became of a charge. Its outcome is told, and money counts, also when the case has ended (B73)."""
+    technical = fact.decline is not None and fact.decline.code in table.NOT_A_DECLINE
+    if fact.result == "not_done" or technical:
+        _not_made(turn, case, fact, "technical" if technical else fact.why, awaited=awaited)
+        return
+    _attempted(turn, case, fact)
+    if fact.result == "succeeded":
+        recover(turn, case, "our_retry", _amount(case, fact.state), fact.charge)
+    elif case.active and fact.result == "processing":
+        case.processing_since, case.read_at, case.retry_at = turn.at, turn.now + timedelta(hours=24), None
+    elif case.active:
+        _failed(turn, case, fact)
+
+
+def _attempted(turn: Turn, case: Case, fact: ChargeSettled) -> None:
+    case.charges[fact.effect] = fact.charge
+    case.retry_count += 1
+    case.ladder_used += 1
+    case.not_done, case.tried_at, case.fresh_method = 0, fact.occurred_at, False
+    card, decline = fact.card or case.card, fact.decline
+    if decline is None or decline.network_status != "not_sent_to_network":  # a Radar block is no attempt on the card (B23)
+        fingerprint, brand = (card.fingerprint, card.brand) if card else ("", "")
+        succeeded = fact.result == "succeeded"
+        attempt = Attempt(fact.charge or fact.effect, fact.occurred_at, case.invoice, fingerprint, brand, succeeded)
+        budgets.remember(turn.row, attempt, turn.now)
+    details = {"code": decline.decline_code or decline.code} if decline is not None else {}
+    turn.tell("retry_attempted", case, fact.why or fact.result, result=fact.result, effect=fact.effect, details=details)
+
+
+def _amount(case: Case, state: InvoiceState | None) -> int:
+    if state is not None and state.status == "paid":
+        return paid_amount(case, state)
+    return state.amount_remaining if state is not None and state.amount_remaining > 0 else case.at_stake
+
+
+def _failed(turn: Turn, case: Case, fact: ChargeSettled) -> None:
+    case.last_failed_at = max(case.last_failed_at, fact.occurred_at)
+    case.method = ""
+    case.asks_for_authentication = fact.result == "needs_action"
+    judge(turn, case, fact.decline, fact.card)
+    if case.flight is None:
+        proceed(turn, case)
+
+
+def _not_made(turn: Turn, case: Case, fact: ChargeSettled, why: str, *, awaited: bool) -> None:
+    turn.tell("retry_skipped", case, why, effect=fact.effect, result=fact.result)
+    if not awaited or not case.active:
+        return
+    if fact.state is not None:
+        case.stripe_next = fact.state.next_payment_attempt if fact.state.auto_advance else None
+    if why == "account_paused":
+        schedule(turn, case, after_pause(case, turn.now), why)
+        return
+    case.not_done += 1
+    if case.not_done >= PATIENCE and why not in dunning.LOOK_AGAIN:
+        dunning.begin(turn, case, "requests_came_to_nothing")
+    elif why in dunning.LOOK_AGAIN or why == "processing":
+        case.read_at = turn.now
+    else:
+        gap = timedelta(hours=turn.policy.retry.stripe_gap_hours if why == "stripe_attempt_near" else 1)
+        schedule(turn, case, max(case.stripe_next or turn.now, turn.now) + gap if why == "stripe_attempt_near" else turn.now + gap, why)

@@ -1,0 +1,168 @@
+"""One fact's turn on one customer's row: collects what follows, in order, and fills in how each case stands when it is over."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from recovery.contracts.customer import Account, Case, Customer, Flight
+from recovery.contracts.effects import ChargeRequested, Effect, EffectWithdrawn, MessageRequested, ReadRequested
+from recovery.contracts.events import Event, EventType
+from recovery.contracts.facts import Fact, TimePassed
+from recovery.ids import effect_id
+
+VALID = timedelta(hours=24)
+"""How long an effect may be performed after it was asked for."""
+MARGIN = timedelta(hours=1)
+"""How long after that we wait for its answer before we look for ourselves."""
+SILENT: frozenset[str] = frozenset({"fact_noted", "fact_repeated"})
+"""Events that say nothing about where a case stands."""
+
+
+class Turn:
+    """What `advance` carries from hand to hand. `at` is the business time of what happens, `now` that of the decisions."""
+
+    __slots__ = ("_told", "account", "at", "effects", "events", "fact", "note", "now", "policy", "row")
+
+    def __init__(self, row: Customer, fact: Fact, now: datetime, account: Account) -> None:
+        self.row = row
+        self.fact = fact
+        self.now = now
+        self.at = now if isinstance(fact, TimePassed) else fact.occurred_at
+        self.account = account
+        self.policy = account.policy
+        self.effects: list[Effect] = []
+        self.events: list[Event] = []
+        self.note = "nothing_to_do"
+        self._told: list[Case | None] = []
+
+    def tell(self, event_type: EventType, case: Case, reason: str = "", **fields: Any) -> None:
+        """Record that something happened to a case; its standing is filled in at the end of the turn."""
+        case.sequence += 1
+        event = self._event(event_type, reason, fields)
+        event.invoice, event.subscription, event.sequence = case.invoice, case.subscription, case.sequence
+        event.amount_minor, event.currency = case.at_stake, case.currency
+        self.events.append(event)
+        self._told.append(case)
+
+    def tell_row(self, event_type: EventType, reason: str = "", **fields: Any) -> None:
+        """Record something that concerns no case; it has no place in a case's sequence, so its `sequence` is 0."""
+        event = self._event(event_type, reason, fields)
+        event.invoice = self.fact.invoice
+        self.events.append(event)
+        self._told.append(None)
+
+    def _event(self, event_type: EventType, reason: str, fields: dict[str, Any]) -> Event:
+        fact = self.fact
+        return Event(
+            event_type=event_type,
+            account=fact.account,
+            customer=self.row.customer,
+            occurred_at=self.at,
+            received_at=fact.received_at,
+            cause=fact.id,
+            cause_type=str(fact.__struct_config__.tag),
+            trace=fact.trace,
+            policy_version=self.account.number,
+            reason=reason,
+            **fields,
+        )
+
+    def ask_read(self, case: Case) -> None:
+        """Ask for a look at the invoice."""
+        effect = ReadRequested(**self._header(case, "read"), not_after=self.now + VALID, only_if="always")
+        self._fly(case, effect, "read")
+        self.tell("read_requested", case, case.reason, effect=effect.id)
+
+    def ask_charge(self, case: Case, because: str) -> None:
+        """Ask for a charge of what is owed, as the next position of the ladder."""
+        effect = ChargeRequested(
+            **self._header(case, "charge"),
+            not_after=self.now + VALID,
+            attempt=case.ladder_used + 1,
+            amount_minor=case.at_stake,
+            currency=case.currency,
+            subscription=case.subscription,
+            stripe_gap_hours=self.policy.retry.stripe_gap_hours,
+            because=because,
+        )
+        case.charges[effect.id] = ""
+        self._fly(case, effect, "charge")
+        self.tell("retry_requested", case, because, effect=effect.id)
+
+    def ask_message(self, case: Case, step: int, because: str) -> None:
+        """Ask for the mail of a dunning step. The reason goes along only where a customer may be told it (stripe.md 1.3)."""
+        verdict = case.verdict
+        effect = MessageRequested(
+            **self._header(case, "message"),
+            not_after=self.now + VALID,
+            template=f"payment_failed_{step}",
+            step=step,
+            decline_kind=verdict.kind if verdict else "",
+            decline_reason=verdict.code if verdict and verdict.code and not verdict.generic else "generic",
+            amount_minor=case.at_stake,
+            currency=case.currency,
+            subscription=case.subscription,
+            because=because,
+        )
+        self._fly(case, effect, "message")
+        self.tell("dunning_requested", case, because, effect=effect.id)
+
+    def withdraw(self, case: Case, because: str) -> None:
+        """Take back what is in flight, if anything is; its outcome may still come."""
+        flight, case.flight = case.flight, None
+        if flight is None:
+            return
+        header = self._header(case, "withdrawal")
+        self.effects.append(
+            EffectWithdrawn(**header, not_after=self.now + 7 * VALID, only_if="always", effect=flight.effect, because=because)
+        )
+        self.tell("effect_withdrawn", case, because, effect=flight.effect, details={"kind": flight.kind})
+
+    def _header(self, case: Case, kind: str) -> dict[str, Any]:
+        case.requests += 1
+        fact = self.fact
+        return {
+            "id": effect_id(self.row.account, case.invoice, kind, case.requests),
+            "account": self.row.account,
+            "customer": self.row.customer,
+            "invoice": case.invoice,
+            "occurred_at": self.at,
+            "received_at": fact.received_at,
+            "cause": fact.id,
+            "trace": fact.trace,
+        }
+
+    def _fly(self, case: Case, effect: Effect, kind: Any) -> None:
+        case.flight = Flight(effect.id, kind, effect.not_after + MARGIN)
+        self.effects.append(effect)
+
+    def close(self) -> None:
+        """Fill in how the cases stand now, in every event of the turn."""
+        for event, case in zip(self.events, self._told, strict=True):
+            if case is None:
+                continue
+            event.retry_count, event.dunning_step = case.retry_count, case.dunning_step
+            if event.event_type not in SILENT:
+                event.status = case.status
+                event.next_action, event.next_action_at = next_action(case)
+                event.reason = event.reason or case.reason
+            if case.verdict is not None:
+                event.decline_kind, event.decline_code = case.verdict.kind, case.verdict.code
+
+
+def next_action(case: Case) -> tuple[str, datetime | None]:
+    """What comes next for a case, and when: an awaited answer with its last moment, or the earliest appointment."""
+    if case.flight is not None:
+        return f"await_{case.flight.kind}", case.flight.until
+    nearest, what = case.read_at, "read"
+    if frozen(case):
+        return ("read", nearest) if nearest is not None else ("", None)
+    if case.retry_at is not None and (nearest is None or case.retry_at < nearest):
+        nearest, what = case.retry_at, "retry"
+    if case.dunning_at is not None and (nearest is None or case.dunning_at < nearest):
+        nearest, what = case.dunning_at, "dunning" if case.dunning_step < 3 else "abandon"
+    return (what, nearest) if nearest is not None else ("", None)
+
+
+def frozen(case: Case) -> bool:
+    """Whether neither retry nor mail may happen: a debit is on its way (B34), or collection is paused (B69)."""
+    return case.processing_since is not None or case.suspended_at is not None

@@ -1,0 +1,89 @@
+"""A timeline a business person can read: facts go in at their times, effects and events are collected, every row is saved in between."""
+
+from datetime import datetime, timedelta
+
+from recovery.contracts.customer import Account, Case, Customer, decode_row, encode_row
+from recovery.contracts.effects import ChargeRequested, Effect, EffectWithdrawn, MessageRequested, ReadRequested
+from recovery.contracts.events import Event
+from recovery.contracts.facts import Decline, Fact, TimePassed
+from recovery.decide.advance import Step, advance
+from tests.support import builders as a
+
+
+class Story:
+    """One customer's row and what came of it."""
+
+    def __init__(self, account: Account | None = None) -> None:
+        self.account = account or a.an_account()
+        self.row: bytes | None = None
+        self.now = a.START
+        self.effects: list[Effect] = []
+        self.events: list[Event] = []
+
+    def tell(self, fact: Fact) -> Step:
+        """One fact, at its own time or, when that lies in the past, now."""
+        self.now = max(self.now, fact.occurred_at)
+        step = advance(decode_row(self.row) if self.row is not None else None, fact, self.now, self.account)
+        self.row = encode_row(step.customer) if step.customer is not None else None
+        self.effects += step.effects
+        self.events += step.events
+        return step
+
+    @property
+    def customer(self) -> Customer | None:
+        return decode_row(self.row) if self.row is not None else None
+
+    def case(self, invoice: str = a.INVOICE) -> Case:
+        assert self.customer is not None, "the customer has no row"
+        return self.customer.cases[invoice]
+
+    def until(self, when: datetime) -> list[Event]:
+        """Let the time pass to `when`, waking the row whenever it wants; answers what happened on the way."""
+        before = len(self.events)
+        for _ in range(10_000):
+            row = self.customer
+            if row is None or row.wake is None or row.wake > when:
+                break
+            self.tell(a.a_tick(max(self.now, row.wake)))
+        else:
+            raise AssertionError("the row wakes without end")
+        self.now = max(self.now, when)
+        return self.events[before:]
+
+    def days(self, days: float) -> list[Event]:
+        return self.until(self.now + timedelta(days=days))
+
+    def types(self) -> list[str]:
+        return [event.event_type for event in self.events]
+
+    def last(self, event_type: str) -> Event:
+        return next(event for event in reversed(self.events) if event.event_type == event_type)
+
+    def reads(self) -> list[ReadRequested]:
+        return [effect for effect in self.effects if isinstance(effect, ReadRequested)]
+
+    def charges(self) -> list[ChargeRequested]:
+        return [effect for effect in self.effects if isinstance(effect, ChargeRequested)]
+
+    def mails(self) -> list[MessageRequested]:
+        return [effect for effect in self.effects if isinstance(effect, MessageRequested)]
+
+    def withdrawals(self) -> list[str]:
+        return [effect.effect for effect in self.effects if isinstance(effect, EffectWithdrawn)]
+
+    def opened(self, decline: Decline | None = a.SOFT, **reading: object) -> "Story":
+        """The first failure, and the look that follows it."""
+        self.tell(a.a_failure())
+        self.tell(a.a_reading(self.reads()[-1].id, self.now + timedelta(seconds=5), decline, **reading))
+        return self
+
+    def charge_answered(self, result: str = "declined", **fields: object) -> Step:
+        return self.tell(a.a_settlement(self.charges()[-1].id, self.now, result, self.charges()[-1].invoice, **fields))
+
+    def mail_answered(self, result: str = "sent", why: str = "") -> Step:
+        return self.tell(a.a_mail_outcome(self.mails()[-1].id, self.now, result, why, self.mails()[-1].invoice))
+
+
+def ticks(story: Story) -> int:
+    """How many of the story's events the time brought."""
+    return sum(1 for event in story.events if event.cause_type == str(TimePassed.__struct_config__.tag))
