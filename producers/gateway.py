@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -64,12 +64,16 @@ class Answer(NamedTuple):
     reason: str
 
 
+_ACCEPTED = Answer(200, "accepted")
+
+
 class Gateway:
     """The ASGI application. All it needs is handed in; `wall` is wall time."""
 
     def __init__(self, accounts: Accounts, delivery: Delivers, wall: Clock, metrics: GatewayMetrics) -> None:
         self._accounts, self._delivery, self._wall, self._metrics = accounts, delivery, wall, metrics
         self._in_flight = 0
+        metrics.in_flight.set_function(lambda: self._in_flight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -91,8 +95,7 @@ class Gateway:
     async def _webhook(self, account: str, headers: list[tuple[bytes, bytes]], receive: Receive, send: Send) -> None:
         signature, length = _two_headers(headers)
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await _body(receive, length)
+            body = await _in_time(_body(receive, length))
         except _Gone:
             return None
         except TimeoutError:
@@ -119,7 +122,6 @@ class Gateway:
             return Answer(400, "unreadable")
         fact, messages = self._messages(account, signers, event, body, received_at)
         self._in_flight += 1
-        self._metrics.in_flight.set(self._in_flight)
         try:
             await self._delivery.deliver(messages)
         except NotDelivered as error:
@@ -129,7 +131,7 @@ class Gateway:
             self._in_flight -= 1
         self._metrics.accepted(type(fact), time.monotonic() - started)
         log.debug("accepted %s", fact.id)
-        return Answer(200, "accepted")
+        return _ACCEPTED
 
     def _signers(self, account: str, signature: bytes | None, body: bytes, now: float) -> list[str] | Rejected:
         """The accounts that may have sent these bytes: the one in the path, or all whose secret matches."""
@@ -243,6 +245,26 @@ def _two_headers(headers: list[tuple[bytes, bytes]]) -> tuple[bytes | None, int]
         elif name == b"content-length" and value.isdigit():
             length = int(value[:20])
     return signature, length
+
+
+async def _in_time(reading: Coroutine[Any, Any, bytes | None]) -> bytes | None:
+    """What `asyncio.timeout` does, for a third of its price, on a path that every webhook takes. Raises TimeoutError."""
+    task, late = asyncio.current_task(), []
+
+    def expire() -> None:
+        late.append(True)
+        if task is not None:
+            task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(BODY_SECONDS, expire)
+    try:
+        return await reading
+    except asyncio.CancelledError:
+        if late and task is not None and task.uncancel() == 0:
+            raise TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
 
 
 async def _body(receive: Receive, length: int) -> bytes | None:

@@ -2,7 +2,8 @@
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 TOLERANCE_SECONDS = 300
 """How far the signed time may lie from ours, in both directions; the SDK lets the future pass (stripe.md 0.11), we do not."""
@@ -11,15 +12,13 @@ _LONGEST_HEADER = 8192
 _MOST_SIGNATURES = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(msgspec.Struct, frozen=True):
     """The bytes were signed with one of the secrets at `at` (unix seconds)."""
 
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(msgspec.Struct, frozen=True):
     """The bytes must not be believed. `reason` is one of: no_signature, malformed, forged, stale, future."""
 
     reason: str

@@ -1,10 +1,9 @@
 """Reading fields of Stripe's objects, which are plain dicts of unknown content: what is asked for, or UnknownShape with the path."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-Object = Mapping[str, Any]
+Object = dict[str, Any]
 """An object of Stripe as plain data (never the SDK's StripeObject, which is no dict: stripe.md 0.12)."""
 
 _LARGEST = 2**63 - 1
@@ -64,7 +63,7 @@ def part(data: Object, name: str, where: str) -> Object:
     value = data.get(name)
     if value is None:
         return {}
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         raise UnknownShape(f"{where}.{name} is {_kind(value)}; an object was expected.")
     return value
 
@@ -86,14 +85,14 @@ def listed(data: Object, name: str, where: str) -> list[Object]:
     rows = part(data, name, where).get("data")
     if rows is None:
         return []
-    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UnknownShape(f"{where}.{name}.data is no list of objects.")
     return rows
 
 
 def id_of(data: Object, name: str, where: str) -> str:
     """The id at `name`, whether it is there as an id or as an expanded object; empty when absent or null. Raises UnknownShape."""
-    if isinstance(data.get(name), Mapping):
+    if isinstance(data.get(name), dict):
         return needed_text(part(data, name, where), "id", f"{where}.{name}")
     return text(data, name, where)
 
