@@ -29,6 +29,7 @@ def main() -> None:
     command.add_argument("--api-key", default="sk_test_sandbox", help="the only key that is accepted")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells every line of every conversation
     ready = os.environ.get("DUNLIN_READY_FILE")
     options = Options(
         home=given.home.resolve(),
