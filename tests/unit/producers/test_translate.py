@@ -1,0 +1,213 @@
+"""Stripe's events become facts: one each, the same for every API version, without anything personal."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from producers.providers.stripe import EVENT_TYPES, Ignored, UnknownShape, key_object, translate
+from recovery.contracts.codec import decode_fact, encode
+from recovery.contracts.facts import (
+    CustomerChanged,
+    DisputeOpened,
+    InvoiceChanged,
+    MethodChanged,
+    PaymentFailed,
+    SubscriptionChanged,
+    SubscriptionEnded,
+)
+from tests.unit.producers.stripe_objects import (
+    NOW,
+    VERSIONS,
+    a_charge,
+    a_dispute,
+    a_method,
+    a_subscription,
+    an_event,
+    an_intent,
+    an_invoice,
+)
+
+WALL = datetime(2026, 11, 24, 12, tzinfo=UTC)
+OBJECTS = {
+    "invoice": an_invoice,
+    "charge.dispute": a_dispute,
+    "charge": a_charge,
+    "payment_intent": an_intent,
+    "customer.subscription": a_subscription,
+    "customer": lambda: {"id": "cus_1", "object": "customer", "email": "jo@payer.example", "name": "Jo Payer"},
+    "payment_method": a_method,
+}
+
+
+def object_of(kind):
+    return next(make for prefix, make in OBJECTS.items() if kind.startswith(prefix + "."))()
+
+
+def the_fact(event):
+    made = translate("acct_1", event, WALL)
+    assert isinstance(made, list)
+    [fact] = made
+    return fact
+
+
+@pytest.mark.parametrize("kind", EVENT_TYPES)
+def test_every_event_type_becomes_one_fact_with_a_derived_id(kind):
+    fact = the_fact(an_event(kind, object_of(kind)))
+    assert (fact.id, fact.account, fact.cause) == ("acct_1:evt_1", "acct_1", "evt_1")
+    assert (fact.occurred_at, fact.received_at) == (datetime.fromtimestamp(NOW, UTC), WALL)
+    assert decode_fact(encode(fact)) == fact
+
+
+@pytest.mark.parametrize("kind", EVENT_TYPES)
+def test_no_fact_holds_anything_personal(kind):
+    told = encode(the_fact(an_event(kind, object_of(kind)))).lower()
+    assert b"payer" not in told
+    assert b"@" not in told
+    assert b"0341" not in told
+
+
+@pytest.mark.parametrize("kind", EVENT_TYPES)
+def test_every_fact_names_its_customer_but_the_dispute(kind):
+    fact = the_fact(an_event(kind, object_of(kind)))
+    assert fact.customer == ("" if isinstance(fact, DisputeOpened) else "cus_1")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("kind", [kind for kind in EVENT_TYPES if kind.startswith("invoice.")])
+def test_an_invoice_of_any_api_version_becomes_the_same_fact(kind, version):
+    fact = the_fact(an_event(kind, an_invoice(version), api_version=version))
+    assert fact == the_fact(an_event(kind, an_invoice()))
+    assert (fact.invoice, fact.state.subscription) == ("in_1", "sub_1")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_failed_charge_tells_the_networks_codes_and_the_card(version):
+    fact = the_fact(an_event("charge.failed", a_charge(version)))
+    decline = fact.decline
+    assert (decline.code, decline.decline_code, decline.network_decline_code) == ("card_declined", "insufficient_funds", "51")
+    assert (decline.outcome_type, decline.network_status, decline.method_type) == ("issuer_declined", "declined_by_network", "card")
+    assert (fact.card.fingerprint, fact.card.brand, fact.card.method) == ("fp_1", "visa", "pm_1")
+    assert fact.invoice == ("in_1" if version < "2025-03-31" else "")
+
+
+def test_a_failed_payment_names_the_request_that_caused_it():
+    event = an_event("invoice.payment_failed", an_invoice(), request={"id": "req_1", "idempotency_key": "dunlin-x"})
+    fact = the_fact(event)
+    assert isinstance(fact, PaymentFailed)
+    assert (fact.request_id, fact.request_key, fact.decline) == ("req_1", "dunlin-x", None)
+
+
+def test_a_request_given_as_an_id_alone_is_read():
+    assert the_fact(an_event("invoice.paid", an_invoice(), request="req_1")).request_id == "req_1"
+
+
+@pytest.mark.parametrize(
+    ("previous", "changed"),
+    [
+        ({"invoice_settings": {"default_payment_method": "pm_0"}}, True),
+        ({"default_source": None}, True),
+        ({"invoice_settings": {"footer": "x"}}, False),
+        ({"email": "old@payer.example"}, False),
+        (None, False),
+    ],
+)
+def test_a_new_default_method_is_seen_in_the_previous_attributes(previous, changed):
+    event = an_event("customer.updated", {"id": "cus_1"}, data={"object": {"id": "cus_1"}, "previous_attributes": previous})
+    fact = the_fact(event)
+    assert isinstance(fact, CustomerChanged)
+    assert fact.default_method_changed is changed
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("changes", "ending", "paused"),
+    [
+        ({}, False, False),
+        ({"cancel_at_period_end": True}, True, False),
+        ({"cancel_at": NOW + 86_400}, True, False),
+        ({"cancel_at": NOW + 86_400_000}, False, False),
+        ({"pause_collection": {"behavior": "void"}}, False, True),
+        ({"status": "paused"}, False, True),
+    ],
+)
+def test_an_ending_or_paused_subscription_is_recognised(version, changes, ending, paused):
+    fact = the_fact(an_event("customer.subscription.updated", a_subscription(version, **changes)))
+    assert isinstance(fact, SubscriptionChanged)
+    assert (fact.cancel_at_period_end, fact.paused) == (ending, paused)
+
+
+def test_a_cancelled_subscription_tells_why():
+    ended = a_subscription(status="canceled", cancellation_details={"reason": "payment_failed"})
+    fact = the_fact(an_event("customer.subscription.deleted", ended))
+    assert isinstance(fact, SubscriptionEnded)
+    assert fact.why == "payment_failed"
+
+
+def test_a_method_that_is_no_card_is_told_by_its_id():
+    fact = the_fact(an_event("payment_method.attached", {"id": "pm_2", "type": "sepa_debit", "customer": "cus_1"}))
+    assert isinstance(fact, MethodChanged)
+    assert (fact.card.method, fact.card.fingerprint, fact.how) == ("pm_2", "", "attached")
+
+
+def test_a_change_of_the_invoice_brings_stripes_next_attempt():
+    fact = the_fact(an_event("invoice.updated", an_invoice()))
+    assert isinstance(fact, InvoiceChanged)
+    assert fact.state.next_payment_attempt == datetime.fromtimestamp(NOW + 259_200, UTC)
+
+
+@pytest.mark.parametrize("kind", ["invoice.created", "", "mandate.updated", "made.up"])
+def test_a_type_without_meaning_is_ignored_with_a_reason(kind):
+    made = translate("acct_1", an_event(kind, {}), WALL)
+    assert isinstance(made, Ignored)
+    assert made.why
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        ({"status": None}, "invoice.status"),
+        ({"currency": 5}, "invoice.currency"),
+        ({"created": "yesterday"}, "invoice.created"),
+        ({"created": -1}, "invoice.created"),
+        ({"amount_due": 1.5}, "invoice.amount_due"),
+        ({"amount_due": 2**63}, "invoice.amount_due"),
+        ({"amount_due": True}, "invoice.amount_due"),
+        ({"id": ""}, "invoice.id"),
+        ({"parent": "x"}, "invoice.parent"),
+        ({"auto_advance": "yes"}, "invoice.auto_advance"),
+    ],
+)
+def test_an_unknown_shape_names_the_path_and_not_the_content(change, path):
+    with pytest.raises(UnknownShape) as caught:
+        translate("acct_1", an_event("invoice.paid", an_invoice(**change)), WALL)
+    assert path in str(caught.value)
+    assert "yesterday" not in str(caught.value)
+
+
+def test_an_object_without_a_customer_is_keyed_by_itself():
+    assert key_object(the_fact(an_event("charge.dispute.created", a_dispute()))) == "du_1"
+    assert key_object(the_fact(an_event("charge.failed", a_charge(customer=None)))) == "ch_1"
+    assert key_object(the_fact(an_event("invoice.paid", an_invoice(customer=None)))) == "in_1"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*an_invoice(), *a_charge(), "data", "object"]), inner, max_size=5)
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    kind=st.sampled_from(EVENT_TYPES),
+    changes=st.dictionaries(st.sampled_from([*an_invoice(), *a_charge(), *an_intent()]), json_values, max_size=4),
+)
+def test_any_content_is_a_fact_that_can_be_written_or_an_unknown_shape(kind, changes):
+    try:
+        fact = the_fact(an_event(kind, {**object_of(kind), **changes}))
+    except UnknownShape:
+        return
+    assert decode_fact(encode(fact)) == fact
