@@ -61,7 +61,7 @@ def full_stack(settings: Settings, ports: LocalPorts, passwords: Mapping[str, st
     gateway = f"http://{settings.gateway_host}:{settings.gateway_port}"
     parts.append(_service("gateway", common, "producers", ports={"http": settings.gateway_port}, urls={"webhooks": gateway}))
     parts.append(_service("ticker", common, "producers"))
-    parts.append(_service("streams", common, "streams", verb="worker", stop_grace=20.0))
+    parts.append(_service("streams", {**common, "DUNLIN_WORKER": "local"}, "streams", verb="worker", stop_grace=20.0))
     parts.append(_service("warehouse", {**common, **urls["sink"]}, "sinks"))
     parts.append(_service("effects", common, "sinks", stop_grace=20.0))
     parts.append(_dashboard(settings, {**common, **urls["dashboard"]}))

@@ -24,6 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ledger_url: str
     contacts_url: str
     app_id: str
+    worker: str
     partitions: int
     ready_file: Path | None
     tick_seconds: float
@@ -46,6 +47,7 @@ MEANINGS: dict[str, str] = {
     "DUNLIN_LEDGER_URL": "SQLAlchemy URL of the effects ledger (default sqlite in DUNLIN_HOME)",
     "DUNLIN_CONTACTS_URL": "SQLAlchemy URL of the contacts store (default sqlite in DUNLIN_HOME)",
     "DUNLIN_APP_ID": "name of this installation on Kafka: consumer groups, transactional ids, changelog (default dunlin)",
+    "DUNLIN_WORKER": "name of this stream worker, unique among them; restarted under its name it takes its partitions back at once",
     "DUNLIN_PARTITIONS": "partitions of every topic, chosen once (default 4)",
     "DUNLIN_READY_FILE": "a file that the process creates when it is ready to work; the supervisor sets it",
     "DUNLIN_TICK_SECONDS": "wall seconds between two TimePassed facts (default 5; a fast clock ticks more often by itself)",
@@ -78,6 +80,7 @@ def from_env(env: Mapping[str, str]) -> Settings:
         ledger_url=env.get("DUNLIN_LEDGER_URL") or f"sqlite:///{home / 'ledger.sqlite'}",
         contacts_url=env.get("DUNLIN_CONTACTS_URL") or f"sqlite:///{home / 'contacts.sqlite'}",
         app_id=env.get("DUNLIN_APP_ID") or "dunlin",
+        worker=env.get("DUNLIN_WORKER", ""),
         partitions=_number(env, "DUNLIN_PARTITIONS", 4, 1, 512),
         ready_file=_path(env, "DUNLIN_READY_FILE"),
         tick_seconds=_seconds(env, "DUNLIN_TICK_SECONDS", 5.0),

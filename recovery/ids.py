@@ -32,6 +32,11 @@ def effect_id(account: str, invoice: str, kind: str, number: int) -> str:
     return f"{account}.{invoice}.{kind}.{number}"
 
 
+def kind_of(effect: str) -> str:
+    """The kind within an effect id: read, charge, message or withdrawal."""
+    return effect.rsplit(".", 2)[-2]
+
+
 def idempotency_key(effect: str) -> str:
     """The key sent to Stripe for an effect: at most 255 characters, the same for the same effect, never for another one (B32, B33)."""
     return f"{KEY_PREFIX}{quote(effect, safe='._-')}"

@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> None:
         sys.exit(str(error))
     if not settings.kafka_bootstrap:
         sys.exit("DUNLIN_KAFKA_BOOTSTRAP is not set; `dunlin up` sets it, or name your broker, such as kafka-1:9092.")
-    app = build(settings, os.environ.get("DUNLIN_WORKER", ""))
+    app = build(settings)
     _tell_when_ready(app, settings)
     worker: Any = faust.Worker(app, loglevel=settings.log_level, redirect_stdouts=False, logging_config=None)
     logs.set_up(settings.log_level)

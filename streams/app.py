@@ -21,6 +21,7 @@ def build(settings: Settings) -> Any:
         datadir=str(data),
         topic_partitions=settings.partitions,
         topic_replication_factor=1,
+        consumer_group_instance_id=settings.worker or None,
         **APP_SETTINGS,
     )
     exactly_once(

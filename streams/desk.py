@@ -11,7 +11,7 @@ from recovery.contracts.customer import Account, Customer, decode_row, encode_ro
 from recovery.contracts.effects import Effect
 from recovery.contracts.events import OUTCOME_TYPES, Event
 from recovery.contracts.facts import Fact, PolicyPublished, SwitchSet, TimePassed
-from recovery.contracts.topics import EVENTS, OUTCOMES, effects_topic
+from recovery.contracts.topics import EVENTS, OUTCOMES, topic_of
 from recovery.decide.account import account_told
 from recovery.decide.advance import Step, advance
 from recovery.ids import event_id, stream_key
@@ -121,7 +121,7 @@ class Desk:
             outputs.append((EVENTS.name, value))
             if event.event_type in OUTCOME_TYPES:
                 outputs.append((OUTCOMES.name, value))
-        outputs += [(effects_topic(effect), encode(effect)) for effect in effects]
+        outputs += [(topic_of(effect), encode(effect)) for effect in effects]
         return outputs
 
     def _told(self, record: Record, fact: PolicyPublished | SwitchSet) -> None:

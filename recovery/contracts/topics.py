@@ -4,10 +4,11 @@ from typing import Literal
 
 import msgspec
 
-from recovery.contracts.effects import AnyEffect
+from recovery.contracts.effects import AnyEffect, Effect, EffectWithdrawn
 from recovery.contracts.events import Event
 from recovery.contracts.facts import AnyFact
 from recovery.contracts.parked import Parked
+from recovery.ids import kind_of
 
 DAY_MS = 86_400_000
 
@@ -144,8 +145,15 @@ TOPICS: tuple[Topic, ...] = (
 
 
 def effects_topic(effect_type: str) -> str:
-    """The topic of an effect by its type; a withdrawal travels on the topic of what it withdraws."""
+    """The topic of an effect by its type."""
     return EFFECTS_MESSAGES.name if effect_type == "message_requested" else EFFECTS_STRIPE.name
+
+
+def topic_of(effect: Effect) -> str:
+    """The topic of an effect; a withdrawal travels on the topic of what it withdraws."""
+    if isinstance(effect, EffectWithdrawn):
+        return EFFECTS_MESSAGES.name if kind_of(effect.effect) == "message" else EFFECTS_STRIPE.name
+    return effects_topic(str(effect.__struct_config__.tag))
 
 
 def settings(topic: Topic) -> dict[str, str]:
