@@ -97,9 +97,11 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
 
     async def rewind(self, positions: Mapping[TP, int]) -> None:
         """Fetch on from these positions. Runs in this thread's loop: seek and note are one step for the fetches."""
+        consumer = self._ensure_consumer()
         for tp, position in positions.items():
-            self._ensure_consumer().seek(tp, position)
-            self._handed_over[tp] = position
+            if tp in consumer.assignment():  # otherwise taken away meanwhile
+                consumer.seek(tp, position)
+                self._handed_over[tp] = position
 
     async def on_thread_stop(self) -> None:
         """Leave the group at once. aiokafka lets static members stay, which is right for crashes but not for a stop."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -44,6 +45,11 @@ class Stage:
         topics.append(NewTopic(self.changelog, PARTITIONS, 1, config={"cleanup.policy": "compact"}))
         admin = self.admin  # must outlive its futures
         for created in admin.create_topics(topics).values():
+            created.result(30)
+
+    def create_again(self, topic: str) -> None:
+        admin = self.admin
+        for created in admin.create_topics([NewTopic(topic, PARTITIONS, 1)]).values():
             created.result(30)
 
     @property
@@ -104,17 +110,25 @@ class Stage:
     def log_of(self, worker: subprocess.Popen) -> str:
         return (self.directory / f"worker-{self.workers.index(worker)}.log").read_text(errors="replace")
 
+    def end(self) -> None:
+        for worker in self.workers:
+            if worker.poll() is None:
+                self.kill(worker)
+
     def kill(self, worker: subprocess.Popen) -> None:
         worker.send_signal(signal.SIGKILL)
         worker.wait()
 
 
+def application(request: pytest.FixtureRequest) -> str:
+    """A name of its own for each test."""
+    return f"{re.sub('[^a-z_]', '-', request.node.name)[:60]}-{os.getpid()}"
+
+
 @pytest.fixture
 def stage(kafka: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Stage]:
     """An application with fresh topics; its workers end with the test."""
-    prepared = Stage(kafka, f"{request.node.name[:60].replace('[', '-').replace(']', '')}-{os.getpid()}", tmp_path)
+    prepared = Stage(kafka, application(request), tmp_path)
     prepared.create_topics()
     yield prepared
-    for worker in prepared.workers:
-        if worker.poll() is None:
-            prepared.kill(worker)
+    prepared.end()

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka import TopicPartition as Tp
+from confluent_kafka import Producer
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 import streams.settle
@@ -121,10 +122,8 @@ def test_a_transaction_of_another_producer_that_nobody_ends_is_refused_with_a_re
 
 
 def test_a_known_transaction_of_another_producer_is_waited_for_until_the_broker_ends_it(stage):
-    import confluent_kafka as client
-
     settings = {"bootstrap.servers": stage.brokers, "transactional.id": f"{stage.app}-operator"}
-    stranger = client.Producer(settings | {"transaction.timeout.ms": 4000})
+    stranger = Producer(settings | {"transaction.timeout.ms": 4000})
     stranger.init_transactions(30)
     stranger.begin_transaction()
     stranger.produce(stage.changelog, b"value", b"key", 0)

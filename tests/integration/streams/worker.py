@@ -1,7 +1,7 @@
 """A small worker for the tests: counts the records of each key, one output per record.
 
-Started as a program with one JSON argument: brokers, app, inputs, partitions, datadir and, if wanted, instance and patience.
-A record whose value is `poison` makes the handler raise, `sleep` makes it hang.
+Started as a program with one JSON argument: brokers, app, inputs, partitions, datadir and, if wanted, instance, patience and
+further settings of faust.App. A record whose value is `poison` makes the handler raise, `sleep` makes it hang.
 """
 
 import json
@@ -18,7 +18,7 @@ def build(config: dict) -> faust.App:
     app = faust.App(
         config["app"],
         broker=f"shard://{config['brokers']}",
-        **APP_SETTINGS,
+        **(APP_SETTINGS | config.get("settings", {})),
         topic_partitions=config["partitions"],
         topic_replication_factor=1,
         datadir=config["datadir"],
