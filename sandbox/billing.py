@@ -11,6 +11,7 @@ from sandbox.events import Announcer
 from sandbox.luck import Luck
 from sandbox.payments import Payments
 from sandbox.records import AUTOMATIC, Books, Customer, Invoice, Request, Subscription
+from sandbox.shapes import seconds
 
 DAY = 86_400.0
 _RETRY_HOURS = (26, 60, 98, 140, 186, 236, 284, 330)  # eight tries in two weeks, Stripe's recommended policy
@@ -118,7 +119,7 @@ class Billing:
         for key in self.books.customers[plan.customer].invoices:
             bill = self.books.invoices[key]
             if bill.subscription == plan.id and bill.status == "open" and bill.auto_advance:
-                previous = {"auto_advance": True, "next_payment_attempt": bill.next_payment_attempt}
+                previous = {"auto_advance": True, "next_payment_attempt": seconds(bill.next_payment_attempt)}
                 bill.auto_advance, bill.next_payment_attempt = False, None
                 self.announce.invoice("invoice.updated", bill, at, request, previous)
 
@@ -185,7 +186,7 @@ class Billing:
         hopeless = refusal is not None and {refusal.decline_code, refusal.reason} & _NEVER_RETRIED
         if hopeless and card.fingerprint == last.fingerprint:
             bill.attempt_count += 1  # Stripe counts on and moves the date without executing anything
-            previous = {"attempt_count": bill.attempt_count - 1, "next_payment_attempt": due and int(due)}
+            previous = {"attempt_count": bill.attempt_count - 1, "next_payment_attempt": seconds(due)}
             self.announce.invoice("invoice.updated", bill, at, AUTOMATIC, previous)
         else:
             self.payments.attempt(bill, card, at, "stripe_retry")

@@ -1,6 +1,6 @@
 """Refusals of the API, with the bodies Stripe sends (https://docs.stripe.com/api/errors)."""
 
-from sandbox import shapes
+from sandbox import payment_shapes
 from sandbox.records import Charge, Invoice, Json
 
 
@@ -27,13 +27,13 @@ def invalid(message: str, param: str | None = None, code: str | None = None) -> 
 def card_refused(bill: Invoice, taken: Charge) -> Refusal:
     """The bank said no: 402 with the codes, the charge and the payment intent."""
     assert taken.decline is not None  # noqa: S101 - callers raise this for declined charges only
-    error = shapes.error(taken, taken.decline)
+    error = payment_shapes.error(taken, taken.decline)
     if taken.decline.requires_action:
         error["code"] = "invoice_payment_intent_requires_action"
         error["decline_code"] = None
         error["message"] = "This payment requires additional user action before it can be completed successfully."
         del error["charge"]
-    error["payment_intent"] = shapes.payment_intent(bill)
+    error["payment_intent"] = payment_shapes.payment_intent(bill)
     return Refusal(402, "card_error", error.pop("message"), error.pop("code"), **_without_type(error))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from sandbox import shapes
+from sandbox import payment_shapes, shapes
 from sandbox.luck import Luck
 from sandbox.records import AUTOMATIC, Books, Card, Charge, Customer, Invoice, Json, Request, Subscription
 
@@ -109,19 +109,19 @@ class Announcer:
         """An event about a charge."""
         if self._recording:
             about = _About(taken.customer, taken.invoice, request, previous, {"invoice": taken.invoice})
-            self._emit(kind, at, shapes.charge(taken), about)
+            self._emit(kind, at, payment_shapes.charge(taken), about)
 
     def dispute(self, key: str, taken: Charge, reason: str, at: float) -> None:
         """A cardholder's bank takes money back."""
         if self._recording:
             about = _About(taken.customer, taken.invoice, AUTOMATIC, None, None)
-            self._emit("charge.dispute.created", at, shapes.dispute(key, taken, reason, at), about)
+            self._emit("charge.dispute.created", at, payment_shapes.dispute(key, taken, reason, at), about)
 
     def intent(self, kind: str, bill: Invoice, at: float, request: Request) -> None:
         """An event about a payment intent."""
         if self._recording:
             about = _About(bill.customer, bill.id, request, None, {"invoice": bill.id})
-            self._emit(kind, at, shapes.payment_intent(bill), about)
+            self._emit(kind, at, payment_shapes.payment_intent(bill), about)
 
     def subscription(self, kind: str, plan: Subscription, at: float, request: Request = AUTOMATIC, previous: Json | None = None) -> None:
         """An event about a subscription."""

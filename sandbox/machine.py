@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 
 from sandbox.clock import SandboxClock
+from sandbox.endpoints import Endpoints
 from sandbox.events import Event
 from sandbox.faults import Faults
 from sandbox.luck import Luck
 from sandbox.records import Request
-from sandbox.webhooks import Courier, Endpoints
+from sandbox.webhooks import Courier
 from sandbox.world import World
 
 

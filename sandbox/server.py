@@ -16,12 +16,13 @@ from sandbox import admin, inbox
 from sandbox.api.app import Api
 from sandbox.baseline import Baseline
 from sandbox.clock import SandboxClock
+from sandbox.endpoints import Endpoints
 from sandbox.faults import Faults
 from sandbox.luck import Luck
 from sandbox.machine import Machine
 from sandbox.pages import inbox as inbox_page
 from sandbox.pages import invoice as invoice_page
-from sandbox.webhooks import Courier, Endpoints
+from sandbox.webhooks import Courier
 from sandbox.world import Setting, World
 
 log = logging.getLogger(__name__)

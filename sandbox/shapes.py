@@ -4,26 +4,14 @@ Field names follow the official SDK's resource classes; the changes between vers
 up to acacia invoices name their payment intent, charge and subscription at the top level, since basil they do not.
 """
 
-from sandbox.records import Card, Charge, Customer, Decline, Invoice, Json, Subscription
+from sandbox.records import Card, Customer, Invoice, Json, Subscription
 
 API_VERSION = "2026-09-30.endive"
-ZERO_DECIMAL = frozenset({"jpy"})
-_MESSAGES = {
-    "insufficient_funds": "Your card has insufficient funds.",
-    "expired_card": "Your card has expired.",
-    "processing_error": "An error occurred while processing your card. Try again in a little bit.",
-    "authentication_required": "Your card was declined. This transaction requires authentication.",
-    "incorrect_cvc": "Your card's security code is incorrect.",
-}
 
 
-def _s(at: float | None) -> int | None:
+def seconds(at: float | None) -> int | None:
+    """Unix seconds as Stripe shows them."""
     return None if at is None else int(at)
-
-
-def message(decline: Decline) -> str:
-    """The sentence Stripe puts next to a refusal."""
-    return _MESSAGES.get(decline.decline_code or decline.code, "Your card was declined.")
 
 
 def card_details(card: Card) -> Json:
@@ -107,14 +95,14 @@ def subscription(plan: Subscription) -> Json:
         "billing_cycle_anchor": int(plan.created),
         "cancel_at": None,
         "cancel_at_period_end": False,
-        "canceled_at": _s(plan.canceled_at),
+        "canceled_at": seconds(plan.canceled_at),
         "cancellation_details": {"comment": None, "feedback": None, "reason": plan.cancel_reason},
         "collection_method": plan.collection_method,
         "created": int(plan.created),
         "currency": plan.currency,
         "customer": plan.customer,
         "default_payment_method": None,
-        "ended_at": _s(plan.canceled_at),
+        "ended_at": seconds(plan.canceled_at),
         "items": {"object": "list", "data": [item], "has_more": False, "url": f"/v1/subscription_items?subscription={plan.id}"},
         "latest_invoice": plan.latest_invoice,
         "livemode": False,
@@ -129,154 +117,6 @@ def subscription(plan: Subscription) -> Json:
 def legacy_subscription(plan: Subscription) -> Json:
     """What acacia and earlier showed on top."""
     return {"current_period_start": int(plan.period_start), "current_period_end": int(plan.period_end)}
-
-
-def error(charge: Charge, decline: Decline) -> Json:
-    """A refusal as `last_payment_error` and, with more around it, as the API's 402."""
-    return {
-        "advice_code": decline.advice_code,
-        "charge": charge.id,
-        "code": decline.code,
-        "decline_code": decline.decline_code,
-        "doc_url": f"https://stripe.com/docs/error-codes/{decline.code.replace('_', '-')}",
-        "message": message(decline),
-        "network_advice_code": decline.network_advice_code,
-        "network_decline_code": decline.network_decline_code,
-        "payment_method": charge.shown,
-        "payment_method_type": "card",
-        "type": "card_error",
-    }
-
-
-def outcome(decline: Decline | None) -> Json:
-    """The `outcome` hash of a charge."""
-    if decline is None:
-        return {
-            "advice_code": None,
-            "network_advice_code": None,
-            "network_decline_code": None,
-            "network_status": "approved_by_network",
-            "reason": None,
-            "risk_level": "normal",
-            "seller_message": "Payment complete.",
-            "type": "authorized",
-        }
-    shown: Json = {
-        "advice_code": decline.advice_code,
-        "network_advice_code": decline.network_advice_code,
-        "network_decline_code": decline.network_decline_code,
-        "network_status": decline.network_status,
-        "reason": decline.reason,
-        "risk_level": decline.risk_level,
-        "seller_message": "The bank returned the decline code `" + str(decline.reason) + "`.",
-        "type": decline.outcome_type,
-    }
-    if decline.reason == "highest_risk_level":
-        shown["rule"] = "block_if_high_risk__enabled"
-    return shown
-
-
-def charge(taken: Charge) -> Json:
-    """A Charge, succeeded or failed."""
-    ok = taken.decline is None
-    return {
-        "id": taken.id,
-        "object": "charge",
-        "amount": taken.amount,
-        "amount_captured": taken.amount if ok else 0,
-        "amount_refunded": taken.refunded,
-        "billing_details": taken.shown["billing_details"],
-        "captured": ok,
-        "created": int(taken.at),
-        "currency": taken.currency,
-        "customer": taken.customer,
-        "disputed": taken.disputed,
-        "failure_code": None if taken.decline is None else taken.decline.code,
-        "failure_message": None if taken.decline is None else message(taken.decline),
-        "livemode": False,
-        "metadata": {},
-        "outcome": outcome(taken.decline),
-        "paid": ok,
-        "payment_intent": taken.payment_intent,
-        "payment_method": taken.card.id,
-        "payment_method_details": {"card": {**taken.shown["card"], "network": taken.card.brand}, "type": "card"},
-        "receipt_email": None,
-        "refunded": ok and taken.refunded >= taken.amount,
-        "status": "succeeded" if ok else "failed",
-    }
-
-
-def dispute(key: str, taken: Charge, reason: str, at: float) -> Json:
-    """A Dispute of a whole charge, just opened."""
-    return {
-        "id": key,
-        "object": "dispute",
-        "amount": taken.amount,
-        "charge": taken.id,
-        "created": int(at),
-        "currency": taken.currency,
-        "is_charge_refundable": False,
-        "livemode": False,
-        "metadata": {},
-        "payment_intent": taken.payment_intent,
-        "payment_method_details": {"card": {"brand": taken.card.brand}, "type": "card"},
-        "reason": reason,
-        "status": "needs_response",
-    }
-
-
-def payment_intent(bill: Invoice) -> Json:
-    """The PaymentIntent of an invoice, as of its latest charge."""
-    last = bill.charges[-1] if bill.charges else None
-    decline = last.decline if last else None
-    if bill.amount_paid and bill.paid_by not in ("out_of_band", "nothing_due"):
-        status = "succeeded"
-    elif bill.status in ("void", "paid"):
-        status = "canceled"
-    else:
-        status = "requires_action" if decline is not None and decline.requires_action else "requires_payment_method"
-    waiting = status == "requires_action"
-    failed = status == "requires_payment_method" and last is not None and decline is not None
-    return {
-        "id": bill.payment_intent,
-        "object": "payment_intent",
-        "amount": bill.amount_due,
-        "amount_received": bill.amount_paid if status == "succeeded" else 0,
-        "canceled_at": _s(bill.voided_at),
-        "capture_method": "automatic",
-        "confirmation_method": "automatic",
-        "created": int(bill.created),
-        "currency": bill.currency,
-        "customer": bill.customer,
-        "last_payment_error": error(last, decline) if failed and last and decline else None,
-        "latest_charge": last.id if last and not waiting else None,
-        "livemode": False,
-        "metadata": {},
-        "next_action": {"type": "use_stripe_sdk", "use_stripe_sdk": {}} if waiting else None,
-        "payment_method": last.card.id if last and not failed else None,
-        "payment_method_types": ["card"],
-        "setup_future_usage": "off_session",
-        "status": status,
-    }
-
-
-def invoice_payment(bill: Invoice) -> Json:
-    """The default InvoicePayment that links an invoice and its payment intent."""
-    paid = bill.status == "paid" and bill.paid_by not in ("out_of_band", "nothing_due")
-    return {
-        "id": bill.payment,
-        "object": "invoice_payment",
-        "amount_paid": bill.amount_paid if paid else None,
-        "amount_requested": bill.amount_due,
-        "created": int(bill.created),
-        "currency": bill.currency,
-        "invoice": bill.id,
-        "is_default": True,
-        "livemode": False,
-        "payment": {"payment_intent": bill.payment_intent, "type": "payment_intent"},
-        "status": "paid" if paid else "canceled" if bill.status in ("void", "paid") else "open",
-        "status_transitions": {"canceled_at": _s(bill.voided_at), "paid_at": _s(bill.paid_at) if paid else None},
-    }
 
 
 def invoice(bill: Invoice, person: Customer, base: str, merchant: str) -> Json:
@@ -308,7 +148,7 @@ def invoice(bill: Invoice, person: Customer, base: str, merchant: str) -> Json:
         "customer_email": person.email,
         "customer_name": person.name,
         "default_payment_method": None,
-        "due_date": _s(bill.due_date),
+        "due_date": seconds(bill.due_date),
         "effective_at": int(bill.created),
         "ending_balance": 0,
         "hosted_invoice_url": page,
@@ -316,7 +156,7 @@ def invoice(bill: Invoice, person: Customer, base: str, merchant: str) -> Json:
         "lines": {"object": "list", "data": [_line(bill)], "has_more": False, "url": f"/v1/invoices/{bill.id}/lines"},
         "livemode": False,
         "metadata": {},
-        "next_payment_attempt": _s(bill.next_payment_attempt),
+        "next_payment_attempt": seconds(bill.next_payment_attempt),
         "number": bill.number,
         "parent": parent,
         "period_end": int(bill.period_end),
@@ -325,9 +165,9 @@ def invoice(bill: Invoice, person: Customer, base: str, merchant: str) -> Json:
         "status_details": _status_details(bill),
         "status_transitions": {
             "finalized_at": int(bill.created),
-            "marked_uncollectible_at": _s(bill.uncollectible_at),
-            "paid_at": _s(bill.paid_at),
-            "voided_at": _s(bill.voided_at),
+            "marked_uncollectible_at": seconds(bill.uncollectible_at),
+            "paid_at": seconds(bill.paid_at),
+            "voided_at": seconds(bill.voided_at),
         },
         "subtotal": bill.amount_due,
         "total": bill.amount_due,

@@ -11,6 +11,7 @@ from sandbox.events import Announcer, Event
 from sandbox.luck import Luck
 from sandbox.payments import Payments
 from sandbox.records import Books, Card, Charge, Customer, Invoice, Request, Subscription
+from sandbox.shapes import seconds
 
 DAY = 86_400.0
 
@@ -80,6 +81,18 @@ class World:
         taken = self.payments.attempt(bill, self._card_for(bill, payment_method), at, "api", request=request)
         if taken.decline is not None:
             raise errors.card_refused(bill, taken)
+        return bill
+
+    def set_auto_advance(self, key: str, at: float, request: Request, wanted: bool) -> Invoice:
+        """`Invoice.modify(auto_advance=)`: false stops Stripe's own retries of an open invoice."""
+        bill = self.invoice(key)
+        if bill.status != "open":
+            raise errors.invalid(f"Only open invoices can be changed; this one is {bill.status}.")
+        if bill.auto_advance != wanted:
+            previous = {"auto_advance": bill.auto_advance, "next_payment_attempt": seconds(bill.next_payment_attempt)}
+            bill.auto_advance = wanted
+            bill.next_payment_attempt = None
+            self.announce.invoice("invoice.updated", bill, at, request, previous)
         return bill
 
     def void(self, key: str, at: float, request: Request) -> Invoice:

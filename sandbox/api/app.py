@@ -27,6 +27,7 @@ _TABLE: list[tuple[str, str, Operation]] = [
     ("GET", "/v1/accounts/{id}", operations.retrieve_account),
     ("GET", "/v1/invoices", operations.list_invoices),
     ("GET", "/v1/invoices/{id}", operations.retrieve("invoice")),
+    ("POST", "/v1/invoices/{id}", operations.modify_invoice),
     ("POST", "/v1/invoices/{id}/pay", _pay),
     ("POST", "/v1/invoices/{id}/void", operations.void_invoice),
     ("POST", "/v1/invoices/{id}/mark_uncollectible", operations.mark_uncollectible),
@@ -187,7 +188,10 @@ def _cut(done: Answer | None) -> Response:
 def _key_of(authorization: str) -> str:
     scheme, _, value = authorization.partition(" ")
     if scheme.lower() == "basic":
-        return base64.b64decode(value + "==").decode("utf-8", "replace").partition(":")[0]
+        try:
+            return base64.b64decode(value + "==").decode("utf-8", "replace").partition(":")[0]
+        except ValueError:
+            return ""
     return value if scheme.lower() == "bearer" else ""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from sandbox import shapes
+from sandbox import payment_shapes, shapes
 from sandbox.errors import invalid, missing
 from sandbox.records import Invoice, Json
 from sandbox.world import World
@@ -22,9 +22,9 @@ class Objects:
             "in": ("invoice", lambda key: _found(books.invoices.get(key), self.invoice)),
             "cus": ("customer", lambda key: _found(books.customers.get(key), shapes.customer)),
             "sub": ("subscription", lambda key: _found(books.subscriptions.get(key), shapes.subscription)),
-            "ch": ("charge", lambda key: _found(books.charges.get(key), shapes.charge)),
-            "pi": ("payment_intent", lambda key: _found(books.by_intent.get(key), shapes.payment_intent)),
-            "inpay": ("invoice_payment", lambda key: _found(books.by_payment.get(key), shapes.invoice_payment)),
+            "ch": ("charge", lambda key: _found(books.charges.get(key), payment_shapes.charge)),
+            "pi": ("payment_intent", lambda key: _found(books.by_intent.get(key), payment_shapes.payment_intent)),
+            "inpay": ("invoice_payment", lambda key: _found(books.by_payment.get(key), payment_shapes.invoice_payment)),
             "pm": ("payment_method", self._payment_method),
         }
 
@@ -35,7 +35,7 @@ class Objects:
 
     def payments_of(self, bill: Invoice) -> Json:
         """The list of an invoice's payments: one, or none where nothing was due."""
-        data = [shapes.invoice_payment(bill)] if bill.amount_due else []
+        data = [payment_shapes.invoice_payment(bill)] if bill.amount_due else []
         return {"object": "list", "data": data, "has_more": False, "url": f"/v1/invoice_payments?invoice={bill.id}"}
 
     def get(self, kind: str, key: str) -> Json:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 
-from sandbox import shapes
+from sandbox import payment_shapes, shapes
 from sandbox.api.objects import Objects, created_within, page
 from sandbox.errors import invalid, missing
 from sandbox.events import Event
@@ -19,6 +19,7 @@ _TEST_CARDS = {
     "pm_card_chargeDeclinedInsufficientFunds": "insufficient_funds",
     "pm_card_authenticationRequired": "authentication_required",
 }
+_PAY_PARAMETERS = {"payment_method", "source", "off_session", "mandate", "paid_out_of_band", "forgive", "expand"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ def retrieve(kind: str) -> Operation:
 def pay_invoice(call: Call) -> Json:
     """`POST /v1/invoices/{id}/pay`."""
     params = call.params
+    unknown = sorted(params.keys() - _PAY_PARAMETERS)
+    if unknown:
+        raise invalid(f"Received unknown parameter: {unknown[0]}", unknown[0], "parameter_unknown")
     bill = call.machine.world.pay(
         call.id,
         call.at,
@@ -57,6 +61,15 @@ def pay_invoice(call: Call) -> Json:
         payment_method=params.get("payment_method"),
         out_of_band=str(params.get("paid_out_of_band", "")).lower() == "true",
     )
+    return call.objects.invoice(bill)
+
+
+def modify_invoice(call: Call) -> Json:
+    """`POST /v1/invoices/{id}`: switches Stripe's own collection by `auto_advance`."""
+    wanted = str(call.params.get("auto_advance", "")).lower()
+    if wanted not in ("true", "false"):
+        raise invalid("Only auto_advance can be changed here: true or false.", "auto_advance")
+    bill = call.machine.world.set_auto_advance(call.id, call.at, call.request, wanted == "true")
     return call.objects.invoice(bill)
 
 
@@ -91,7 +104,7 @@ def list_invoice_payments(call: Call) -> Json:
     else:
         bills = list(reversed(books.by_payment.values()))
     owed = (bill for bill in bills if bill.amount_due)
-    return page(owed, params, call.url, key=attrgetter("payment"), shape=shapes.invoice_payment)
+    return page(owed, params, call.url, key=attrgetter("payment"), shape=payment_shapes.invoice_payment)
 
 
 def list_payment_intents(call: Call) -> Json:
@@ -99,7 +112,7 @@ def list_payment_intents(call: Call) -> Json:
     fits, within = _matches(call.params, "customer"), created_within(call.params)
     intents = call.machine.world.books.by_intent
     found = (bill for bill in reversed(intents.values()) if fits(bill) and within(bill.created))
-    return page(found, call.params, call.url, key=attrgetter("payment_intent"), shape=shapes.payment_intent)
+    return page(found, call.params, call.url, key=attrgetter("payment_intent"), shape=payment_shapes.payment_intent)
 
 
 def list_charges(call: Call) -> Json:
@@ -108,14 +121,15 @@ def list_charges(call: Call) -> Json:
     charges = call.machine.world.books.charges
     made = (taken for taken in reversed(charges.values()) if taken.outcome != "requires_action")
     found = (taken for taken in made if fits(taken) and within(taken.at))
-    return page(found, call.params, call.url, key=attrgetter("id"), shape=shapes.charge)
+    return page(found, call.params, call.url, key=attrgetter("id"), shape=payment_shapes.charge)
 
 
 def list_customers(call: Call) -> Json:
     """`GET /v1/customers`: email, created."""
     fits, within = _matches(call.params, "email"), created_within(call.params)
     people = call.machine.world.books.customers
-    found = (one for one in reversed(people.values()) if not one.deleted and fits(one) and within(one.created))
+    here = (one for one in reversed(people.values()) if not one.deleted and one.created <= call.at)
+    found = (one for one in here if fits(one) and within(one.created))
     return page(found, call.params, call.url, key=attrgetter("id"), shape=shapes.customer)
 
 
@@ -219,12 +233,15 @@ def list_endpoints(call: Call) -> Json:
 
 def create_refund(call: Call) -> Json:
     """`POST /v1/refunds` of a charge or a payment intent."""
-    charge, amount = _charge_to_refund(call), call.params.get("amount")
-    taken = call.machine.world.refund(charge, call.at, call.request, int(amount) if amount else None)
+    text = str(call.params.get("amount", ""))
+    if text and not text.isdigit():
+        raise invalid(f"Invalid integer: {text}", "amount")
+    amount = int(text) if text else None
+    taken = call.machine.world.refund(_charge_to_refund(call), call.at, call.request, amount)
     return {
         "id": "re_3" + call.machine.luck.token(23, taken.id, "refund", taken.refunded),
         "object": "refund",
-        "amount": int(amount) if amount else taken.amount,
+        "amount": amount or taken.amount,
         "charge": taken.id,
         "created": int(call.at),
         "currency": taken.currency,

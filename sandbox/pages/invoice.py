@@ -6,8 +6,8 @@ from starlette.routing import Route
 
 from sandbox.machine import Machine
 from sandbox.pages.looks import moment, money, page
+from sandbox.payment_shapes import message
 from sandbox.records import Charge, Invoice
-from sandbox.shapes import message
 
 _CHOICES = frozenset({"saved", "good", "insufficient_funds", "lost_card", "generic_decline"})
 

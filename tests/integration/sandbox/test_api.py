@@ -231,3 +231,19 @@ def _code_of_pay(month, invoice: str, key: str) -> tuple[int | None, str | None]
 
 def _attach(month, customer: str, test_card: str) -> str:
     return str(month.client.v1.payment_methods.attach(test_card, {"customer": customer}).id)
+
+
+def test_switching_auto_advance_off_is_told_with_what_it_was(month) -> None:
+    bill = month.unpaid()
+    assert month.client.v1.invoices.update(bill["id"], {"auto_advance": False}).auto_advance is False
+    told = month.client.v1.events.list({"type": "invoice.updated", "limit": 1}).data[0].to_dict()["data"]
+    assert told["object"]["id"] == bill["id"]
+    assert told["previous_attributes"]["auto_advance"] is True
+
+
+def test_a_misspelt_parameter_of_pay_is_refused_before_anything_happens(month) -> None:
+    bill = month.unpaid()
+    with pytest.raises(stripe.InvalidRequestError) as refused:
+        month.client.v1.invoices.pay(bill["id"], {"payment_methud": "pm_1"})
+    assert refused.value.code == "parameter_unknown"
+    assert month.client.v1.invoices.retrieve(bill["id"]).status == "open"
