@@ -1,0 +1,68 @@
+"""The dashboard's entry point: `python -m streamlit run dashboard/app.py`. Page list and settings; no meaning hidden in file names."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+
+import streamlit as st
+
+from dashboard import look, queries
+from dashboard.pages import overview, why_not
+from dashboard.source import Source, Unreachable, Warehouse
+from recovery.adapters.clock import business_clock
+from recovery.config import from_env
+from recovery.vocabulary import Clock
+
+REFRESH_SECONDS = 10
+"""How often an open page asks again."""
+_CHART, _STOP = ":material/monitoring:", ":material/block:"
+Page = Callable[[Source, str, datetime], None]
+
+
+@st.cache_resource
+def warehouse(url: str) -> Warehouse:
+    """The one connection of this process."""
+    return Warehouse(url)
+
+
+def run(source: Source, clock: Clock) -> None:
+    """The whole application on a source and the business clock."""
+    st.set_page_config(page_title="Dunlin", page_icon=":material/currency_exchange:", layout="wide")
+    st.html(look.STYLE)
+    pages = [
+        st.Page(lambda: _page(overview.show, source, clock), title="Overview", icon=_CHART, url_path="overview", default=True),
+        st.Page(lambda: _page(why_not.show, source, clock), title="Not done", icon=_STOP, url_path="not-done"),
+    ]
+    chosen = st.navigation(pages, position="top")
+    chosen.run()
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def _page(show: Page, source: Source, clock: Clock) -> None:
+    try:
+        account = _choose_account(queries.accounts(source))
+        if account:
+            show(source, account, clock())
+    except Unreachable as problem:
+        st.error(str(problem), icon=":material/cloud_off:")
+        st.caption("This page asks again by itself.")
+
+
+def _choose_account(accounts: list[str]) -> str:
+    if not accounts:
+        with st.container(border=True):
+            st.subheader("No events yet", anchor=False)
+            st.write("Dunlin is running and has seen no webhook. Point a Stripe webhook endpoint at the gateway, or run `dunlin demo`.")
+        return ""
+    if len(accounts) == 1:
+        return accounts[0]
+    return str(st.selectbox("Account", accounts, key="account", width=320))
+
+
+if __name__ == "__main__":
+    # Streamlit runs this file as __main__: it is this program's entry point, so it is the place that reads the environment.
+    settings = from_env(os.environ)  # noqa: TID251 - see above
+    if settings.clickhouse_url:
+        run(warehouse(settings.clickhouse_url), business_clock(settings.clock_file))
+    else:
+        st.error("DUNLIN_CLICKHOUSE_URL is not set. `dunlin up` sets it; without it, give the address of ClickHouse.")

@@ -1,0 +1,70 @@
+"""Frame to table, pure: warehouse columns in, what people read out."""
+
+import pandas as pd
+
+from dashboard import words
+from dashboard.amounts import major, money
+
+
+def active(rows: pd.DataFrame, currency: str) -> pd.DataFrame:
+    """The active failures as people read them."""
+    return pd.DataFrame(
+        {
+            "Status": [[words.say(words.STATUSES, status)] for status in rows["status"]],
+            "Amount": [float(major(minor, currency)) for minor in rows["amount_minor"]],
+            "Decline": [code.replace("_", " ") or words.KINDS[""] for code in rows["decline_code"]],
+            "Retries": [int(n) for n in rows["retry_count"]],
+            "Mails": [int(n) for n in rows["dunning_step"]],
+            "Next action": [words.say(words.NEXT, action) for action in rows["next_action"]],
+            "When": pd.to_datetime(rows["next_action_at"], utc=True),
+            "Failed": pd.to_datetime(rows["opened_at"], utc=True),
+            "Invoice": rows["invoice"],
+            "Customer": rows["customer"],
+        }
+    )
+
+
+def log(rows: pd.DataFrame) -> pd.DataFrame:
+    """Events as people read them."""
+    back = rows["event_type"].isin(["payment_recovered", "recovery_reversed"])
+    minors = rows["recovered_minor"].where(back, rows["amount_minor"])
+    amounts = [money(int(minor), str(code)) if code else "" for minor, code in zip(minors, rows["currency"], strict=True)]
+    return pd.DataFrame(
+        {
+            "Time": pd.to_datetime(rows["occurred_at"], utc=True),
+            "Event": [words.say(words.EVENTS, name) for name in rows["event_type"]],
+            "Result": [result.replace("_", " ") for result in rows["result"]],
+            "Why": [words.reason(word) for word in rows["reason"]],
+            "Amount": amounts,
+            "Status": [words.say(words.STATUSES, status) if status else "" for status in rows["status"]],
+            "Invoice": rows["invoice"],
+            "Customer": rows["customer"],
+        }
+    )
+
+
+def not_done_groups(groups: pd.DataFrame) -> pd.DataFrame:
+    """Reasons for things not done, with their numbers."""
+    return pd.DataFrame(
+        {
+            "Not done": [words.say(words.NOT_DONE, what) for what in groups["not_done"]],
+            "Why": [words.reason(reason) for reason in groups["reason"]],
+            "Times": [int(n) for n in groups["n"]],
+            "Payments": [int(n) for n in groups["invoices"]],
+        }
+    )
+
+
+def not_done(rows: pd.DataFrame) -> pd.DataFrame:
+    """Things not done, one by one."""
+    pairs = zip(rows["amount_minor"], rows["currency"], strict=True)
+    return pd.DataFrame(
+        {
+            "Time": pd.to_datetime(rows["occurred_at"], utc=True),
+            "Not done": [words.say(words.NOT_DONE, what) for what in rows["not_done"]],
+            "Why": [words.reason(reason) for reason in rows["reason"]],
+            "Amount": [money(int(minor), str(currency)) if currency else "" for minor, currency in pairs],
+            "Invoice": rows["invoice"],
+            "Customer": rows["customer"],
+        }
+    )
