@@ -126,13 +126,15 @@ def compare(truth: Truth, told: Told, baseline: Mapping[str, Any]) -> Report:
 
 
 def opens_a_case(invoice: Mapping[str, Any]) -> bool:
-    """Whether a failed invoice is a failure as product decision 41 counts it (B11 to B14 excluded)."""
+    """Whether a failed invoice is a failure as product decision 41 counts it (B11 to B14 excluded).
+
+    `auto_advance` is no part of it: Stripe switches it off when the subscription ends, long after the failure.
+    """
     return bool(
         invoice["first_failed_at"]
         and invoice["billing_reason"] != "subscription_create"
         and invoice["collection_method"] == "charge_automatically"
         and invoice["amount_due"] > 0
-        and invoice["auto_advance"]
         and invoice["subscription"]
     )
 
