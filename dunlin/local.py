@@ -31,6 +31,7 @@ def settle_ports(settings: Settings, local: LocalPorts) -> tuple[Settings, Local
 
 def local_parts(settings: Settings, local: LocalPorts) -> list[Part]:
     """List the parts of a stack in `settings.home`, making the passwords of its ClickHouse on the first occasion."""
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # the ledger and the contacts will lie there
     root = settings.home / "clickhouse"
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     passwords = users.passwords(root, lambda: secrets.token_urlsafe(24))

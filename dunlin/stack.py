@@ -70,8 +70,12 @@ class Stack:
         Raises InUseError when another stack lives in this home, PortTakenError, and StackFailedError when a part cannot
         be started. Whatever happens, no part is left running.
         """
+        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = root_lock.acquire(self._home / "run")
         try:
+            before = state.read(self._home)
+            self._write()
+            self._await_leftovers(before)
             self._prepare()
             began = time.monotonic()
             try:
@@ -94,7 +98,6 @@ class Stack:
         self._console.say(text)
 
     def _prepare(self) -> None:
-        self._await_leftovers()
         for part in self._parts:
             for purpose, port in part.ports.items():
                 refuse_taken(port, f"{part.name}, {purpose}")
@@ -103,15 +106,20 @@ class Stack:
         self._state.parts = {post.part.name: post.state for post in self._posts}
         self._write()
 
-    def _await_leftovers(self) -> None:
+    def _await_leftovers(self, before: state.StackState | None) -> None:
         """After a supervisor that was killed, its parts are just being ended by their tethers."""
-        before = state.read(self._home)
         if before is None or before.phase == "stopped":
             return
-        pids = [part.pid for part in before.parts.values() if part.pid]
+        pids = {name: part.pid for name, part in before.parts.items() if part.pid}
         deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and any(_leads_a_group(pid) for pid in pids) and not self._stopping:
-            self._wake.wait(0.1)
+        told = False
+        while left := [name for name, pid in pids.items() if _leads_a_group(pid)]:
+            if self._stopping or time.monotonic() > deadline:
+                return
+            if not told:
+                self.say(f"the stack before this one was killed; waiting until {', '.join(left)} of it have ended")
+                told = True
+            self._pause(0.1)
 
     def _start_all(self) -> None:
         for wave in sorted({part.wave for part in self._parts}):
@@ -173,9 +181,10 @@ class Stack:
             post.state.ready = True
             self._enter(post, "done")
             return
-        # A part killed from outside has not failed by itself, however young it was.
-        killed = code == -signal.SIGKILL and was_ready
-        post.failures = 0 if killed or (was_ready and lived > SHORT_LIFE) else post.failures + 1
+        if was_ready and (lived > SHORT_LIFE or code == -signal.SIGKILL):
+            post.failures = 0  # what is killed from outside has not failed by itself, however young it was
+        elif self._has_what_it_needs(post):
+            post.failures += 1
         limit = GIVE_UP_ONE_SHOT_AFTER if post.part.one_shot else GIVE_UP_AFTER
         if code in EXITS_HOPELESS or post.failures >= limit:
             self._give_up(post, code)
@@ -184,6 +193,10 @@ class Stack:
         post.start_at = time.monotonic() + post.part.restart_delay
         self._enter(post, "restarting")
         self.say(f"{post.part.name} left ({_meaning(code)}) after {lived:.0f} s; starting it again")
+
+    def _has_what_it_needs(self, post: _Post) -> bool:
+        """A part cannot be blamed for leaving while Kafka, say, is being restarted."""
+        return all(other.is_settled for other in self._posts if other.part.wave < post.part.wave)
 
     def _give_up(self, post: _Post, code: int) -> None:
         self._enter(post, "failed")

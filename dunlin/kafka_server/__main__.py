@@ -96,6 +96,8 @@ def main() -> None:
             _run(args.root.resolve(), args.port, controller_port, args.take_over)
     except (root_lock.InUseError, PortTakenError, jars.JarsMissingError, KafkaFailedError) as problem:
         sys.exit(f"Kafka: {problem}")
+    except OSError as problem:
+        sys.exit(f"Kafka: {problem}. Are {args.root or 'the cache'} and {_cache()} writable, and is there room?")
     except ImportError as problem:
         sys.exit(f"Kafka: {problem}. The local broker needs the extra packages: pip install 'dunlin[embedded]'")
 

@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -82,24 +81,33 @@ def train(jvm: Jvm, cache: Path, seed: bytes, still_wanted_by: int) -> None:
     target = jvm.aot_cache(cache)
     if target.exists():
         return
-    with tempfile.TemporaryDirectory(prefix="dunlin-kafka-") as directory:
-        root, fresh = Path(directory), Path(directory) / "new.aot"
-        port, controller_port = free_ports(2)
-        command = prepare(jvm, root, (port, controller_port), seed, [f"-XX:AOTCacheOutput={fresh}"])
-        with (root / "out").open("wb") as out:
-            broker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        try:
-            _wait(lambda: is_open(port), broker, still_wanted_by, 120)
-            broker.send_signal(signal.SIGTERM)
-            _wait(lambda: broker.poll() is not None, None, still_wanted_by, 180)
-        finally:
-            broker.kill()
-            broker.wait()
-        if not fresh.exists():
-            raise KafkaFailedError(f"no ahead-of-time cache was written; Java said: {(root / 'out').read_text()[-500:]}")
-        half = target.with_suffix(".half")
-        shutil.copy(fresh, half)
-        half.rename(target)
+    # A fixed place, emptied first: a training that was killed must not leave a directory behind each time.
+    root = cache / "training" / "broker"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    try:
+        _train_in(jvm, root, seed, still_wanted_by)
+        (root / "new.aot").rename(target)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _train_in(jvm: Jvm, root: Path, seed: bytes, still_wanted_by: int) -> None:
+    port, controller_port = free_ports(2)
+    fresh = root / "new.aot"
+    command = prepare(jvm, root, (port, controller_port), seed, [f"-XX:AOTCacheOutput={fresh}"])
+    with (root / "out").open("wb") as out:
+        broker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        _wait(lambda: is_open(port), broker, still_wanted_by, 120)
+        broker.send_signal(signal.SIGTERM)
+        _wait(lambda: broker.poll() is not None, None, still_wanted_by, 180)
+    finally:
+        broker.kill()
+        broker.wait()
+    if not fresh.exists():
+        said = (root / "out").read_text()[-500:]
+        raise KafkaFailedError(f"no ahead-of-time cache was written; Java said: {said}")
 
 
 def _wait(done: Callable[[], bool], broker: subprocess.Popen[bytes] | None, parent: int, seconds: float) -> None:
