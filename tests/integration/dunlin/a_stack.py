@@ -18,6 +18,12 @@ WITH_A_CHILD = (
 HOPELESS_WHEN_TOLD = f"import os, signal; signal.signal(signal.SIGUSR1, lambda *_: os._exit(75)); {SERVE}"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SERVE}"
 
+SLOW_SERVER = f"import time; time.sleep(1.5); {SERVE}"
+NEEDS_SERVER = (
+    "import os, pathlib, time; mine = pathlib.Path(os.environ['DUNLIN_READY_FILE']); up = mine.with_name('server').exists; "
+    "up() and mine.touch()\nwhile up(): time.sleep(0.02)\nraise SystemExit(1)"
+)
+
 
 def part(name: str, code: str, wave: int = 0, **more: object) -> Part:
     return Part(name=name, wave=wave, argv=(sys.executable, "-c", code), restart_delay=0.1, **more)
@@ -34,6 +40,7 @@ SCENARIOS = {
     "always failing": [part("bad", "print('cannot'); raise SystemExit(1)")],
     "failing one-shot": [once("bad", "raise SystemExit(1)"), part("never", SERVE, 1)],
     "later hopeless": [part("good", SERVE), part("bad", HOPELESS_WHEN_TOLD)],
+    "needy": [part("server", SLOW_SERVER), part("client", NEEDS_SERVER, 1)],
     "deaf": [part("deaf", DEAF, stop_grace=0.5)],
     "never ready": [part("slow", "import signal; signal.pause()", ready_within=0.3)],
 }

@@ -133,3 +133,12 @@ def test_a_part_that_never_becomes_ready_is_started_again_and_given_up(run):
     stack = run("never ready")
     assert stack.left() == 1
     assert "not ready after 0.3 s" in stack.said
+
+
+def test_a_part_that_leaves_while_its_server_is_away_is_never_given_up(run, home, told, until):
+    stack = run("needy")
+    stack.says("everything is ready")
+    os.kill(told(home)["server"]["pid"], signal.SIGKILL)
+    until(lambda: told(home)["server"]["restarts"] == 1 and all(part["ready"] for part in told(home).values()), 30, "both to be back")
+    assert told(home)["client"]["restarts"] > 6, "more failures than are otherwise given up"
+    assert stack.stop() == 0
