@@ -105,7 +105,7 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     retry_count: int = 0
     not_done: int = 0
     tried_at: datetime | None = None
-    charges: dict[str, str] = {}
+    charges: dict[str, str] = {}  # our charge effects: the charge made, "made" where its id is not known, "" while untold
 
     dunning_from: datetime | None = None
     dunning_step: int = 0
@@ -115,6 +115,11 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     def active(self) -> bool:
         """Whether anything may still be done about it; False for an ended and for a blocked case."""
         return self.status in ACTIVE
+
+    @property
+    def position(self) -> int:
+        """How many ladder positions are taken: by attempts made, and by charges of which nobody has told what became of them."""
+        return self.ladder_used + sum(1 for charge in self.charges.values() if not charge)
 
 
 class Customer(msgspec.Struct, kw_only=True, omit_defaults=True):

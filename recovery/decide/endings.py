@@ -61,6 +61,8 @@ def reverse(turn: Turn, case: Case, result: str, total: int) -> None:
 
 
 def _end(turn: Turn, case: Case, status: Status, reason: str, event: EventType, why: str = "") -> None:
+    if case.flight is not None and case.flight.kind == "read":
+        case.flight = None  # a look does no harm, and may show a payment that was told before we had the case (B4)
     turn.withdraw(case, reason)
     case.status, case.reason, case.ended_at = status, reason, turn.at
     case.read_at = case.retry_at = case.dunning_at = None

@@ -67,7 +67,7 @@ def _try_anew(turn: Turn, case: Case, card: Card | None, how: str) -> None:
         return
     case.card, was = card, case.fresh_method
     case.fresh_method = True
-    if not turn.policy.retry.enabled or case.ladder_used >= most_retries(case, turn.policy):
+    if not turn.policy.retry.enabled or case.position >= most_retries(case, turn.policy):
         case.fresh_method = was
         turn.tell("case_updated", case, "method_changed")
         return

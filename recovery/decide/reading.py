@@ -41,7 +41,7 @@ def answered(turn: Turn, case: Case, fact: InvoiceRead) -> None:
     _count(turn, case, fact)
     if not case.active:
         if fact.state.status == "paid":
-            _paid(turn, case, fact, first=False)
+            _paid(turn, case, fact, first=first)
         else:
             turn.note = "case_ended"
         return
@@ -77,8 +77,9 @@ def _paid(turn: Turn, case: Case, fact: InvoiceRead, *, first: bool) -> None:
     paid = cause.success(fact)
     failed = any(not attempt.succeeded for attempt in fact.attempts) or (paid is not None and paid.at > case.failed_at)
     if first and not failed and not fact.state.paid_out_of_band and not case.paid:
-        case.paid = True  # its payment is no recovery: it came before the failure that we heard of (B4)
-        close(turn, case, "never_failed")
+        case.paid, turn.note = True, "never_failed"  # its payment is no recovery: it came before the failure that we heard of (B4)
+        if case.active:
+            close(turn, case, "never_failed")
         return
     recover(turn, case, cause.from_read(case, fact), paid_amount(case, fact.state), paid.charge if paid is not None else "")
 

@@ -119,7 +119,7 @@ def settled(turn: Turn, case: Case, fact: ChargeSettled, *, awaited: bool) -> No
 
 
 def _attempted(turn: Turn, case: Case, fact: ChargeSettled) -> None:
-    case.charges[fact.effect] = fact.charge
+    case.charges[fact.effect] = fact.charge or "made"
     case.retry_count += 1
     case.ladder_used += 1
     case.not_done, case.tried_at, case.fresh_method = 0, fact.occurred_at, False
@@ -149,6 +149,7 @@ def _failed(turn: Turn, case: Case, fact: ChargeSettled) -> None:
 
 
 def _not_made(turn: Turn, case: Case, fact: ChargeSettled, why: str, *, awaited: bool) -> None:
+    case.charges.pop(fact.effect, None)  # no attempt: its position is free again (B39)
     turn.tell("retry_skipped", case, why, effect=fact.effect, result=fact.result)
     if not awaited or not case.active:
         return

@@ -43,7 +43,7 @@ def window_end(case: Case, policy: Policy) -> datetime:
 
 def next_slot(case: Case, policy: Policy, now: datetime) -> Plan | GiveUp:
     """The time of the next ladder position, counted from the first failure (F11); late positions keep their distance from each other."""
-    used, hours = case.ladder_used, policy.retry.ladder_hours
+    used, hours = case.position, policy.retry.ladder_hours
     if used >= most_retries(case, policy):
         return GiveUp("retries_exhausted")
     at = max(case.failed_at + timedelta(hours=hours[used]), now)
@@ -67,7 +67,7 @@ def may_charge(case: Case, row: Customer, policy: Policy, now: datetime) -> Plan
 
 def because(case: Case) -> str:
     """Why a retry is made: a new method, or the ladder's position."""
-    return "new_method" if case.fresh_method else f"ladder_{case.ladder_used + 1}"
+    return "new_method" if case.fresh_method else f"ladder_{case.position + 1}"
 
 
 def after_pause(case: Case, now: datetime) -> datetime:
@@ -81,7 +81,7 @@ def _refusal(case: Case, row: Customer, policy: Policy, now: datetime) -> str:
         return "disabled"
     if not fresh and (verdict is None or not verdict.retry_allowed):
         return verdict.because if verdict else "not_classified"
-    if case.ladder_used >= most_retries(case, policy):
+    if case.position >= most_retries(case, policy):
         return "retries_exhausted"
     if not fresh and now > window_end(case, policy):
         return "window_over"

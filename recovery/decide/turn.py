@@ -77,7 +77,7 @@ class Turn:
         effect = ChargeRequested(
             **self._header(case, "charge"),
             not_after=self.now + VALID,
-            attempt=case.ladder_used + 1,
+            attempt=case.position + 1,
             amount_minor=case.at_stake,
             currency=case.currency,
             subscription=case.subscription,
@@ -125,7 +125,7 @@ class Turn:
             "account": self.row.account,
             "customer": self.row.customer,
             "invoice": case.invoice,
-            "occurred_at": self.at,
+            "occurred_at": max(self.at, self.now),  # an answer may be old, what is asked for is asked for now
             "received_at": fact.received_at,
             "cause": fact.id,
             "trace": fact.trace,

@@ -87,8 +87,8 @@ def a_reading(effect: str, when: datetime, decline: Decline | None = SOFT, invoi
     return InvoiceRead(**header(f"{effect}:outcome", when, invoice), effect=effect, **(told | fields))
 
 
-def no_reading(effect: str, when: datetime, why: str = "timeout", **fields: Any) -> ReadFailed:
-    return ReadFailed(**header(f"{effect}:outcome", when), effect=effect, why=why, **fields)
+def no_reading(effect: str, when: datetime, why: str = "timeout", invoice: str = INVOICE, **fields: Any) -> ReadFailed:
+    return ReadFailed(**header(f"{effect}:outcome", when, invoice), effect=effect, why=why, **fields)
 
 
 def a_settlement(effect: str, when: datetime, result: str, invoice: str = INVOICE, **fields: Any) -> ChargeSettled:
