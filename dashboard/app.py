@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 import streamlit as st
 
@@ -13,8 +14,9 @@ from recovery.adapters.clock import business_clock
 from recovery.config import from_env
 from recovery.vocabulary import Clock
 
+# How often an open page asks again. (A comment: Streamlit shows strings that stand alone in this file.)
 REFRESH_SECONDS = 10
-"""How often an open page asks again."""
+LOGO = Path(__file__).parent / "assets" / "dunlin.svg"
 _CHART, _STOP = ":material/monitoring:", ":material/block:"
 Page = Callable[[Source, str, datetime], None]
 
@@ -29,6 +31,7 @@ def run(source: Source, clock: Clock) -> None:
     """The whole application on a source and the business clock."""
     st.set_page_config(page_title="Dunlin", page_icon=":material/currency_exchange:", layout="wide")
     st.html(look.STYLE)
+    st.logo(LOGO, size="large")
     pages = [
         st.Page(lambda: _page(overview.show, source, clock), title="Overview", icon=_CHART, url_path="overview", default=True),
         st.Page(lambda: _page(why_not.show, source, clock), title="Not done", icon=_STOP, url_path="not-done"),

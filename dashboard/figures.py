@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from dashboard import words
-from dashboard.amounts import major, money
+from dashboard.amounts import major, money, symbol
 
 FAILED, RECOVERED = "#E07A5F", "#1B998B"
 KIND_COLOURS: dict[str, str] = {"soft": "#E9B44C", "hard": "#C8553D", "fraud": "#7B4B94", "needs_auth": "#4A7FB0", "": "#A0A8B0"}
@@ -47,13 +47,15 @@ def trend(daily: pd.DataFrame, currency: str) -> alt.LayerChart:
         for _, row in daily.iterrows()
         for name, minor, n in series
     ]
+    label = f"'{symbol(currency)}' + format(datum.value, '~s')"
+    amounts = alt.Axis(labelExpr=label, tickCount=5, **{**_AXIS, "grid": True, "gridOpacity": 0.4})
     base = alt.Chart(pd.DataFrame(rows)).encode(
         x=alt.X("day:T", title=None, axis=alt.Axis(format="%-d %b", tickCount=8, **_AXIS)),
-        y=alt.Y("amount:Q", title=None, stack=None, axis=alt.Axis(format="~s", tickCount=5, **{**_AXIS, "grid": True, "gridOpacity": 0.4})),
+        y=alt.Y("amount:Q", title=None, stack=None, axis=amounts),
         color=alt.Color(
             "what:N",
             scale=alt.Scale(domain=["Failed", "Recovered"], range=[FAILED, RECOVERED]),
-            legend=alt.Legend(title=None, orient="top", symbolType="circle"),
+            legend=alt.Legend(title=None, orient="top", symbolType="circle", symbolOpacity=1, symbolStrokeWidth=0),
         ),
         tooltip=[
             alt.Tooltip("day:T", title="Day", format="%-d %B %Y"),
@@ -121,4 +123,4 @@ def parts(causes: pd.DataFrame, currency: str) -> alt.LayerChart:
 
 
 def _together(charts: list[alt.Chart], height: int) -> alt.LayerChart:
-    return alt.layer(*charts, height=height)
+    return alt.LayerChart(layer=charts, height=height)

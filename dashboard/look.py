@@ -11,8 +11,12 @@ from dashboard import words
 from dashboard.amounts import money
 
 STYLE = """<style>
-.block-container {padding-top: 3.2rem; padding-bottom: 4rem; max-width: 1320px;}
-[data-testid="stMetric"] {min-height: 148px;}
+.block-container {padding-top: 4.8rem; padding-bottom: 4rem; max-width: 1320px;}
+[data-stale="true"] {opacity: 1 !important; transition: none !important;}
+@media (max-width: 1000px) {
+  .st-key-cards [data-testid="stColumn"] {min-width: calc(50% - 1rem); flex: 1 1 calc(50% - 1rem);}
+  .st-key-charts [data-testid="stColumn"] {min-width: 100%; flex: 1 1 100%;}
+}
 [data-testid="stMetricValue"] {font-variant-numeric: tabular-nums; letter-spacing: -.02em;}
 [data-testid="stMetricLabel"] p {font-size: .86rem; opacity: .75;}
 .asof {font-size: .82rem; opacity: .65; margin: -.6rem 0 .4rem;}
@@ -64,7 +68,7 @@ def sentence(row: Mapping[Any, Any]) -> str:
     if row["event_type"] in {"payment_recovered", "recovery_reversed"}:
         said.append(money(int(row["recovered_minor"]), str(row["currency"])))
     if row["event_type"] in {"payment_failed", "failure_repeated", "decline_classified", "retry_attempted"} and row["decline_code"]:
-        said.append(f"{words.say(words.KINDS, str(row['decline_kind'])).lower()} decline, {str(row['decline_code']).replace('_', ' ')}")
+        said.append(f"{words.say(words.KINDS, str(row['decline_kind'])).lower()}: {str(row['decline_code']).replace('_', ' ')}")
     if row["reason"] and str(row["reason"]) not in {str(row["decline_code"]), str(row["result"])}:
         said.append(words.reason(str(row["reason"])))
     if row["event_type"] in {"retry_scheduled", "dunning_scheduled"} and not pd.isna(row["next_action_at"]):

@@ -34,7 +34,7 @@ def log(rows: pd.DataFrame) -> pd.DataFrame:
             "Time": pd.to_datetime(rows["occurred_at"], utc=True),
             "Event": [words.say(words.EVENTS, name) for name in rows["event_type"]],
             "Result": [result.replace("_", " ") for result in rows["result"]],
-            "Why": [words.reason(word) for word in rows["reason"]],
+            "Why": [words.sentence(word) for word in rows["reason"]],
             "Amount": amounts,
             "Status": [words.say(words.STATUSES, status) if status else "" for status in rows["status"]],
             "Invoice": rows["invoice"],
@@ -48,7 +48,7 @@ def not_done_groups(groups: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Not done": [words.say(words.NOT_DONE, what) for what in groups["not_done"]],
-            "Why": [words.reason(reason) for reason in groups["reason"]],
+            "Why": [words.sentence(reason) for reason in groups["reason"]],
             "Times": [int(n) for n in groups["n"]],
             "Payments": [int(n) for n in groups["invoices"]],
         }
@@ -62,7 +62,7 @@ def not_done(rows: pd.DataFrame) -> pd.DataFrame:
         {
             "Time": pd.to_datetime(rows["occurred_at"], utc=True),
             "Not done": [words.say(words.NOT_DONE, what) for what in rows["not_done"]],
-            "Why": [words.reason(reason) for reason in rows["reason"]],
+            "Why": [words.sentence(reason) for reason in rows["reason"]],
             "Amount": [money(int(minor), str(currency)) if currency else "" for minor, currency in pairs],
             "Invoice": rows["invoice"],
             "Customer": rows["customer"],

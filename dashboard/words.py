@@ -101,3 +101,9 @@ def say(words: dict[str, str], word: str) -> str:
 def reason(word: str) -> str:
     """A reason within a sentence."""
     return REASONS.get(word) or word.replace("_", " ")
+
+
+def sentence(word: str) -> str:
+    """A reason that stands alone."""
+    text = reason(word)
+    return text[:1].upper() + text[1:]

@@ -33,10 +33,8 @@ def show(source: Source, account: str, now: datetime) -> None:
         with st.container(horizontal=True, width="content"):
             currency = _choose_currency(currencies)
             period = st.segmented_control("Period", list(PERIODS), default="30 days", key="period", label_visibility="collapsed")
-    st.html(
-        f'<div class="asof">As of {look.moment(fresh["inserted_at"])} · {int(fresh["events"]):,} events · '
-        f"business time {look.moment(now)} · all times UTC</div>"
-    )
+    read = f"As of {look.moment(fresh['inserted_at'])} · {int(fresh['events']):,} events"
+    st.html(f'<div class="asof">{read}{_other_time(fresh["inserted_at"], now)}</div>')
     if not currency:
         _nothing_yet()
     else:
@@ -46,6 +44,12 @@ def show(source: Source, account: str, now: datetime) -> None:
         _active(source, account, currency, since)
         _money(source, account, currency, since)
     _log(source, account)
+
+
+def _other_time(wall: datetime, now: datetime) -> str:
+    """The business time where it is another one, on a sandbox's clock."""
+    apart = abs(wall.replace(tzinfo=UTC) - now)
+    return f" · the sandbox's clock says {look.moment(now)}" if apart > timedelta(hours=1) else ""
 
 
 def first_moment(now: datetime, days: int) -> datetime:
@@ -77,14 +81,15 @@ def _cards(source: Source, account: str, currency: str, since: datetime, now: da
     days = _days(source, account, currency, since, now)
     active = queries.active_total(source, account, currency)
     came = sum(int(minor) for minor in days["recovered_minor"])
-    columns = st.columns(4)
+    columns = st.container(key="cards").columns(4)
     columns[0].metric(
         "Total failed",
         short(int(cohort["failed_minor"]), currency),
         f"{int(cohort['failed_n']):,} payments",
-        delta_color="off",
+        delta_color="red",
         delta_arrow="off",
         border=True,
+        height="stretch",
         chart_data=[float(major(minor, currency)) for minor in days["failed_minor"]],
         chart_type="bar",
         help="Failed subscription payments that opened a case in the period, each counted once however often it fails.",
@@ -93,9 +98,10 @@ def _cards(source: Source, account: str, currency: str, since: datetime, now: da
         "Total recovered",
         short(came, currency),
         f"{int(days['recovered_n'].sum()):,} payments",
-        delta_color="off",
+        delta_color="green",
         delta_arrow="off",
         border=True,
+        height="stretch",
         chart_data=[float(major(minor, currency)) for minor in days["recovered_minor"]],
         chart_type="bar",
         help="Money of failed payments that came in during the period, whenever it had failed. Refunds and disputes are shown below.",
@@ -107,6 +113,7 @@ def _cards(source: Source, account: str, currency: str, since: datetime, now: da
         delta_color="off",
         delta_arrow="off",
         border=True,
+        height="stretch",
         help="Being retried, being written about, or waiting for the customer to act; from any period.",
     )
     count_rate, value_rate, note = rates(cohort)
@@ -118,6 +125,7 @@ def _cards(source: Source, account: str, currency: str, since: datetime, now: da
         delta_arrow="off",
         delta_description=note,
         border=True,
+        height="stretch",
         help="Of the failures opened in the period, how many are recovered by now. Open ones count as not recovered, so the rate of recent "
         "days still rises.",
     )
@@ -139,7 +147,7 @@ def _days(source: Source, account: str, currency: str, since: datetime, now: dat
 
 
 def _charts(source: Source, account: str, currency: str, since: datetime, now: datetime) -> None:
-    left, right = st.columns([2, 1])
+    left, right = st.container(key="charts").columns([2, 1])
     with left.container(border=True, height="stretch"):
         st.markdown("**Failed and recovered per day**")
         days = _days(source, account, currency, since, now)
@@ -270,7 +278,10 @@ def _log(source: Source, account: str) -> None:
         st.dataframe(
             tables.log(shown),
             hide_index=True,
-            column_config={"Time": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss", timezone="UTC", width=160)},
+            column_config={
+                "Time": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm:ss", timezone="UTC", width=175),
+                "Result": st.column_config.TextColumn(width=90),
+            },
             height=min(36 + 35 * len(shown), 420),
             key="log",
         )

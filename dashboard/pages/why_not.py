@@ -44,4 +44,4 @@ def show(source: Source, account: str, now: datetime) -> None:
 
 
 def _name(reason: str) -> str:
-    return reason if reason == ALL else words.reason(reason)
+    return reason if reason == ALL else words.sentence(reason)

@@ -72,6 +72,8 @@ class _Case:
     def _rounds(self, at: datetime) -> Iterator[Event]:
         for hours in (24, 72, 144):
             due = at + timedelta(hours=hours)
+            if at + timedelta(hours=hours - 20) > NOW:
+                return
             retry = self.kind == "soft"
             step = "retry" if retry else "dunning"
             yield self.tell(f"{step}_scheduled", at + timedelta(hours=hours - 20), next_action=step, next_action_at=due)
