@@ -169,6 +169,14 @@ def test_every_batch_begins_a_transaction_of_its_own():
     assert [call for call in shard.producer.calls if call[0] in {"begin", "commit"}] == [("begin",), ("commit",)] * 2
 
 
+def test_a_saved_row_is_not_written_again_by_the_next_batch():
+    shard = an_open_shard()
+    shard.put(b"a", b"1")
+    shard.save(a_batch(1))
+    assert not shard.save(a_batch(2))
+    assert [call[1] for call in shard.producer.calls if len(call) == 4] == [b"a", AT_FACTS]
+
+
 def test_a_full_queue_is_waited_for():
     shard = an_open_shard()
     shard.producer.full = 2
