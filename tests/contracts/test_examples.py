@@ -1,0 +1,87 @@
+"""One example for each type and version, for ever: it decodes, and encodes to the same."""
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from recovery.contracts import codec
+from recovery.contracts.effects import AnyEffect
+from recovery.contracts.events import EVENT_TYPES, OUTCOME_TYPES
+from recovery.contracts.facts import AnyFact
+from recovery.contracts.topics import TOPICS, effects_topic
+
+FOLDER = Path(codec.__file__).parent / "examples"
+EXAMPLES = sorted(FOLDER.glob("*/v*/*.json"))
+DECODERS = {"facts": codec.decode_fact, "effects": codec.decode_effect, "recovery": codec.decode_event, "parked": codec.decode_parked}
+
+
+def decode(path):
+    return DECODERS[path.parts[-3].split(".")[0]](path.read_bytes())
+
+
+def names(topic):
+    return {path.stem for path in FOLDER.glob(f"{topic}/v{codec.CURRENT_VERSION}/*.json")}
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: "/".join(path.parts[-3:]))
+def test_an_example_decodes_and_encodes_to_the_same(path):
+    message = decode(path)
+    assert json.loads(codec.encode(message)) == json.loads(path.read_bytes())
+    assert getattr(message, "event_type", None) or message.__struct_config__.tag == path.stem
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: "/".join(path.parts[-3:]))
+def test_an_example_lies_in_the_folder_of_its_version(path):
+    assert f"v{decode(path).version}" == path.parent.name
+
+
+def test_every_topic_with_messages_of_ours_has_examples():
+    assert {path.parts[-3] for path in EXAMPLES} == {topic.name for topic in TOPICS if topic.carries}
+
+
+def test_every_fact_has_an_example():
+    assert names("facts") == {fact.__struct_config__.tag for fact in get_args(AnyFact)}
+
+
+def test_every_effect_has_an_example_on_its_topic():
+    for effect in get_args(AnyEffect):
+        tag = effect.__struct_config__.tag
+        assert tag in names(effects_topic(tag))
+    assert "effect_withdrawn" in names("effects.messages") & names("effects.stripe")
+
+
+def test_every_event_type_has_an_example():
+    assert names("recovery.events") == set(EVENT_TYPES)
+    assert names("recovery.outcomes") == OUTCOME_TYPES
+
+
+def test_every_parking_topic_has_an_example_of_its_own_stage():
+    for stage in ("gateway", "streams", "sinks"):
+        assert decode(FOLDER / f"parked.{stage}" / "v1" / "parked.json").stage == stage
+
+
+def test_no_example_holds_an_address():
+    for path in EXAMPLES:
+        text = path.read_text()
+        assert "@" not in text.replace("@heron.example>", ""), path
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "no body"),
+        (b"", "cannot be read"),
+        (b"\xff", "cannot be read"),
+        (b'{"type":"payment_vanished"}', "payment_vanished"),
+        (b'{"type":"time_passed"}', "missing required field"),
+        (
+            b'{"type":"time_passed","id":"x","account":"","occurred_at":"2026-11-03T09:14:07Z","received_at":"2026-11-03T09:14:07Z","version":2}',
+            "Version 2",
+        ),
+    ],
+)
+def test_what_is_no_message_of_ours_is_unprocessable_and_says_why(value, words):
+    with pytest.raises(codec.Unprocessable, match=words):
+        codec.decode_fact(value)

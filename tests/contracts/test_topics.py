@@ -1,0 +1,107 @@
+"""The table of topics keeps its rules, and what is printed from it is fresh."""
+
+import json
+import re
+from pathlib import Path
+from typing import get_args
+
+import jsonschema
+import pytest
+
+from recovery.contracts import asyncapi, topics
+from recovery.contracts.effects import AnyEffect
+from recovery.contracts.topics import TOPICS, changelog, diagram, effects_topic, settings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+NAMES = {topic.name for topic in TOPICS}
+EVERY = (*TOPICS, changelog("dunlin"))
+
+
+def by_name(name):
+    return next(topic for topic in EVERY if topic.name == name)
+
+
+def test_names_are_unique_and_plain():
+    assert len(NAMES) == len(TOPICS)
+    assert all(re.fullmatch(r"[a-z]+(\.[a-z]+)?", name) for name in NAMES)
+
+
+def test_a_topic_that_a_program_of_ours_reads_has_a_place_for_the_unreadable():
+    ours = [topic for topic in TOPICS if any(listener.startswith(("streams", "sinks")) for listener in topic.listeners)]
+    assert {topic.name for topic in ours} == {"facts", "recovery.events", "effects.stripe", "effects.messages"}
+    for topic in ours:
+        assert topic.parking in NAMES, topic.name
+        assert by_name(topic.parking).carries is topics.Parked
+
+
+def test_unreadable_messages_go_to_the_stage_that_reads():
+    for topic in TOPICS:
+        if topic.parking:
+            stage = topic.parking.split(".")[1]
+            assert any(listener.startswith(stage) for listener in topic.listeners), topic.name
+
+
+def test_a_parking_topic_is_not_parked_itself():
+    assert all(not topic.parking for topic in TOPICS if topic.name.startswith("parked."))
+
+
+def test_only_streams_speak_on_recovery_and_effects():
+    for topic in TOPICS:
+        if topic.name.startswith(("recovery.", "effects.")):
+            assert topic.speakers == ("streams",)
+
+
+def test_all_topics_share_the_number_of_partitions():
+    assert {topic.partitions for topic in EVERY} == {"shared"}
+
+
+def test_bodies_with_personal_data_are_kept_for_seven_days_at_most():
+    for topic in TOPICS:
+        if topic.name == "raw" or topic.name.startswith("parked."):
+            assert 0 < topic.retention_ms <= 7 * topics.DAY_MS
+
+
+def test_facts_are_kept_for_400_days_and_the_rows_for_ever():
+    assert settings(by_name("facts"))["retention.ms"] == str(400 * topics.DAY_MS)
+    assert settings(changelog("dunlin"))["cleanup.policy"] == "compact"
+
+
+@pytest.mark.parametrize("effect", get_args(AnyEffect))
+def test_every_effect_travels_on_a_topic_that_carries_effects(effect):
+    assert by_name(effects_topic(effect.__struct_config__.tag)).carries is AnyEffect
+
+
+def test_the_diagram_in_the_documentation_is_fresh():
+    text = (REPOSITORY / "docs" / "topics.md").read_text()
+    assert f"```mermaid\n{diagram()}\n```" in text, "paste the output of `dunlin topics diagram` into docs/topics.md"
+
+
+def test_the_table_in_the_documentation_is_fresh():
+    text = (REPOSITORY / "docs" / "topics.md").read_text()
+    for topic in TOPICS:
+        kept = f"{topic.retention_ms // topics.DAY_MS} days"
+        row = f"| `{topic.name}` | {topic.what} | {topic.key} | {kept} | {f'`{topic.parking}`' if topic.parking else ''} |"
+        assert row in text, f"docs/topics.md lacks this row:\n{row}"
+
+
+def test_the_asyncapi_document_is_fresh():
+    stored = json.loads((REPOSITORY / "docs" / "asyncapi.json").read_text())
+    assert stored == asyncapi.document(), "print it anew: python -m recovery.contracts.asyncapi > docs/asyncapi.json"
+
+
+def test_every_example_is_valid_under_its_schema():
+    schemas = asyncapi.schemas()
+    for topic in TOPICS:
+        by_tag = {message.__struct_config__.tag or "event": message.__name__ for message in asyncapi.messages(topic)}
+        for path in (REPOSITORY / "recovery/contracts/examples" / topic.name).glob("v1/*.json"):
+            example = json.loads(path.read_bytes())
+            name = by_tag.get(example.get("type", "event"))
+            jsonschema.validate(example, {"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas}})
+
+
+def test_every_reference_of_the_asyncapi_document_leads_somewhere():
+    document = asyncapi.document()
+    for reference in set(re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(document))):
+        found = document
+        for step in reference.split("/"):
+            found = found[step]
