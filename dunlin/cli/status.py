@@ -36,12 +36,13 @@ def status(
 
 def _print(told: "StackState") -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     ready = f", ready after {told.ready_after} s" if told.ready_after is not None else ""
-    table = Table("part", "state", "pid", "restarts", "since (UTC)", "ports", title=f"{told.home}: {told.phase}{ready}")
+    since = Column("since (UTC)", no_wrap=True)
+    table = Table("part", "state", "pid", "restarts", since, "ports", title=f"{told.home}: {told.phase}{ready}")
     for name, part in told.parts.items():
         ports = ", ".join(f"{purpose} {port}" for purpose, port in part.ports.items())
         left = f" ({part.exit_code})" if part.exit_code and part.phase in {"failed", "restarting"} else ""
-        table.add_row(name, part.phase + left, str(part.pid or ""), str(part.restarts), part.since[:19].replace("T", " "), ports)
+        table.add_row(name, part.phase + left, str(part.pid or ""), str(part.restarts), part.since[5:19].replace("T", " "), ports)
     Console().print(table)

@@ -53,20 +53,20 @@ def prepare(jvm: Jvm, root: Path, ports: tuple[int, int], seed: bytes, extra: Se
     properties, log4j = root / "server.properties", root / "log4j2.properties"
     log4j.write_text(LOG4J)
     if not (root / "data" / "meta.properties").exists():
-        _format(jvm, root, port, controller_port, seed)
+        _format(jvm, root, ports, seed, [flag for flag in extra if flag.startswith("-XX:AOTCache=")])
     properties.write_text(server_properties(port, controller_port, root / "data"))
     logging = [f"-Dlog4j2.configurationFile={log4j}", f"-Ddunlin.log={root / 'kafka.log'}"]
     return jvm.command("kafka.Kafka", str(properties), extra=[*extra, *logging])
 
 
-def _format(jvm: Jvm, root: Path, port: int, controller_port: int, seed: bytes) -> None:
+def _format(jvm: Jvm, root: Path, ports: tuple[int, int], seed: bytes, extra: Sequence[str]) -> None:
     """Format beside and then rename: a stop in the middle must not leave half a directory that refuses to start."""
     fresh, properties = root / "data.new", root / "format.properties"
     shutil.rmtree(fresh, ignore_errors=True)
-    properties.write_text(server_properties(port, controller_port, fresh))
+    properties.write_text(server_properties(*ports, fresh))
     # An id that starts with a dash would look like an option to the tool.
     cluster = base64.urlsafe_b64encode(seed).decode().rstrip("=").replace("-", "A", 1)
-    command = jvm.command("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties))
+    command = jvm.command("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties), extra=extra)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise KafkaFailedError(f"formatting {fresh} failed ({done.returncode}): {(done.stderr or done.stdout).strip()}")
