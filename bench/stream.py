@@ -232,9 +232,18 @@ def kafka_tail(bootstrap: str, group: str) -> kafka.Consumer:
     reader = consumer(bootstrap, f"bench-{group}")
     partitions = [kafka.TopicPartition(EVENTS.name, number) for number in range(PARTITIONS)]
     for partition in partitions:
-        partition.offset = reader.get_watermark_offsets(partition, timeout=30)[1]
+        partition.offset = end_of(reader, partition)
     reader.assign(partitions)
     return reader
+
+
+def end_of(reader: kafka.Consumer, partition: kafka.TopicPartition) -> int:
+    """The end of a partition, asked again while a topic just made has no leader."""
+    for _ in range(100):
+        with contextlib.suppress(kafka.KafkaException):
+            return int(reader.get_watermark_offsets(partition, timeout=30)[1])
+        time.sleep(0.1)
+    raise SystemExit(f"{partition.topic} has no leader")
 
 
 def environment(bootstrap: str, app: str, home: str) -> dict[str, str]:

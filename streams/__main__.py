@@ -24,8 +24,9 @@ def main(arguments: list[str]) -> None:
         sys.exit("DUNLIN_KAFKA_BOOTSTRAP is not set; `dunlin up` sets it, or name your broker, such as kafka-1:9092.")
     app = build(settings)
     _tell_when_ready(app, settings)
-    worker: Any = faust.Worker(app, loglevel=settings.log_level, redirect_stdouts=False, logging_config=None)
     logs.set_up(settings.log_level)
+    worker: Any = faust.Worker(app, redirect_stdouts=False, override_logging=False)
+    worker.spinner = None  # it would draw on the log
     for chatty in ("aiokafka", "mode", "faust"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     worker.execute_from_commandline()
