@@ -23,7 +23,6 @@ class Machine:
     faults: Faults
     luck: Luck
     api_key: str
-    started_wall: float | None = None
     _calls: int = field(default=0)
 
     def catch_up(self) -> float:
