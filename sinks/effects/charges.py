@@ -101,12 +101,12 @@ class Charges:
         young = self._clocks.business() - since < KEY_LIVES
         forbidden = self._why_not(effect, invoice, seen)
         # Paying a paid invoice again under the same key cannot charge: it replays our success, or says that somebody else paid.
-        repeats = {"": REPEATS, "already_paid": 1}.get(forbidden, 0)
-        if young and job.doubts <= repeats and not job.withdrawn:
+        may_repeat = young and not job.withdrawn and forbidden in {"", "already_paid"}
+        if may_repeat and job.doubts <= 1:
             return self._pay(job, effect)
-        return self._from_what_is_seen(job, effect, since)
+        return self._from_what_is_seen(job, effect, since, may_repeat and job.doubts <= REPEATS)
 
-    def _from_what_is_seen(self, job: Job, effect: ChargeRequested, since: datetime) -> Answer:
+    def _from_what_is_seen(self, job: Job, effect: ChargeRequested, since: datetime, may_repeat: bool = False) -> Answer:
         key = ids.idempotency_key(effect.id)
         try:
             echo = self._door.event_of_key(effect.account, effect.invoice, key, since)
@@ -117,18 +117,21 @@ class Charges:
         except (Busy, Unreachable, Refused) as error:
             return Doubt(str(error))
         log.info("effect %s was in doubt; its echo is %s, the invoice %s", effect.id, echo and echo["type"], seen.state.status)
-        if echo is not None and echo["type"] == "invoice.paid":
-            return self._settled(effect, result="succeeded", why="read_back", charge=_last_success(seen), card=seen.card, state=seen.state)
         if echo is not None:
-            acts = echo["type"] == "invoice.payment_action_required"
-            result = "needs_action" if acts else "declined"
-            charge = seen.attempts[-1].charge if seen.attempts else ""
-            return self._settled(
-                effect, result=result, why="read_back", charge=charge, decline=seen.decline, card=seen.card, state=seen.state
-            )
+            return self._told_by_echo(effect, echo, seen)
+        if may_repeat:
+            return self._pay(job, effect)
         if job.tries < LOOKS:
             return Doubt("no trace of the attempt yet; Stripe may still be at it")
         return self._not_done(effect, why_not(effect, invoice, seen) or (job.withdrawn and "withdrawn") or "not_seen", seen)
+
+    def _told_by_echo(self, effect: ChargeRequested, echo: Object, seen: InvoiceReading) -> Settled:
+        fields: dict[str, Any] = {"why": "read_back", "card": seen.card, "state": seen.state}
+        if echo["type"] == "invoice.paid":
+            return self._settled(effect, result="succeeded", charge=_last(seen, succeeded=True), **fields)
+        asked = echo["type"] == "invoice.payment_action_required" or (seen.decline is not None and _needs_action(seen.decline))
+        result = "needs_action" if asked else "declined"
+        return self._settled(effect, result=result, charge=_last(seen, succeeded=False), decline=seen.decline, **fields)
 
     def _answered(self, effect: ChargeRequested, paid: Object) -> Answer:
         """A 200: paid, or an attempt that is not decided yet, or failed as old API versions tell it (stripe.md 4.2)."""
@@ -150,7 +153,7 @@ class Charges:
         charge = error.get("charge")
         charge_id = str(charge.get("id", "")) if isinstance(charge, dict) else str(charge or "")
         decline, card = self._completed(effect, charge_id, decline, card)
-        result = "needs_action" if NEEDS_ACTION & {decline.code, decline.decline_code} else "declined"
+        result = "needs_action" if _needs_action(decline) else "declined"
         return self._settled(effect, result=result, charge=charge_id, decline=decline, card=card)
 
     def _completed(self, effect: ChargeRequested, charge: str, decline: Decline, card: Card | None) -> tuple[Decline, Card | None]:
@@ -196,5 +199,9 @@ def _again(job: Job, error: Exception) -> Answer:
     return Later(str(error)) if job.since is None else Doubt(str(error))
 
 
-def _last_success(seen: InvoiceReading) -> str:
-    return next((attempt.charge for attempt in reversed(seen.attempts) if attempt.succeeded), "")
+def _needs_action(decline: Decline) -> bool:
+    return bool(NEEDS_ACTION & {decline.code, decline.decline_code})
+
+
+def _last(seen: InvoiceReading, *, succeeded: bool) -> str:
+    return next((attempt.charge for attempt in reversed(seen.attempts) if attempt.succeeded is succeeded), "")

@@ -161,7 +161,7 @@ def payer(invoice: Object) -> Payer:
 
 def compose(mail: Rendered, letter: Letter, sender: str, who: Payer, message_id: str, now: datetime) -> bytes:
     """The bytes of the mail, as multipart/alternative. The same arguments always give the same bytes."""
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=SMTP.clone(max_line_length=200))  # a folded Message-ID is valid, but not every program reads it
     message["From"] = Address(display_name=" ".join(letter.merchant.split()), addr_spec=sender)
     message["To"] = Address(display_name=" ".join(who.name.split()), addr_spec=who.email)
     message["Subject"] = mail.subject
@@ -170,7 +170,7 @@ def compose(mail: Rendered, letter: Letter, sender: str, who: Payer, message_id:
     message["Auto-Submitted"] = "auto-generated"
     if letter.support_email:
         message["Reply-To"] = letter.support_email
-    message.set_content(mail.text)
-    message.add_alternative(mail.html, subtype="html")
+    message.set_content(mail.text, cte="quoted-printable")
+    message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
     message.set_boundary(f"=_{message_id.strip('<>').partition('@')[0][:60]}")
     return message.as_bytes()

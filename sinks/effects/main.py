@@ -110,7 +110,9 @@ def _run(settings: Settings) -> None:
     clocks = Clocks(business_clock(settings.clock_file), wall)
     ledger = Ledger(settings.ledger_url)
     with Ownership(ledger.engine) as ownership:
-        inbox = Inbox(consumer(settings.kafka_bootstrap, f"{settings.app_id}-effects"), ledger, wall)
+        group = f"{settings.app_id}-effects"
+        # A static member: the ledger has one owner, so a process that starts again after a crash gets its partitions back at once.
+        inbox = Inbox(consumer(settings.kafka_bootstrap, group, **{"group.instance.id": group}), ledger, wall)
         dispatcher = _dispatcher(settings, ledger, clocks)
         outbox = Outbox(ledger, Publisher(settings.kafka_bootstrap))
         loop = Loop(ledger, inbox, dispatcher, outbox, clocks, ownership.still_held)

@@ -1,10 +1,12 @@
 """The effects sink as a process, between a real Kafka and the sandbox."""
 
 import os
-import signal
+import socketserver
 import subprocess
 import sys
+import threading
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +16,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from confluent_kafka import TopicPartition
 
 from recovery import ids
 from recovery.adapters.kafka import Publisher, consumer, create_topics
@@ -38,7 +41,8 @@ class World:
     smtp_port: int = 0
     clock_file: Path = Path()
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    settings: dict[str, str] = field(default_factory=dict)
+    sinks: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
 
     def order(self, **fault: Any) -> None:
         httpx.post(f"{self.base}/_faults", json=fault).raise_for_status()
@@ -50,6 +54,16 @@ class World:
         file = msgspec.json.decode(self.clock_file.read_bytes())
         wall = time.time()
         return datetime.fromtimestamp(min(wall, file["business0"] + (wall - file["wall0"]) * file["speed"]), UTC)
+
+    def take(self, count: int) -> list[dict[str, Any]]:
+        """Failed invoices, each with a customer of its own, that no test has had before."""
+        found: list[dict[str, Any]] = []
+        for bill in self.failed_invoices():
+            if len(found) < count and bill["customer"] not in self.taken:
+                self.taken.add(bill["customer"])
+                found.append(bill)
+        assert len(found) == count, f"the sandbox has too few failed invoices for {count} more"
+        return found
 
     def failed_invoices(self) -> list[dict[str, Any]]:
         truth = self.truth()
@@ -94,7 +108,9 @@ class World:
     def emit(self, *effects: Effect, topic: str = "") -> None:
         publisher = Publisher(self.kafka)
         for effect in effects:
-            kind = "message_requested" if isinstance(effect, EffectWithdrawn) and ".mail." in effect.effect else effect.__struct_config__.tag
+            kind = (
+                "message_requested" if isinstance(effect, EffectWithdrawn) and ".mail." in effect.effect else effect.__struct_config__.tag
+            )
             key = ids.stream_key(effect.account, effect.customer)
             publisher.send(topic or effects_topic(str(kind)), key, encode(effect))
         publisher.flush()
@@ -112,7 +128,6 @@ class World:
             "DUNLIN_MAIL_FROM": "billing@northwind.example",
             "DUNLIN_APP_ID": self.account,
             "DUNLIN_READY_FILE": str(ready),
-            **self.settings,
             **more,
         }
         output = (self.home / "sink.log").open("ab")
@@ -125,7 +140,7 @@ class World:
             stdin=subprocess.DEVNULL,
         )
         output.close()
-        self.processes.append(process)
+        self.sinks.append(process)
         if wait:
             until(lambda: ready.exists() or process.poll() is not None, 30, "the sink to be ready")
             assert process.poll() is None, self.log()
@@ -137,7 +152,7 @@ class World:
     def outcomes(self, wanted: set[str], seconds: float = 30.0, each: Callable[[], None] = lambda: None) -> dict[str, list[Fact]]:
         """All outcome facts of the wanted effects, read until each has one; `each` is called while waiting."""
         reader = consumer(self.kafka, f"test-{self.account}-{time.monotonic_ns()}")
-        reader.subscribe(["facts"])
+        reader.assign([TopicPartition("facts", partition, 0) for partition in range(4)])
         found: dict[str, list[Fact]] = {}
 
         def complete() -> bool:
@@ -161,6 +176,15 @@ class World:
     def outcome(self, effect: Effect, seconds: float = 30.0) -> Any:
         return self.outcomes({effect.id}, seconds)[effect.id][0]
 
+    def mails_of(self, bill: dict[str, Any]) -> list[dict[str, Any]]:
+        return [mail for mail in self.truth()["mails"] if mail["invoice"] == bill["id"]]
+
+    def stop_sinks(self) -> None:
+        for process in self.sinks:
+            process.kill()
+            process.wait()
+        self.sinks.clear()
+
     def charges_of(self, bill: dict[str, Any], actor: str = "api") -> list[dict[str, Any]]:
         return [one for one in self.truth()["attempts"] if one["invoice"] == bill["id"] and one["actor"] == actor]
 
@@ -171,32 +195,83 @@ def topics(kafka: str) -> str:
     return kafka
 
 
-@pytest.fixture()
-def make_world(topics: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., World]]:
+@pytest.fixture(scope="session")
+def make_world(topics: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., World]]:
     made: list[World] = []
 
-    def make(customers: int = 150, speed: float = 400_000.0, run_seconds_of_business: float = 20 * 86400, after: float = 0.0) -> World:
-        home = tmp_path / f"world{len(made)}"
-        home.mkdir()
-        account = f"acct_{abs(hash((request.node.nodeid, str(tmp_path), len(made))))}"
-        world = World(home, topics, account)
+    def make(customers: int = 1500, speed: float = 400_000.0, business_days: float = 20.0) -> World:
+        home = tmp_path_factory.mktemp("effects")
+        world = World(home, topics, f"acct_{zlib.crc32(str(home).encode())}")
         made.append(world)
         _start_sandbox(world, customers, speed)
-        _let_time_pass(world, run_seconds_of_business)
+        _let_time_pass(world, business_days * 86400)
         _write_tenants(world)
         return world
 
     yield make
     for world in made:
+        world.stop_sinks()
         for process in world.processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
+            process.kill()
             process.wait()
 
 
-@pytest.fixture()
-def world(make_world: Callable[..., World]) -> World:
+@pytest.fixture(scope="session")
+def shared_world(make_world: Callable[..., World]) -> World:
     return make_world()
+
+
+@pytest.fixture
+def world(shared_world: World) -> Iterator[World]:
+    """The one sandbox of these tests with its ledger; each test takes invoices of its own and starts its own sink."""
+    yield shared_world
+    shared_world.stop_sinks()
+    shared_world.order(clear=True)
+    (shared_world.home / "key").write_text(KEY)
+
+
+class DroppingMailServer(socketserver.ThreadingTCPServer):
+    """Takes every mail and, for the first `drops` of them, hangs up instead of saying so."""
+
+    daemon_threads = True
+
+    def __init__(self, drops: int) -> None:
+        super().__init__(("127.0.0.1", 0), _Conversation)
+        self.drops, self.mails = drops, list[bytes]()
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"smtp://127.0.0.1:{self.server_address[1]}"
+
+
+class _Conversation(socketserver.StreamRequestHandler):
+    server: DroppingMailServer
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        while line := self.rfile.readline():
+            verb = line[:4].upper()
+            if verb == b"DATA":
+                self.wfile.write(b"354 go on\r\n")
+                self.server.mails.append(b"".join(iter(self.rfile.readline, b".\r\n")))
+                if len(self.server.mails) <= self.server.drops:
+                    return
+            self.wfile.write(b"221 bye\r\n" if verb == b"QUIT" else b"250 yes\r\n")
+
+
+@pytest.fixture
+def dropping() -> Iterator[Callable[[int], DroppingMailServer]]:
+    made: list[DroppingMailServer] = []
+
+    def make(drops: int) -> DroppingMailServer:
+        made.append(DroppingMailServer(drops))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.shutdown()
+        server.server_close()
 
 
 def _start_sandbox(world: World, customers: int, speed: float) -> None:
