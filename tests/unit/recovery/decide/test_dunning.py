@@ -1,0 +1,160 @@
+"""The three mails: when, to whom not, and what ends them."""
+
+from datetime import timedelta
+
+import pytest
+
+from recovery.contracts.facts import Decline
+from recovery.policy import DunningPolicy
+from tests.support import builders as a
+from tests.support.story import Story
+
+
+def test_mails_at_0_3_and_7_days_then_the_case_is_abandoned() -> None:
+    """F13, product decisions 2 and 20: for a hard decline the clock starts with the failure."""
+    story = Story().opened(a.HARD)
+    story.mail_answered()
+    for days in (3, 7):
+        story.until(a.at(days=days))
+        assert story.mails()[-1].occurred_at == a.at(days=days)
+        story.mail_answered()
+    story.until(a.at(days=13.9))
+    assert story.case().status == "dunning"
+    story.until(a.at(days=14))
+    assert [mail.template for mail in story.mails()] == ["payment_failed_1", "payment_failed_2", "payment_failed_3"]
+    assert [event.dunning_step for event in story.events if event.event_type == "dunning_sent"] == [1, 2, 3]
+    assert (story.case().status, story.last("case_abandoned").reason) == ("abandoned", "dunning_exhausted")
+
+
+def test_a_payment_after_the_end_still_counts_once() -> None:
+    """B73."""
+    story = Story().opened(a.HARD)
+    story.days(40)
+    assert story.case().status == "abandoned"
+    story.tell(a.a_payment("evt_late", a.at(days=50), request_id="req_1"))
+    story.tell(a.a_payment("evt_later", a.at(days=51), request_id="req_2"))
+    assert story.types().count("payment_recovered") == 1
+    assert (story.case().status, story.last("payment_recovered").recovered_minor) == ("recovered", 4900)
+
+
+def test_the_mail_says_only_what_the_customer_may_know() -> None:
+    """B51: nobody is told that a card counts as stolen."""
+    told = Story().opened(a.HARD).mails()[0]
+    untold = Story().opened(Decline(decline_code="stolen_card")).mails()[0]
+    assert (told.decline_kind, told.decline_reason, told.amount_minor) == ("hard", "expired_card", 4900)
+    assert untold.decline_reason == "generic"
+
+
+@pytest.mark.parametrize("code", ["revocation_of_authorization", "stop_payment_order"])
+def test_who_told_the_bank_to_stop_gets_no_pressure(code: str) -> None:
+    """B20."""
+    story = Story().opened(Decline(decline_code=code))
+    assert (story.case().status, story.last("case_abandoned").reason) == ("abandoned", code)
+    assert not story.mails()
+
+
+def test_the_dead_are_not_written_to() -> None:
+    story = Story().opened(Decline(code="recipient_deceased", method_type="sepa_debit"))
+    assert story.case().status == "abandoned"
+    assert not story.mails()
+
+
+def test_without_dunning_a_spent_case_is_abandoned_at_once() -> None:
+    """Product decision 20."""
+    story = Story(a.an_account(a.a_policy(dunning=DunningPolicy(enabled=False)))).opened(a.HARD)
+    assert (story.case().status, story.last("case_abandoned").reason) == ("abandoned", "dunning_disabled")
+
+
+def test_mails_that_wait_die_with_the_switch() -> None:
+    """Product decision 27."""
+    story = Story().opened(a.HARD)
+    story.mail_answered()
+    story.account = a.an_account(a.a_policy(dunning=DunningPolicy(enabled=False)))
+    story.days(4)
+    assert len(story.mails()) == 1
+    assert (story.last("dunning_skipped").reason, story.case().status) == ("dunning_disabled", "abandoned")
+
+
+def test_steps_missed_in_a_downtime_are_not_sent_all_at_once() -> None:
+    """B57."""
+    story = Story().opened(a.HARD)
+    story.mail_answered()
+    story.now = a.at(days=8)
+    story.until(a.at(days=8))
+    assert [mail.step for mail in story.mails()] == [1, 3]
+    missed = story.last("dunning_skipped")
+    assert (missed.reason, missed.details) == ("missed", {"step": "2"})
+
+
+def test_a_failure_learnt_of_days_late_begins_with_the_first_mail() -> None:
+    story = Story()
+    story.now = a.at(days=10)
+    story.tell(a.a_failure())
+    story.tell(a.a_reading(story.reads()[0].id, a.at(days=10), a.HARD))
+    assert [mail.step for mail in story.mails()] == [1]
+
+
+def test_two_invoices_do_not_mean_two_mails_a_day() -> None:
+    """B18, B54."""
+    story = Story().opened(a.HARD)
+    story.mail_answered()
+    story.tell(a.a_failure("evt_2", a.at(hours=5), "in_2"))
+    story.tell(a.a_reading(story.reads()[-1].id, story.now, a.HARD, "in_2"))
+    assert len(story.mails()) == 1
+    assert story.last("dunning_skipped").reason == "recent_mail"
+    story.days(1)
+    first, second = story.mails()
+    assert second.invoice == "in_2"
+    assert second.occurred_at - first.occurred_at == timedelta(hours=20)
+
+
+def test_a_mail_that_was_not_sent_leaves_room_for_another() -> None:
+    story = Story().opened(a.HARD)
+    story.mail_answered("skipped", "suppressed")
+    story.tell(a.a_failure("evt_2", a.at(hours=1), "in_2"))
+    story.tell(a.a_reading(story.reads()[-1].id, story.now, a.HARD, "in_2"))
+    assert [mail.invoice for mail in story.mails()] == ["in_1", "in_2"]
+
+
+@pytest.mark.parametrize(("result", "why"), [("failed", "mailbox gone"), ("unknown", ""), ("skipped", "suppressed")])
+def test_a_mail_that_was_not_sent_is_told_and_the_next_step_comes(result: str, why: str) -> None:
+    """F61."""
+    story = Story().opened(a.HARD)
+    story.mail_answered(result, why)
+    skipped = story.last("dunning_skipped")
+    assert (skipped.reason, skipped.next_action, skipped.next_action_at) == (why or result, "dunning", a.at(days=3))
+
+
+def test_a_mail_refused_because_it_was_paid_is_followed_by_a_look() -> None:
+    """B47."""
+    story = Story().opened(a.HARD)
+    story.mail_answered("skipped", "already_paid")
+    story.tell(a.a_reading(story.reads()[-1].id, story.now, a.HARD, state=a.a_state("paid")))
+    assert story.case().status == "recovered"
+
+
+def test_nobody_to_write_to_ends_the_case_once_retries_are_spent() -> None:
+    """B55, product decision 20."""
+    story = Story().opened(a.HARD)
+    story.mail_answered("skipped", "no_contact")
+    assert (story.case().status, story.last("case_abandoned").reason) == ("abandoned", "no_contact")
+
+
+def test_no_answer_in_time_moves_on_and_a_late_one_is_still_told() -> None:
+    """B47."""
+    story = Story().opened(a.HARD)
+    story.days(1.5)
+    assert story.last("dunning_skipped").reason == "unanswered"
+    assert story.withdrawals() == [story.mails()[0].id]
+    story.mail_answered("sent")
+    assert (story.last("dunning_sent").reason, story.case().dunning_step) == ("after_withdrawal", 1)
+    story.until(a.at(days=3))
+    assert [mail.step for mail in story.mails()] == [1, 2]
+
+
+def test_a_mail_that_a_paused_account_held_back_is_sent_later() -> None:
+    story = Story().opened(a.HARD)
+    story.mail_answered("skipped", "account_paused")
+    assert len(story.mails()) == 1
+    story.days(0.2)
+    assert [mail.step for mail in story.mails()] == [1, 1]

@@ -1,0 +1,291 @@
+"""The ladder, and everything that keeps a retry from being made."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from recovery.contracts.customer import Attempt
+from recovery.contracts.facts import Decline
+from recovery.policy import Budgets, RetryPolicy
+from tests.support import builders as a
+from tests.support.story import Story
+
+
+def test_three_retries_at_24_72_and_144_hours_then_the_mails() -> None:
+    """F11, B40: three retries are four attempts, and the case is handed over when the third is spent."""
+    story = Story().opened()
+    for hours in (24, 72, 144):
+        story.until(a.at(hours=hours))
+        assert story.charges()[-1].occurred_at == a.at(hours=hours)
+        story.charge_answered()
+    assert [charge.attempt for charge in story.charges()] == [1, 2, 3]
+    assert story.case().status == "dunning"
+    assert story.last("dunning_scheduled").reason == "retries_exhausted"
+    assert story.mails()[0].step == 1
+
+
+def test_a_request_says_what_it_must_not_collide_with() -> None:
+    """B28, B44, B29."""
+    story = Story().opened()
+    story.days(1)
+    charge = story.charges()[0]
+    assert (charge.amount_minor, charge.currency, charge.stripe_gap_hours, charge.only_if) == (4900, "eur", 12, "invoice_open")
+    assert charge.not_after == charge.occurred_at + timedelta(hours=24)
+    assert charge.because == "ladder_1"
+
+
+def test_a_successful_retry_recovers_the_money_once() -> None:
+    story = Story().opened()
+    story.days(1)
+    key = "dunlin-" + story.charges()[0].id
+    story.charge_answered("succeeded")
+    story.tell(a.a_payment("evt_paid", story.now, request_key=key, request_id="req_1"))
+    assert story.last("retry_attempted").result == "succeeded"
+    recovered = [event for event in story.events if event.event_type == "payment_recovered"]
+    assert [(event.recovered_minor, event.recovered_by) for event in recovered] == [(4900, "our_retry")]
+    assert story.events[-1].event_type == "fact_noted"
+
+
+def test_the_webhook_may_tell_of_our_success_first() -> None:
+    story = Story().opened()
+    story.days(1)
+    story.tell(a.a_payment("evt_paid", story.now, request_key="dunlin-" + story.charges()[0].id, request_id="req_1"))
+    assert story.last("payment_recovered").recovered_by == "our_retry"
+    assert not story.withdrawals()
+    story.charge_answered("succeeded")
+    assert story.types().count("payment_recovered") == 1
+    assert story.case().recovered_charge
+
+
+def test_a_later_hard_code_ends_the_retries() -> None:
+    """B19, B22."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("declined", decline=a.HARD)
+    assert (story.case().status, story.case().retry_at) == ("dunning", None)
+
+
+def test_a_stolen_card_is_barred_for_the_customers_other_invoices() -> None:
+    """B20, B22: sticky per card."""
+    story = Story().opened()
+    story.tell(a.a_failure("evt_2", a.at(hours=1), "in_2"))
+    story.tell(a.a_reading(story.reads()[-1].id, story.now, Decline(decline_code="stolen_card"), "in_2"))
+    story.days(2)
+    assert not story.charges()
+    assert story.last("retry_skipped").reason == "card_barred"
+
+
+def test_retries_switched_off_go_to_the_mails_at_once() -> None:
+    """Product decision 27."""
+    story = Story(a.an_account(a.a_policy(retry=RetryPolicy(enabled=False)))).opened()
+    assert (story.case().status, story.last("dunning_scheduled").reason) == ("dunning", "retries_disabled")
+
+
+def test_a_planned_retry_is_not_made_after_the_switch() -> None:
+    story = Story().opened()
+    story.account = a.an_account(a.a_policy(retry=RetryPolicy(enabled=False)))
+    story.days(2)
+    assert not story.charges()
+    assert (story.last("retry_skipped").reason, story.case().status) == ("disabled", "dunning")
+
+
+def test_observe_mode_recommends_and_charges_nothing() -> None:
+    """Product decision 5."""
+    story = Story(a.an_account(a.a_policy("observe"))).opened()
+    story.days(40)
+    assert story.types().count("retry_recommended") == 3
+    assert not story.charges() + story.mails()
+    assert {event.reason for event in story.events if event.event_type == "dunning_skipped"} == {"observe_mode"}
+    assert story.case().status == "abandoned"
+    assert story.case().retry_count == 0
+
+
+def test_nothing_is_retried_while_stripe_is_about_to() -> None:
+    """B29: on both sides of Stripe's own attempt."""
+    story = Story().opened(state=a.a_state(next_payment_attempt=a.at(hours=30)))
+    story.until(a.at(hours=25))
+    skipped = story.last("retry_skipped")
+    assert (skipped.reason, skipped.next_action_at) == ("stripe_attempt_near", a.at(hours=42))
+    story.until(a.at(hours=42))
+    assert [charge.occurred_at for charge in story.charges()] == [a.at(hours=42)]
+    assert story.charges()[0].attempt == 1
+
+
+def test_stripes_schedule_may_arrive_later() -> None:
+    """B30: null did not mean exhausted."""
+    story = Story().opened()
+    story.tell(a.a_change("evt_c", a.at(hours=20), state=a.a_state(next_payment_attempt=a.at(hours=26))))
+    assert story.last("case_updated").reason == "invoice_changed"
+    story.until(a.at(hours=25))
+    assert story.last("retry_skipped").reason == "stripe_attempt_near"
+
+
+def test_nothing_is_retried_after_the_window() -> None:
+    story = Story(a.an_account(a.a_policy(retry=RetryPolicy(window_days=2)))).opened()
+    story.days(1)
+    story.charge_answered()
+    assert (story.case().status, story.case().reason) == ("dunning", "window_over")
+
+
+@pytest.mark.parametrize("used", [13, 14, 15])
+def test_the_cards_budget_counts_all_attempts_of_all_invoices(used: int) -> None:
+    """B31: this failure is one of the fifteen."""
+    story = Story()
+    story.tell(a.a_failure())
+    others = tuple(a.an_attempt(f"ch_{n}", a.at(days=-20, hours=n)) for n in range(used - 1))
+    story.tell(a.a_failure("evt_other", a.START, "in_other"))
+    story.tell(a.a_reading(story.reads()[1].id, story.now, a.HARD, "in_other", attempts=others))
+    story.tell(a.a_reading(story.reads()[0].id, story.now))
+    story.until(a.at(hours=24))
+    assert bool(story.charges()) == (used < 15)
+
+
+def test_eight_attempts_on_one_invoice_are_enough() -> None:
+    story = Story().opened(attempts=tuple(a.an_attempt(f"ch_{n}") for n in range(8)))
+    story.days(1)
+    assert not story.charges()
+    assert (story.last("retry_skipped").reason, story.case().status) == ("invoice_budget", "dunning")
+
+
+def test_a_radar_block_is_no_attempt_on_the_card() -> None:
+    """B23."""
+    story = Story(a.an_account(a.a_policy(budgets=Budgets(per_invoice=2)))).opened(
+        attempts=(a.an_attempt("ch_1"), a.an_attempt("ch_2", reached_network=False))
+    )
+    story.days(1)
+    assert len(story.charges()) == 1
+
+
+def test_the_networks_wait_counts_from_the_latest_failure() -> None:
+    """Product decision 10."""
+    story = Story().opened(Decline(decline_code="insufficient_funds", network_advice_code="27"), card=a.MASTERCARD)
+    assert story.case().retry_at == a.at(hours=96)
+
+
+def test_an_unknown_code_has_one_retry_after_72_hours() -> None:
+    """B26."""
+    unknown = Decline(decline_code="new_word")
+    story = Story().opened(unknown)
+    story.until(a.at(hours=72))
+    story.charge_answered("declined", decline=unknown)
+    assert [charge.occurred_at for charge in story.charges()] == [a.at(hours=72)]
+    assert story.case().status == "dunning"
+
+
+def test_late_slots_keep_their_distance() -> None:
+    """A week of downtime does not fire three retries at once."""
+    story = Story().opened()
+    story.now = a.at(days=7)
+    for _ in range(3):
+        story.until(story.now)
+        story.charge_answered()
+        story.days(0.6)
+    times = [charge.occurred_at for charge in story.charges()]
+    assert all(later - earlier >= timedelta(hours=12) for earlier, later in pairwise(times))
+
+
+def test_no_answer_means_look_and_never_assume() -> None:
+    """B33: the request is taken back and the invoice looked at; the doubtful position is not used a second time."""
+    story = Story().opened()
+    story.until(a.at(hours=49))
+    assert story.withdrawals() == [story.charges()[0].id]
+    story.tell(a.a_reading(story.reads()[-1].id, story.now))
+    story.days(3)
+    assert [charge.attempt for charge in story.charges()] == [1, 2]
+    assert story.charges()[0].id != story.charges()[1].id
+
+
+def test_a_request_that_was_not_carried_out_spends_its_number_and_not_the_position() -> None:
+    """B32, B39."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("not_done", why="busy")
+    story.days(0.1)
+    assert [charge.attempt for charge in story.charges()] == [1, 1]
+    assert len({charge.id for charge in story.charges()}) == 2
+    assert story.case().retry_count == 0
+
+
+def test_requests_that_come_to_nothing_end_too() -> None:
+    """B40: every case terminates."""
+    story = Story().opened()
+    for _ in range(5):
+        story.days(1)
+        story.charge_answered("not_done", why="busy")
+    assert (story.case().status, story.last("dunning_scheduled").reason) == ("dunning", "requests_came_to_nothing")
+
+
+@pytest.mark.parametrize("why", ["already_paid", "voided", "written_off", "cancelled", "paused", "customer_deleted", "disputed"])
+def test_a_refused_charge_is_followed_by_a_look(why: str) -> None:
+    """B28."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("not_done", why=why)
+    assert story.last("retry_skipped").reason == why
+    assert len(story.reads()) == 2
+
+
+def test_a_technical_failure_is_no_decline() -> None:
+    """B25."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("declined", decline=Decline(code="lock_timeout"))
+    assert (story.last("retry_skipped").reason, story.case().ladder_used) == ("technical", 0)
+
+
+def test_a_debit_on_its_way_freezes_everything() -> None:
+    """B34, B74."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("processing")
+    for _ in range(4):
+        story.days(1)
+        processing = Decline(intent_status="processing", method_type="sepa_debit")
+        story.tell(a.a_reading(story.reads()[-1].id, story.now, processing))
+    assert len(story.charges()) == 1
+    assert not story.mails()
+    assert story.case().active
+    failed = Decline(code="insufficient_funds", intent_status="requires_payment_method", method_type="sepa_debit")
+    story.days(1)
+    story.tell(a.a_reading(story.reads()[-1].id, story.now, failed))
+    assert story.case().status == "dunning"
+
+
+def test_the_bank_may_ask_for_the_customer_at_a_retry() -> None:
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("needs_action")
+    assert (story.case().status, story.last("retry_attempted").result) == ("action_required", "needs_action")
+    assert story.mails()
+
+
+def test_money_that_comes_late_from_a_withdrawn_charge_still_counts() -> None:
+    """B73."""
+    story = Story().opened()
+    story.days(1)
+    story.tell(a.a_failure("evt_x", story.now, request_key="dunlin-" + story.charges()[0].id))
+    story.tell(a.a_change("evt_void", story.now, state=a.a_state("void")))
+    story.charge_answered("succeeded")
+    assert [event.event_type for event in story.events[-2:]] == ["retry_attempted", "payment_recovered"]
+    assert story.case().status == "recovered"
+
+
+def test_the_first_failure_starts_the_ladder_even_when_heard_of_late() -> None:
+    story = Story()
+    story.tell(a.a_failure(when=a.at(hours=10)))
+    story.tell(a.a_reading(story.reads()[0].id, story.now, attempts=(a.an_attempt("ch_0", a.START), a.an_attempt("ch_1", a.at(hours=10)))))
+    assert story.case().retry_at == a.at(hours=24)
+
+
+def test_an_attempt_known_by_its_charge_counts_once() -> None:
+    """B2."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered()
+    charge = story.case().charges[story.charges()[0].id]
+    story.tell(a.a_failure("evt_2", a.at(hours=30)))
+    story.tell(a.a_reading(story.reads()[-1].id, story.now, attempts=(a.an_attempt("ch_in_1"), a.an_attempt(charge, a.at(hours=24)))))
+    assert story.customer is not None
+    assert [attempt.charge for attempt in story.customer.attempts] == ["ch_in_1", charge]
+    assert all(isinstance(attempt, Attempt) for attempt in story.customer.attempts)
