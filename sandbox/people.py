@@ -38,7 +38,6 @@ def customer(luck: Luck, number: int, start: float) -> Customer:
     cycle = luck.pick(_CYCLES, number, "cycle")
     usual = int(luck.between(6, 15, number, "hours"))
     return Customer(
-        number=number,
         id=key,
         name=f"{first} {last}",
         email=None if luck.chance(0.02, number, "no mail") else f"{first}.{last}.{number}@mail.example".lower(),

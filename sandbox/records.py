@@ -61,7 +61,6 @@ class Card:
 class Customer:
     """A payer: what Stripe shows, and the private life (pay days, liquidity, issuer) that decides payments."""
 
-    number: int
     id: str
     name: str
     email: str | None
