@@ -64,13 +64,16 @@ def summary(machine: Machine) -> Json:
 
 
 def money(world: World) -> Json:
-    """Failures and recoveries per currency, minor units; first invoices of a subscription left out."""
+    """Failures and recoveries of subscriptions per currency, minor units; their first invoices and one-off ones are left out."""
     table: dict[str, dict[str, int]] = defaultdict(lambda: {"failures": 0, "failed_amount": 0, "recovered": 0, "recovered_amount": 0})
+    renewals = {bill.id for bill in world.books.invoices.values() if bill.subscription and bill.billing_reason != "subscription_create"}
     for bill in world.books.invoices.values():
-        if bill.first_failed_at is not None and bill.billing_reason != "subscription_create":
+        if bill.first_failed_at is not None and bill.id in renewals:
             table[bill.currency]["failures"] += 1
             table[bill.currency]["failed_amount"] += bill.amount_due
     for one in world.payments.recoveries:
+        if one.invoice not in renewals:
+            continue
         table[one.currency]["recovered"] += 1
         table[one.currency]["recovered_amount"] += one.amount
     return dict(table)
