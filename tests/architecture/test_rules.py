@@ -1,0 +1,110 @@
+"""Rules of the house that no other tool keeps."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PACKAGES = ("dunlin", "recovery", "producers", "streams", "sinks", "dashboard", "ml", "control", "sandbox")
+SOURCES = [path for package in PACKAGES for path in sorted((REPOSITORY / package).rglob("*.py"))]
+TESTS = [path for path in sorted((REPOSITORY / "tests").rglob("*.py")) if path != Path(__file__)]
+TEXTS = [
+    *SOURCES,
+    *TESTS,
+    *sorted((REPOSITORY / "bench").rglob("*.py")),
+    *sorted((REPOSITORY / "docs").rglob("*.md")),
+    *sorted(REPOSITORY.glob("*.md")),
+    *sorted((REPOSITORY / "sinks").rglob("*.sql")),
+]
+UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|\b(enough|stub|simple|simplified|only) for now\b|\bnot implemented yet\b")
+OF_ONE_MACHINE = re.compile(r"(?<![\w.])/(work|root)/")
+VAGUE = {"utils.py", "util.py", "helpers.py", "helper.py", "common.py", "manager.py", "misc.py"}
+WAITING = REPOSITORY / "tests" / "support" / "waiting.py"
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+def lines_with(pattern: re.Pattern[str], paths: list[Path]) -> list[str]:
+    return [f"{named(path)}:{n}" for path in paths for n, line in enumerate(path.read_text().splitlines(), 1) if pattern.search(line)]
+
+
+def sleeps(source: str) -> list[int]:
+    """Lines that sleep; `asyncio.sleep(0)` only lets others run, and a line may say that it paces and that nothing is waited for."""
+    found, lines = [], source.splitlines()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and (getattr(node.func, "attr", "") == "sleep" or getattr(node.func, "id", "") == "sleep"):
+            yields = node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value == 0
+            paces = "nothing is waited for" in lines[node.lineno - 1]
+            found += [] if yields or paces else [node.lineno]
+    return found
+
+
+def unexplained(source: str) -> list[int]:
+    """Lines that switch a rule off without saying why."""
+    pattern = re.compile(r"#\s*(noqa(?!: [A-Z0-9, ]+ - \w)|type:\s*ignore(?!\[[a-z-, ]+\]\s+#\s*\w))")
+    repeated = re.compile(r"# noqa: E402\s*$")  # the reason stands at the first of several imports
+    return [n for n, line in enumerate(source.splitlines(), 1) if pattern.search(line) and not repeated.search(line)]
+
+
+def test_nothing_is_left_unfinished():
+    assert lines_with(UNFINISHED, TEXTS) == []
+
+
+def test_no_text_names_a_folder_of_one_machine():
+    assert lines_with(OF_ONE_MACHINE, TEXTS) == []
+
+
+def test_no_module_has_a_vague_name():
+    assert [named(path) for path in SOURCES if path.name in VAGUE] == []
+
+
+def test_no_test_sleeps():
+    tests = [path for path in TESTS if path != WAITING]
+    assert [f"{named(path)}:{line}" for path in tests for line in sleeps(path.read_text())] == []
+
+
+def test_every_switched_off_rule_says_why():
+    assert [f"{named(path)}:{line}" for path in [*SOURCES, *TESTS] for line in unexplained(path.read_text())] == []
+
+
+def test_an_init_holds_a_docstring_and_nothing_else():
+    for path in SOURCES:
+        if path.name == "__init__.py":
+            body = ast.parse(path.read_text()).body
+            assert all(isinstance(node, ast.Expr) for node in body[:1]), named(path)
+            assert len(body) <= 1, named(path)
+
+
+def test_no_module_grows_beyond_reading():
+    assert [named(path) for path in SOURCES if len(path.read_text().splitlines()) > 400] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [("time.sleep(1)", [1]), ("await_()\nsleep(x)", [2]), ("asyncio.sleep(0)", []), ("sleep(1)  # a rate; nothing is waited for", [])],
+)
+def test_a_sleep_is_noticed(source, expected):
+    assert sleeps(source) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("x  # noqa: " + "S101", [1]),
+        ("x  # " + "noqa", [1]),
+        ("x  # noqa: " + "S101 - because", []),
+        ("x  # type: " + "ignore[arg-type]", [1]),
+        ("x  # type: " + "ignore[arg-type]  # because", []),
+    ],
+)
+def test_an_unexplained_exception_is_noticed(source, expected):
+    assert unexplained(source) == expected
+
+
+@pytest.mark.parametrize("text", ["# TO" + "DO: later", "good enough fo" + "r now", "not implemented" + " yet"])
+def test_unfinished_work_is_noticed(text):
+    assert UNFINISHED.search(text)
