@@ -1,0 +1,62 @@
+"""The real gateway in front of a real broker: what it accepted is stored, and what it could not store it did not accept."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from recovery.contracts.codec import decode_fact
+from tests.support.waiting import until
+from tests.unit.producers.stripe_objects import an_event, an_invoice, dumped
+
+pytestmark = pytest.mark.real
+
+
+def a_webhook(id):
+    return dumped(an_event("invoice.paid", an_invoice(), id=id))
+
+
+def stored(broker, ids):
+    """Ids of facts on the broker, once all of `ids` are there."""
+    wanted = {f"acct_1:{id}" for id in ids}
+    values = broker.values("facts", lambda values: wanted <= {decode_fact(value).id for value in values})
+    return {decode_fact(value).id for value in values} & wanted
+
+
+def test_what_is_acknowledged_is_stored_raw_and_as_a_fact(broker, gateway):
+    ids = [f"evt_many_{n}" for n in range(200)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda id: gateway.post(a_webhook(id)).status_code, ids))
+    assert answers == [200] * 200
+    assert len(stored(broker, ids)) == 200
+    raw = broker.values("raw", lambda values: len({*values} & {a_webhook(id) for id in ids}) == 200)
+    assert {*raw} >= {a_webhook(id) for id in ids}
+
+
+def test_while_the_broker_is_down_nothing_is_accepted_and_afterwards_it_is(broker, gateway):
+    assert gateway.post(a_webhook("evt_before")).status_code == 200
+    broker.stop()
+    try:
+        refused = gateway.post(a_webhook("evt_during"))
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        assert gateway.client.get("/health").json() == {"status": "ok", "broker": "no answer"}
+    finally:
+        broker.start()
+    until(lambda: gateway.post(a_webhook("evt_during")).status_code == 200, 60, "the gateway to accept again")
+    assert len(stored(broker, ["evt_before", "evt_during"])) == 2
+    assert gateway.client.get("/health").json() == {"status": "ok", "broker": "ok"}
+
+
+def test_a_large_body_is_refused_by_the_real_server(gateway):
+    assert gateway.post(b" " * (1 << 20) + b" ").status_code == 413
+    assert gateway.post(a_webhook("evt_after_large")).status_code == 200
+
+
+def test_a_large_body_that_may_come_is_stored(broker, gateway):
+    body = dumped(an_event("invoice.paid", an_invoice(), id="evt_large", filler="0123456789" * 80_000))
+    assert gateway.post(body).status_code == 200
+    assert len(stored(broker, ["evt_large"])) == 1
+
+
+def test_it_stops_in_order(gateway):
+    gateway.post(a_webhook("evt_last"))
+    assert gateway.program.stop() == 0
