@@ -9,7 +9,7 @@ from recovery.decide.classify import UNTOLD
 from recovery.decide.endings import close, paid_amount, recover
 from recovery.decide.retrying import conclude, judge, proceed
 from recovery.decide.schedule import after_pause
-from recovery.decide.turn import Turn
+from recovery.decide.turn import Turn, next_action
 
 AGAIN = timedelta(hours=24)
 """How long we wait before we look again at what is neither paid nor lost: paused, processing, a draft."""
@@ -58,7 +58,7 @@ def answered(turn: Turn, case: Case, fact: InvoiceRead) -> None:
 
 def _restart(turn: Turn, case: Case) -> None:
     """A case must never be left without an appointment: an answer that is too old is asked for again."""
-    if case.flight is None and case.read_at is None and case.retry_at is None and case.dunning_at is None:
+    if next_action(case)[1] is None:
         case.read_at = turn.now
 
 

@@ -130,7 +130,9 @@ def _attempted(turn: Turn, case: Case, fact: ChargeSettled) -> None:
         attempt = Attempt(fact.charge or fact.effect, fact.occurred_at, case.invoice, fingerprint, brand, succeeded)
         budgets.remember(turn.row, attempt, turn.now)
     details = {"code": decline.decline_code or decline.code} if decline is not None else {}
-    turn.tell("retry_attempted", case, fact.why or fact.result, result=fact.result, effect=fact.effect, details=details)
+    if fact.why:
+        details["why"] = fact.why
+    turn.tell("retry_attempted", case, result=fact.result, effect=fact.effect, details=details)
 
 
 def _amount(case: Case, state: InvoiceState | None) -> int:

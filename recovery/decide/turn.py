@@ -5,7 +5,7 @@ from typing import Any
 
 from recovery.contracts.customer import Account, Case, Customer, Flight
 from recovery.contracts.effects import ChargeRequested, Effect, EffectWithdrawn, MessageRequested, ReadRequested
-from recovery.contracts.events import Event, EventType
+from recovery.contracts.events import OUTCOME_TYPES, Event, EventType
 from recovery.contracts.facts import Fact, TimePassed
 from recovery.ids import effect_id
 
@@ -15,6 +15,8 @@ MARGIN = timedelta(hours=1)
 """How long after that we wait for its answer before we look for ourselves."""
 SILENT: frozenset[str] = frozenset({"fact_noted", "fact_repeated"})
 """Events that say nothing about where a case stands."""
+STANDING: frozenset[str] = OUTCOME_TYPES | {"retry_attempted"}
+"""Events that still say where a case stands after its end; the others, told late, leave its last word alone."""
 
 
 class Turn:
@@ -32,7 +34,7 @@ class Turn:
         self.effects: list[Effect] = []
         self.events: list[Event] = []
         self.note = "nothing_to_do"
-        self._told: list[Case | None] = []
+        self._told: list[tuple[Case | None, bool]] = []
 
     def tell(self, event_type: EventType, case: Case, reason: str = "", **fields: Any) -> None:
         """Record that something happened to a case; its standing is filled in at the end of the turn."""
@@ -41,20 +43,20 @@ class Turn:
         event.invoice, event.subscription, event.sequence = case.invoice, case.subscription, case.sequence
         event.amount_minor, event.currency = case.at_stake, case.currency
         self.events.append(event)
-        self._told.append(case)
+        self._told.append((case, event_type not in SILENT and (case.ended_at is None or event_type in STANDING)))
 
     def tell_row(self, event_type: EventType, reason: str = "", **fields: Any) -> None:
         """Record something that concerns no case; it has no place in a case's sequence, so its `sequence` is 0."""
         event = self._event(event_type, reason, fields)
         event.invoice = self.fact.invoice
         self.events.append(event)
-        self._told.append(None)
+        self._told.append((None, False))
 
     def _event(self, event_type: EventType, reason: str, fields: dict[str, Any]) -> Event:
         fact = self.fact
         return Event(
             event_type=event_type,
-            account=fact.account,
+            account=self.row.account,
             customer=self.row.customer,
             occurred_at=self.at,
             received_at=fact.received_at,
@@ -137,11 +139,11 @@ class Turn:
 
     def close(self) -> None:
         """Fill in how the cases stand now, in every event of the turn."""
-        for event, case in zip(self.events, self._told, strict=True):
+        for event, (case, stands) in zip(self.events, self._told, strict=True):
             if case is None:
                 continue
             event.retry_count, event.dunning_step = case.retry_count, case.dunning_step
-            if event.event_type not in SILENT:
+            if stands:
                 event.status = case.status
                 event.next_action, event.next_action_at = next_action(case)
                 event.reason = event.reason or case.reason

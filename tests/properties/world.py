@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 
 from recovery.contracts.effects import ChargeRequested, Effect, EffectWithdrawn, MessageRequested, ReadRequested
-from recovery.contracts.facts import ChargeSettled, Decline, Fact, InvoicePaid, InvoiceRead, InvoiceVoided, SeenAttempt
+from recovery.contracts.facts import ChargeSettled, Decline, Fact, InvoicePaid, InvoiceRead, InvoiceVoided, SeenAttempt, SubscriptionChanged
 from recovery.ids import idempotency_key
 from tests.support import builders as a
 from tests.support.story import Story
@@ -49,6 +49,7 @@ class World:
         self.outstanding: dict[str, str] = {}
         self.ended: set[str] = set()
         self.ids: list[str] = []
+        self.paused = False
         self.told_paid: set[str] = set()
         self.told: dict[str, set[str]] = {}
 
@@ -83,6 +84,12 @@ class World:
             truth.status = "void"
             self.send(when, InvoiceVoided(**a.header(f"evt_v_{invoice}", when, invoice), state=a.a_state("void")))
 
+    def settles(self, invoice: str) -> None:
+        """A debit that was on its way fails; nobody tells."""
+        truth = self.invoices[invoice]
+        if truth.decline == a.PROCESSING:
+            truth.decline = a.SOFT
+
     def run(self, end: datetime) -> None:
         """Let everything happen, in the order of time, until `end`."""
         for _ in range(20_000):
@@ -110,12 +117,15 @@ class World:
         _, verb, number = item.id.split(":")
         if verb == "fails":
             self.fails(item.invoice, item.occurred_at, int(number))
+        elif verb == "settles":
+            self.settles(item.invoice)
         elif verb == "void":
             self.voids(item.invoice, item.occurred_at)
         else:
             self.pays(item.invoice, item.occurred_at)
 
     def _tell(self, fact: Fact) -> None:
+        self.paused = fact.paused if isinstance(fact, SubscriptionChanged) else self.paused
         effect = getattr(fact, "effect", "")
         if self.outstanding.get(fact.invoice) == effect:
             del self.outstanding[fact.invoice]
@@ -168,7 +178,15 @@ class World:
 
     def _reading(self, effect: Effect, truth: Truth) -> Fact:
         state = a.a_state(truth.status)
-        return a.a_reading(effect.id, self.story.now, truth.decline, effect.invoice, state=state, attempts=tuple(truth.attempts))
+        return a.a_reading(
+            effect.id,
+            self.story.now,
+            truth.decline,
+            effect.invoice,
+            state=state,
+            attempts=tuple(truth.attempts),
+            subscription_paused=self.paused,
+        )
 
     def _charge(self, effect: ChargeRequested, truth: Truth, why: str) -> None:
         now, charge = self.story.now, f"ch_{effect.id}"
@@ -176,6 +194,11 @@ class World:
             self.send(now, a.a_settlement(effect.id, now, "not_done", effect.invoice, why=why or "busy"))
             return
         truth.ours += 1
+        if self.luck.random() < 0.1:
+            truth.decline = a.PROCESSING
+            self.send(now, a.a_settlement(effect.id, now, "processing", effect.invoice, charge=charge))
+            self.put(now + timedelta(days=self.luck.choice((1, 4, 20))), a.a_change("plan:settles:0", now, effect.invoice))
+            return
         if self.luck.random() < 0.3:
             self.pays(effect.invoice, now, idempotency_key(effect.id), charge)
             self.send(now, a.a_settlement(effect.id, now, "succeeded", effect.invoice, charge=charge))

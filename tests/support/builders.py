@@ -27,6 +27,7 @@ MASTERCARD = Card(fingerprint="fp_mc", brand="mastercard", country="US", funding
 SOFT = Decline(code="card_declined", decline_code="insufficient_funds", outcome_type="issuer_declined", method_type="card")
 HARD = Decline(code="expired_card", decline_code="expired_card", outcome_type="issuer_declined", method_type="card")
 FRAUD = Decline(code="card_declined", decline_code="fraudulent", outcome_type="issuer_declined", method_type="card")
+PROCESSING = Decline(intent_status="processing", method_type="sepa_debit")
 AUTH = Decline(code="authentication_required", decline_code="authentication_required", method_type="card")
 
 
