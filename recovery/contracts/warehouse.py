@@ -145,8 +145,8 @@ WHY_NOT_COLUMNS: tuple[str, ...] = (
 """Columns of the view `dunlin.why_not` (F61): every retry or message that was not made, with its reason."""
 
 MONEY_VIEW = "money"
-MONEY_COLUMNS: tuple[str, ...] = ("account", "currency", "cause", "cases", "minor")
-"""Columns of the view `dunlin.money` (F60): every failed unit of money in exactly one part; the parts sum to the total, per currency."""
+MONEY_COLUMNS: tuple[str, ...] = ("account", "currency", "opened_on", "cause", "cases", "minor")
+"""Columns of the view `dunlin.money` (F60): every failed unit of money in exactly one part; the parts sum to the total, per currency and day."""
 
 VIEWS: dict[str, tuple[str, ...]] = {
     CASES_VIEW: CASE_COLUMNS,

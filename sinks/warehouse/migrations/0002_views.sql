@@ -195,6 +195,7 @@ COMMENT 'Every retry or message that was not made, with its reason';
 CREATE OR REPLACE VIEW dunlin.money (
     account String COMMENT 'Stripe account of the merchant',
     currency String COMMENT 'ISO 4217, lower case',
+    opened_on Date COMMENT 'UTC day on which the failures were opened: the cohort',
     cause String COMMENT 'who brought it back (our_retry, stripe_retry, customer, ...), or reversed, open, written_off',
     cases UInt64 COMMENT 'failures with money in this part',
     minor Int128 COMMENT 'the money, minor units; the parts of a currency sum to its failed total'
@@ -202,6 +203,7 @@ CREATE OR REPLACE VIEW dunlin.money (
 SELECT
     account,
     currency,
+    opened_on,
     part.1 AS cause,
     count() AS cases,
     sum(part.2) AS minor
@@ -209,6 +211,7 @@ FROM (
     SELECT
         c.account AS account,
         c.currency AS currency,
+        toDate(c.opened_at, 'UTC') AS opened_on,
         arrayJoin([
             (if(c.recovered_by = '', 'unknown', c.recovered_by), toInt128(c.recovered_minor)),
             ('reversed', toInt128(c.reversed_minor)),
@@ -220,5 +223,5 @@ FROM (
     FROM dunlin.cases AS c
 )
 WHERE part.2 != 0
-GROUP BY account, currency, cause
-COMMENT 'Every failed unit of money in exactly one part, per currency';
+GROUP BY account, currency, opened_on, cause
+COMMENT 'Every failed unit of money in exactly one part, per currency and day of failure';
