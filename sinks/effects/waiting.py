@@ -1,7 +1,7 @@
 """Which effect is next: everything unfinished by reference, in memory; the ledger has it for good. Pure; times are wall seconds."""
 
 import heapq
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection
 from typing import Literal
 
@@ -11,6 +11,10 @@ Lane = Literal["stripe", "mail"]
 """Two pools of workers, so that a slow mail server does not delay a charge."""
 Who = tuple[str, str]
 """An account and its customer."""
+
+
+SPREAD = 0.02
+"""Wall seconds between two looks at effects of an account that is at its limit, so that ten thousand of them cost nothing."""
 
 
 class Ticket(msgspec.Struct, frozen=True):
@@ -47,13 +51,15 @@ class Waiting:
         """Up to `free` due effects of a lane; their customers are busy from now on. `hold(who)` is for how many seconds not."""
         self._wake(now)
         taken: list[Ticket] = []
+        held: Counter[str] = Counter()
         ready = self._ready[lane]
         while ready and len(taken) < free:
             ticket = ready.popleft()
             if ticket.who in self._busy:
                 self._behind.setdefault(ticket.who, deque()).append(ticket)
             elif (seconds := hold(ticket.who)) > 0:
-                self._sleep(ticket, now + seconds)
+                held[ticket.who[0]] += 1
+                self._sleep(ticket, now + seconds + SPREAD * held[ticket.who[0]])
             else:
                 self._busy.add(ticket.who)
                 taken.append(ticket)

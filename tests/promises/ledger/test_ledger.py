@@ -1,0 +1,145 @@
+"""What the ledger promises, whatever database keeps it."""
+
+import threading
+
+import pytest
+
+from sinks.effects.ledger import Arrival, Outgoing
+
+
+def arrival(effect="e1", customer="cus", not_after=2000.0):
+    place = f"effects.stripe-0-{effect[1:]}"
+    return Arrival(
+        id=effect,
+        account="acct",
+        customer=customer,
+        invoice="in",
+        kind="charge_requested",
+        body=b"body " + effect.encode(),
+        place=place,
+        received_at=float(effect[1:]),
+        not_after=not_after,
+    )
+
+
+def outcome(effect="e1", value=b"outcome"):
+    return Outgoing(id=effect, topic="facts", key=b"acct/cus", value=value)
+
+
+def receive(ledger, *effects, withdrawals=(), parked=()):
+    ledger.receive([arrival(effect) for effect in effects], withdrawals, parked, 1.0)
+
+
+def test_what_was_received_waits_in_order_and_survives_the_process(ledger, reopen):
+    receive(ledger, "e2", "e1")
+    rows = reopen().unfinished()
+    assert [(row.id, row.state, row.body) for row in rows] == [("e1", "waiting", b"body e1"), ("e2", "waiting", b"body e2")]
+
+
+def test_an_effect_that_comes_twice_is_one_row(ledger):
+    receive(ledger, "e1", "e1")
+    receive(ledger, "e1")
+    assert ledger.counts() == {"waiting": 1}
+
+
+def test_only_the_first_claim_of_an_effect_succeeds(ledger):
+    receive(ledger, "e1")
+    assert ledger.claim("e1", 10.0, 100.0) == 100.0
+    assert ledger.claim("e1", 11.0, 101.0) is None
+
+
+def test_of_many_claims_at_once_one_succeeds(ledger):
+    receive(ledger, "e1")
+    won = []
+    threads = [threading.Thread(target=lambda n=n: won.append(ledger.claim("e1", 1.0, float(n)))) for n in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([since for since in won if since is not None]) == 1
+
+
+def test_a_withdrawal_before_the_claim_wins(ledger):
+    receive(ledger, "e1")
+    receive(ledger, withdrawals=[("e1", "paid")])
+    assert ledger.claim("e1", 10.0, 100.0) is None
+    assert ledger.withdrawn(["e1", "e2"]) == {"e1": "paid"}
+
+
+def test_a_withdrawal_that_comes_before_its_effect_is_remembered(ledger, reopen):
+    receive(ledger, withdrawals=[("e1", "paid"), ("e1", "paid")])
+    receive(reopen(), "e1")
+    assert ledger.withdrawn(["e1"]) == {"e1": "paid"}
+    assert ledger.claim("e1", 10.0, 100.0) is None
+
+
+def test_a_withdrawal_after_the_claim_comes_too_late_but_is_known_when_the_claim_is_in_doubt(ledger, reopen):
+    receive(ledger, "e1")
+    ledger.claim("e1", 10.0, 100.0)
+    receive(ledger, withdrawals=[("e1", "paid")])
+    again = reopen()
+    assert again.doubt_all_claimed() == 1
+    assert again.claim("e1", 11.0, 101.0) is None
+    assert [row.state for row in again.unfinished()] == ["doubt"]
+
+
+def test_a_claim_of_a_dead_process_is_in_doubt_since_its_first_claim(ledger, reopen):
+    receive(ledger, "e1", "e2")
+    ledger.claim("e1", 10.0, 100.0)
+    again = reopen()
+    again.doubt_all_claimed()
+    (doubted,) = [row for row in again.unfinished() if row.state == "doubt"]
+    assert (doubted.id, doubted.claimed_business, doubted.doubts) == ("e1", 100.0, 1)
+    assert again.claim("e1", 20.0, 200.0) == 100.0
+
+
+def test_what_was_only_looked_at_is_not_in_doubt(ledger, reopen):
+    receive(ledger, "e1")
+    assert ledger.rows(["e1"])[0].state == "waiting"
+    assert reopen().doubt_all_claimed() == 0
+
+
+def test_a_settled_effect_keeps_its_first_outcome_and_cannot_be_claimed(ledger):
+    receive(ledger, "e1")
+    ledger.claim("e1", 10.0, 100.0)
+    ledger.settle([outcome(value=b"first")], [], 1.0)
+    ledger.settle([outcome(value=b"second")], [], 1.0)
+    ledger.put_back([("e1", False, 0.0, "late")])
+    assert [message.value for message in ledger.to_publish()] == [b"first"]
+    assert ledger.claim("e1", 10.0, 100.0) is None
+    assert ledger.rows(["e1"]) == []
+
+
+def test_an_outcome_is_published_until_it_is_marked_and_again_when_its_effect_comes_again(ledger, reopen):
+    receive(ledger, "e1")
+    ledger.settle([outcome()], [], 1.0)
+    assert [message.id for message in reopen().to_publish()] == ["e1"]
+    ledger.mark_published(["e1"])
+    assert ledger.to_publish() == []
+    receive(ledger, "e1")
+    assert [message.value for message in ledger.to_publish()] == [b"outcome"]
+
+
+@pytest.mark.parametrize(("in_doubt", "state", "doubts"), [(True, "doubt", 1), (False, "waiting", 0)])
+def test_an_effect_put_back_waits_or_is_in_doubt_as_told(ledger, in_doubt, state, doubts):
+    receive(ledger, "e1")
+    ledger.claim("e1", 10.0, 100.0)
+    ledger.put_back([("e1", in_doubt, 33.0, "busy")])
+    (row,) = ledger.unfinished()
+    assert (row.state, row.doubts, row.tries, row.next_try_at) == (state, doubts, 1, 33.0)
+
+
+def test_a_parked_message_is_published_like_an_outcome_and_stored_once(ledger):
+    message = Outgoing(id="parked:x-0-1", topic="parked.sinks", key=b"k", value=b"v")
+    receive(ledger, parked=[message])
+    receive(ledger, parked=[message])
+    assert ledger.to_publish() == [message]
+
+
+def test_forgetting_takes_only_published_effects_whose_deadline_is_long_past(ledger):
+    ledger.receive([arrival("e1", not_after=10.0), arrival("e2", not_after=10.0), arrival("e3", not_after=99.0)], [("e9", "")], [], 1.0)
+    ledger.settle([outcome("e1"), outcome("e3")], [], 1.0)
+    ledger.mark_published(["e1", "e3"])
+    assert ledger.forget(50.0, 2.0) == 1
+    assert ledger.counts() == {"waiting": 1, "published": 1}
+    assert ledger.withdrawn(["e9"]) == {}
