@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from dunlin.part import Part
 from dunlin.parts import REPOSITORY
 from dunlin.ports import HOST
 from dunlin.root_lock import InUseError, holder, is_held
+from recovery.adapters.clock import wall
 
 ACCOUNT = "acct_1DunlinDemo"
 API_KEY = "sk_test_dunlin_demo"
@@ -184,6 +186,15 @@ class Sandbox:
     def baseline(self) -> Mapping[str, Any]:
         """What would have happened with nobody acting."""
         return self._get("/_truth/baseline")
+
+    def first_accepted(self, patience: float = 30.0) -> float:
+        """When the first webhook was accepted, in unix seconds of wall time; now, when none is within `patience` seconds."""
+        deadline = time.monotonic() + patience
+        while True:
+            accepted = [event["first_accepted_wall"] for event in self.truth()["events"] if event["accepted"]]
+            if accepted or time.monotonic() > deadline:
+                return min(accepted, default=wall().timestamp())
+            time.sleep(0.1)
 
     def open_deliveries(self) -> int:
         """Webhooks whose delivery is pending or on its way."""

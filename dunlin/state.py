@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dunlin.clickhouse_server.users import write_privately
+from dunlin.root_lock import is_held
 
 StackPhase = Literal["starting", "ready", "stopping", "stopped"]
 PartPhase = Literal["waiting", "starting", "ready", "done", "restarting", "failed", "stopped"]
@@ -36,6 +37,12 @@ class StackState:
     started: str = ""
     ready_after: float | None = None
     parts: dict[str, PartState] = field(default_factory=dict)
+
+
+def living(home: Path) -> Path:
+    """Name the folder of the stack that runs in `home` or, when none does, of the demonstration below it; else `home` itself."""
+    demonstration = home / "demo"
+    return demonstration if not is_held(home / "run") and is_held(demonstration / "run") else home
 
 
 def file_of(home: Path) -> Path:

@@ -12,6 +12,7 @@ def kafka_of(home: Path, configured: str) -> str:
     """The broker to speak to: the configured one, else that of the stack which runs in `home`. Raises ValueError when there is neither."""
     if configured:
         return configured
+    home = state.living(home)
     told = state.read(home) if root_lock.is_held(home / "run") else None
     if told is None or "kafka" not in told.parts:
         raise ValueError(f"No stack runs in {home} and DUNLIN_KAFKA_BOOTSTRAP is not set: there is no broker to tell.")

@@ -48,11 +48,12 @@ def demo(
     parts = [*local_parts(settings, local), *setting.sandbox_parts(place, world, gateway, home)]
     stack = Stack(parts, home=home, environment=variables, clock=wall, out=sys.stdout, quiet=not verbose)
     result: list[int] = []
+    started = wall()
 
     def live(seconds: float) -> None:
         stack.say(f"the stack is ready in {seconds:.1f} s; the month begins: {customers:,} customers, about {minutes:g} minutes")
         try:
-            result.append(_live(stack, setting.Sandbox(place.api), running(home), settings.dashboard_port, headless))
+            result.append(_live(stack, setting.Sandbox(place.api), running(home), settings.dashboard_port, headless, started.timestamp()))
         finally:
             if headless or not result:
                 stack.request_stop()
@@ -74,7 +75,7 @@ def demo_endpoint(
     typer.echo(f"registered {register_endpoint(api, gateway, Path(secrets))}")
 
 
-def _live(stack: "Stack", sandbox: "Sandbox", addresses: "Addresses", dashboard_port: int, headless: bool) -> int:
+def _live(stack: "Stack", sandbox: "Sandbox", addresses: "Addresses", dashboard_port: int, headless: bool, started: float) -> int:
     """Live through the month with a progress bar, verify, and tell where to look. Answers the exit code."""
     from rich.console import Console
 
@@ -85,6 +86,7 @@ def _live(stack: "Stack", sandbox: "Sandbox", addresses: "Addresses", dashboard_
 
     console = Console()
     sandbox.start()
+    console.print(f"first webhook accepted {sandbox.first_accepted() - started:.1f} s after the start")
     watch(console, sandbox)
     try:
         report = prove(addresses, lambda text: console.print(f"[dim]{text}[/dim]"))

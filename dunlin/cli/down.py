@@ -14,10 +14,10 @@ def down(
     patience: Annotated[float, typer.Option(help="Seconds to wait before giving up.", min=1)] = 120.0,
 ) -> None:
     """Stop the stack of DUNLIN_HOME, all parts in reverse order, and wait until it is gone."""
-    from dunlin import root_lock
+    from dunlin import root_lock, state
     from recovery.config import from_env
 
-    home = from_env(os.environ).home  # noqa: TID251 - a command is an entry point
+    home = state.living(from_env(os.environ).home)  # noqa: TID251 - a command is an entry point
     run = home / "run"
     if not root_lock.is_held(run):
         typer.echo(f"no stack is running in {home}")

@@ -19,7 +19,7 @@ def status(
     from dunlin import root_lock, state
     from recovery.config import from_env
 
-    home = from_env(os.environ).home  # noqa: TID251 - a command is an entry point
+    home = state.living(from_env(os.environ).home)  # noqa: TID251 - a command is an entry point
     running = root_lock.is_held(home / "run")
     told = state.read(home) if running else None
     if as_json:
