@@ -9,6 +9,9 @@ and positions belong to `streams.shard`. The transport and the store are chosen 
     rows = app.Table("rows", partitions=4)                       # changelog: dunlin-rows-changelog
     exactly_once(app, facts, rows, handle, outputs=["recovery.events", ...], prepare=load_timers)
 
+Give each process its own `consumer_group_instance_id`, the same after every restart: a killed worker then has its
+partitions back as soon as it is up, not after the session time-out. Two processes must never share one.
+
 All topics must exist before the start, with one partition count. The process leaves with 70 ("restart me") when a
 handler or a transaction failed or nothing moves, and with 75 ("do not restart me") when a shard must not be opened.
 """
@@ -18,6 +21,7 @@ import logging
 from collections import ChainMap
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, TypedDict
 
 from faust import Schema
@@ -26,7 +30,8 @@ from faust.types import TP
 
 from streams import transport
 from streams.leaving import or_leave
-from streams.shard import Batch, Names, Shard, open_shard
+from streams.partition_log import PartitionLog
+from streams.shard import Batch, Names, Shard, connect
 
 log = logging.getLogger(__name__)
 
@@ -126,6 +131,7 @@ class ShardStore(memory.Store):  # type: ignore[type-arg]  # keys and values are
     def __post_init__(self) -> None:
         super().__post_init__()
         self.shards: dict[int, Shard] = {}
+        self.opening: list[Shard] = []
 
     @property
     def brokers(self) -> str:
@@ -140,13 +146,18 @@ class ShardStore(memory.Store):  # type: ignore[type-arg]  # keys and values are
         await asyncio.gather(*(shard.saved() for shard in self.shards.values()))
         self.shards = {number: shard for number, shard in self.shards.items() if number in mine}
         missing = sorted(mine - set(self.shards))
-        new = await asyncio.gather(*(_in_thread(or_leave, open_shard, number, self.names, self.brokers) for number in missing))
-        for shard in new:
+        self.opening = [connect(number, self.names, self.brokers) for number in missing]
+        await asyncio.gather(*(_in_thread(or_leave, shard.open, self._log_of(shard)) for shard in self.opening))
+        for shard in self.opening:
             if self.prepare is not None:
                 or_leave(self.prepare, shard)
             self.shards[shard.number] = shard
             log.info("shard %s is open: %s rows, at %s", shard.number, len(shard.rows), shard.positions)
+        self.opening = []
         self.data = ChainMap(*(shard.rows for shard in self.shards.values()))
+
+    def _log_of(self, shard: Shard) -> Callable[[], PartitionLog]:
+        return partial(PartitionLog, self.brokers, shard.number)
 
     def __setitem__(self, key: Any, value: Any = None) -> None:
         raise TypeError("rows are written with Shard.put(), inside a handler")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import confluent_kafka as kafka
 
-from streams.partition_log import Bounds, PartitionLog
+from streams.partition_log import Bounds
 from streams.settle import CannotOpen, settle
 
 log = logging.getLogger(__name__)
@@ -197,13 +197,6 @@ def connect(number: int, names: Names, brokers: str) -> Shard:
         }
     )
     return Shard(number, names, producer)
-
-
-def open_shard(number: int, names: Names, brokers: str) -> Shard:
-    """Connect and open; see Shard.open for what it raises."""
-    shard = connect(number, names, brokers)
-    shard.open(lambda: PartitionLog(brokers, number))
-    return shard
 
 
 def checked_position(topic: str, number: int, position: int | None, start: int, end: int) -> int:

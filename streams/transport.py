@@ -28,6 +28,7 @@ class Shards(Protocol):
     """What the consumer needs to know of the table's store."""
 
     shards: dict[int, Shard]
+    opening: list[Shard]
     patience: float
 
     @property
@@ -200,7 +201,7 @@ class BatchConsumer(aiokafka.Consumer):
         yield Sign("group membership", self._thread.member_lives() or None, lambda: _lost_member(self._thread, brokers))
         shards = list(self.store.shards.values())
         if self.app.rebalancing:
-            loaded = sum(shard.loaded for shard in shards)
+            loaded = sum(shard.loaded for shard in (*self.store.opening, *shards))
             state = (self.app.consumer_generation_id, loaded)
             yield Sign("rebalance", state, lambda: "it does not end" if _broker_answers(brokers) else None)
             return

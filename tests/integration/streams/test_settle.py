@@ -18,13 +18,19 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 import streams.settle
 from streams.partition_log import PartitionLog
 from streams.settle import CannotOpen
-from streams.shard import POSITION, Batch, Names, Partition, Shard, open_shard
+from streams.shard import POSITION, Batch, Names, Partition, Shard, connect
 
 pytestmark = pytest.mark.real
 
 
 def names(stage) -> Names:
     return Names(stage.app, stage.changelog, (stage.inputs,), (stage.outputs,))
+
+
+def open_shard(stage) -> Shard:
+    shard = connect(0, names(stage), stage.brokers)
+    shard.open(lambda: PartitionLog(stage.brokers, 0))
+    return shard
 
 
 @pytest.fixture
@@ -75,7 +81,7 @@ def half_finished(stage) -> tuple[Shard, list[bytes]]:
     """Three facts; the first two applied by an owner whose second transaction was left open."""
     values = [b"first", b"second", b"third"]
     stage.send(values, partition=0)
-    owner = open_shard(0, names(stage), stage.brokers)
+    owner = open_shard(stage)
     apply_all(owner, stage, values[:1])
     leave_open(
         stage,
@@ -98,18 +104,18 @@ def undecided(stage) -> dict[str, int]:
 def test_opening_a_shard_aborts_what_lost_its_end_marker_and_nothing_is_applied_twice(stage, unguarded):
     _, values = half_finished(stage)
     assert undecided(stage) == {stage.changelog: 2, stage.outputs: 1}
-    shard = open_shard(0, names(stage), stage.brokers)
+    shard = open_shard(stage)
     assert undecided(stage) == {}
     assert (shard.rows, shard.positions) == ({b"key": b"first"}, {stage.inputs: 1})
     apply_all(shard, stage, values)
     assert stage.outcome() == values
-    assert open_shard(0, names(stage), stage.brokers).positions == {stage.inputs: 3}
+    assert open_shard(stage).positions == {stage.inputs: 3}
 
 
 def test_without_settling_the_lost_transaction_would_come_back_to_life(stage, unguarded, monkeypatch):
     _, values = half_finished(stage)
     monkeypatch.setattr("streams.shard.settle", lambda *_: None)
-    shard = open_shard(0, names(stage), stage.brokers)
+    shard = open_shard(stage)
     apply_all(shard, stage, values)
     assert stage.outcome() == [b"first", b"second", b"second", b"third"]
 
@@ -118,7 +124,7 @@ def test_a_transaction_of_another_producer_that_nobody_ends_is_refused_with_a_re
     monkeypatch.setattr(streams.settle, "TIME_OUT_WITHIN", 1.0)
     leave_open(stage, "a-stranger", [(stage.changelog, b"key", b"value")])
     with pytest.raises(CannotOpen, match=f"{stage.changelog}.*kafka-transactions.sh abort"):
-        open_shard(0, names(stage), stage.brokers)
+        open_shard(stage)
 
 
 def test_a_known_transaction_of_another_producer_is_waited_for_until_the_broker_ends_it(stage):
@@ -129,7 +135,7 @@ def test_a_known_transaction_of_another_producer_is_waited_for_until_the_broker_
     stranger.produce(stage.changelog, b"value", b"key", 0)
     stranger.flush(30)
     started = time.monotonic()
-    shard = open_shard(0, names(stage), stage.brokers)
+    shard = open_shard(stage)
     assert time.monotonic() - started > 2
     assert undecided(stage) == {}
     assert shard.rows == {}
