@@ -84,7 +84,7 @@ def play(happenings: list[tuple[str, str, int]], seed: int, policy: object) -> W
 @QUICK
 @given(st.lists(happening, max_size=8), st.integers(min_value=0, max_value=2**32), policies)
 def test_the_promises_hold_in_any_order(happenings: list[tuple[str, str, int]], seed: int, policy: object) -> None:
-    # the world asserts as it goes: no two charges at once, no effect after the end, no charge beyond the budget, an event for every fact
+    # as it goes the world asserts: one effect of a case at a time, none after the end, no charge beyond the budget, an event for every fact
     world = play(happenings, seed, policy)
     story = world.story
     assert len(world.ids) == len(set(world.ids)), "an effect id was used twice"

@@ -156,10 +156,10 @@ class World:
                 del self.outstanding[effect.invoice]
             return
         assert effect.invoice not in self.ended, f"{effect.id} was asked for after the end"
+        assert effect.invoice not in self.outstanding, f"{effect.id} was asked for while {self.outstanding[effect.invoice]} is unanswered"
+        self.outstanding[effect.invoice] = effect.id
         if isinstance(effect, ChargeRequested):
-            assert effect.invoice not in self.outstanding, "two charges at once"
             assert len(self.told[effect.invoice]) < self.story.account.policy.budgets.per_invoice, "a charge beyond the budget"
-            self.outstanding[effect.invoice] = effect.id
         if self.luck.random() < 0.92:
             self.put(self.story.now + timedelta(minutes=self.luck.choice((0, 0, 0, 1, 30, 900, 1600))), effect)
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from recovery.contracts.customer import Account, Case, Customer, decode_row, encode_row
 from recovery.contracts.effects import ChargeRequested, Effect, EffectWithdrawn, MessageRequested, ReadRequested
 from recovery.contracts.events import Event
-from recovery.contracts.facts import Decline, Fact, TimePassed
+from recovery.contracts.facts import Decline, Fact
 from recovery.decide.advance import Step, advance
 from tests.support import builders as a
 
@@ -82,8 +82,3 @@ class Story:
 
     def mail_answered(self, result: str = "sent", why: str = "") -> Step:
         return self.tell(a.a_mail_outcome(self.mails()[-1].id, self.now, result, why, self.mails()[-1].invoice))
-
-
-def ticks(story: Story) -> int:
-    """How many of the story's events the time brought."""
-    return sum(1 for event in story.events if event.cause_type == str(TimePassed.__struct_config__.tag))

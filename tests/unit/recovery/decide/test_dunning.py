@@ -148,6 +148,7 @@ def test_no_answer_in_time_moves_on_and_a_late_one_is_still_told() -> None:
     assert story.withdrawals() == [story.mails()[0].id]
     story.mail_answered("sent")
     assert (story.last("dunning_sent").reason, story.case().dunning_step) == ("after_withdrawal", 1)
+    assert story.events[-1].event_type == "dunning_sent"
     story.until(a.at(days=3))
     assert [mail.step for mail in story.mails()] == [1, 2]
 

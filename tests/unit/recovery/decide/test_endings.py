@@ -45,6 +45,7 @@ def test_an_ending_stops_everything_at_once(fact: Any, reason: str) -> None:
     assert (story.last("case_closed").reason, story.case().status) == (reason, "closed")
     assert story.withdrawals() == [story.mails()[0].id]
     assert story.last("effect_withdrawn").effect == story.mails()[0].id
+    assert (story.last("case_closed").next_action, story.last("case_closed").next_action_at) == ("", None)
     assert not story.days(100)
 
 
@@ -54,6 +55,17 @@ def test_a_charge_that_is_about_to_be_made_is_taken_back() -> None:
     story.tell(SubscriptionEnded(**a.header("e", story.now, ""), subscription=SUB, why="cancellation_requested"))
     assert story.withdrawals() == [story.charges()[0].id]
     assert story.last("case_closed").details == {"why": "cancellation_requested"}
+
+
+def test_what_comes_late_leaves_the_last_word_to_the_ending() -> None:
+    """The present state of a case is read from its latest event that says where it stands."""
+    story = Story().opened()
+    story.days(1)
+    story.tell(SubscriptionEnded(**a.header("e", story.now, ""), subscription=SUB))
+    story.charge_answered("not_done", why="withdrawn")
+    assert (story.events[-1].event_type, story.events[-1].reason, story.events[-1].status) == ("retry_skipped", "withdrawn", "")
+    standing = [event for event in story.events if event.status][-1]
+    assert (standing.event_type, standing.reason, standing.status) == ("case_closed", "cancelled", "closed")
 
 
 def test_another_subscription_is_left_alone() -> None:
@@ -155,6 +167,14 @@ def test_a_new_card_is_tried_once_at_once() -> None:
     assert [mail.step for mail in story.mails()] == [1, 2]
 
 
+def test_a_card_older_than_the_failure_is_not_a_new_one() -> None:
+    """B3: the webhook of a card attached before the failure comes late."""
+    story = Story().opened(a.HARD)
+    story.tell(MethodChanged(**a.header("evt_m", a.at(hours=-1), ""), card=a.MASTERCARD, how="attached"))
+    assert not story.charges()
+    assert story.events[-1].reason == "method_older_than_failure"
+
+
 def test_a_planned_retry_gives_way_to_the_new_card() -> None:
     """B35: no double fire."""
     story = Story().opened()
@@ -172,6 +192,7 @@ def test_a_spent_ladder_is_not_opened_again_by_a_new_card() -> None:
     story.tell(MethodChanged(**a.header("evt_m", story.now, ""), card=a.MASTERCARD, how="attached"))
     assert len(story.charges()) == 3
     assert story.last("case_updated").reason == "method_changed"
+    assert "retry_skipped" not in story.types()
 
 
 def test_a_paused_subscription_waits_and_goes_on_where_it_stood() -> None:

@@ -289,3 +289,37 @@ def test_an_attempt_known_by_its_charge_counts_once() -> None:
     assert story.customer is not None
     assert [attempt.charge for attempt in story.customer.attempts] == ["ch_in_1", charge]
     assert all(isinstance(attempt, Attempt) for attempt in story.customer.attempts)
+
+
+def test_an_attempt_of_stripe_moves_the_networks_wait() -> None:
+    """Product decision 10: a day after the latest failure, whoever tried."""
+    velocity = Decline(decline_code="card_velocity_exceeded")
+    story = Story().opened(velocity)
+    story.tell(a.a_failure("evt_2", a.at(hours=10)))
+    story.tell(a.a_reading(story.reads()[-1].id, story.now, velocity))
+    story.until(a.at(hours=30))
+    assert story.last("retry_skipped").reason == "advised_wait"
+    story.until(a.at(hours=34))
+    assert [charge.occurred_at for charge in story.charges()] == [a.at(hours=34)]
+
+
+def test_a_debit_is_not_waited_for_without_end() -> None:
+    """B34, B40."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("processing")
+    for _ in range(16):
+        story.days(1)
+        processing = Decline(code="payment_failed", intent_status="processing", method_type="sepa_debit")
+        story.tell(a.a_reading(story.reads()[-1].id, story.now, processing))
+    assert story.case().processing_since is None
+    assert story.last("decline_classified").reason == "unknown_code"
+
+
+def test_our_own_blocked_attempt_is_none_on_the_card() -> None:
+    """B23."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("declined", decline=Decline(decline_code="insufficient_funds", network_status="not_sent_to_network"))
+    assert story.customer is not None
+    assert [attempt.charge for attempt in story.customer.attempts] == ["ch_in_1"]
