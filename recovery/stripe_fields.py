@@ -17,11 +17,11 @@ class UnknownShape(ValueError):
 def text(data: Object, name: str, where: str) -> str:
     """The text at `name`; empty when absent or null. Raises UnknownShape when it is something else."""
     value = data.get(name)
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
-    if not isinstance(value, str):
-        raise UnknownShape(f"{where}.{name} is {_kind(value)}; text was expected.")
-    return value
+    raise UnknownShape(f"{where}.{name} is {_kind(value)}; text was expected.")
 
 
 def needed_text(data: Object, name: str, where: str) -> str:
@@ -34,11 +34,11 @@ def needed_text(data: Object, name: str, where: str) -> str:
 def whole(data: Object, name: str, where: str) -> int:
     """The whole number at `name`; 0 when absent or null. Raises UnknownShape when it is something else or has more than 64 bits."""
     value = data.get(name)
+    if type(value) is int and -_LARGEST <= value <= _LARGEST:  # a bool is an int too, but not here
+        return value
     if value is None:
         return 0
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) > _LARGEST:
-        raise UnknownShape(f"{where}.{name} is {_kind(value)}; a whole number of at most 64 bits was expected.")
-    return value
+    raise UnknownShape(f"{where}.{name} is {_kind(value)}; a whole number of at most 64 bits was expected.")
 
 
 def needed_whole(data: Object, name: str, where: str) -> int:

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from producers import gateway as gateway_module
+from producers.deadlines import Deadlines
 from recovery.contracts.codec import decode_parked
 from recovery.contracts.facts import PaymentFailed, WebhookIgnored, WebhookParked
 from tests.unit.producers.stripe_objects import NOW, SECRET, a_dispute, an_event, an_invoice, dumped, signed
@@ -91,7 +92,7 @@ def test_a_body_of_1_mib_is_accepted(client):
 
 
 def test_a_body_that_does_not_arrive_is_answered_408(client, monkeypatch):
-    monkeypatch.setattr(gateway_module, "BODY_SECONDS", 0.01)
+    monkeypatch.setattr(client.gateway, "_reading", Deadlines(0.01))
     told = []
 
     async def call():
