@@ -57,7 +57,7 @@ def render(letter: Letter) -> Rendered:
         "name": _one_line(letter.customer_name),
         "link": letter.link,
         "support_email": _one_line(letter.support_email),
-        "urgent": letter.step >= 3,
+        "mailto": f"mailto:{_one_line(letter.support_email)}",
     }
     return Rendered(lines["subject"], _text().render(shown), _html().render(shown))
 

@@ -85,6 +85,7 @@ _REASONS: dict[Situation, tuple[str, str, str]] = {
     ),
 }
 _SUBJECT_TO_CONFIRM = {1: "Please confirm your payment to {merchant}", 2: "Your payment to {merchant} still needs your confirmation"}
+_HEADING_TO_CONFIRM = {1: "Please confirm your payment"}
 _SUBJECT_NEW_CARD = {1: "Your card for {merchant} needs an update"}
 
 
@@ -107,7 +108,7 @@ def words(step: int, why: Situation) -> Words:
     return Words(
         subject=subject,
         preview=tone.preview,
-        heading=tone.heading,
+        heading=_HEADING_TO_CONFIRM.get(number, tone.heading) if why == "authentication" else tone.heading,
         opening=tone.opening,
         reason=reason,
         ask=ask,

@@ -1,0 +1,189 @@
+"""Dispatch: everything that waits gets one outcome, and one broken effect holds up nobody else."""
+
+import threading
+
+import msgspec
+import pytest
+
+from recovery.contracts.codec import decode_fact, decode_parked, encode
+from sinks.effects.answers import Doubt, Later, NotMine, Settled, not_performed, pause_before
+from sinks.effects.dispatch import Dispatcher
+from sinks.effects.ledger import Arrival, Ledger
+from tests.support.waiting import until
+
+
+class Time:
+    """A wall clock that a test moves."""
+
+    def __init__(self, now):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def time(now):
+    return Time(now)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def make(ledger, door, clocks, time):
+    made = []
+
+    def dispatcher(performer):
+        kinds = dict.fromkeys(("charge_requested", "message_requested", "read_requested"), performer)
+        made.append(Dispatcher(ledger, kinds, door, msgspec.structs.replace(clocks, wall=time)))
+        return made[-1]
+
+    yield dispatcher
+    for one in made:
+        one.close()
+
+
+def put(ledger, dispatcher, *effects):
+    arrivals = [
+        Arrival(
+            id=effect.id,
+            account=effect.account,
+            customer=effect.customer,
+            invoice=effect.invoice,
+            kind=effect.__struct_config__.tag,
+            body=encode(effect),
+            place=f"effects.stripe-0-{number}",
+            received_at=float(number),
+            not_after=effect.not_after.timestamp(),
+        )
+        for number, effect in enumerate(effects)
+    ]
+    ledger.receive(arrivals, [], [], 0.0)
+    dispatcher.add([(one.id, one.account, one.customer, one.kind) for one in arrivals])
+
+
+def turn(dispatcher):
+    """Start what is due and write down its answers; answers how many were started."""
+    started = dispatcher.start()
+    until(lambda: dispatcher.collect() >= 0 and dispatcher.in_work == 0, 5, "the workers")
+    return started
+
+
+def outcomes(ledger):
+    return {message.id: decode_fact(message.value) for message in ledger.to_publish() if message.topic == "facts"}
+
+
+def test_an_effect_is_performed_and_its_outcome_stored(make, ledger, charge, clocks):
+    dispatcher = make(lambda job: Settled(not_performed(job.effect, "for a test", clocks)))
+    put(ledger, dispatcher, charge)
+    assert turn(dispatcher) == 1
+    assert outcomes(ledger)[charge.id].why == "for a test"
+    assert len(dispatcher) == 0
+
+
+def test_an_expired_or_withdrawn_effect_never_reaches_its_performer(make, ledger, charge, mail, now):
+    dispatcher = make(lambda job: pytest.fail("performed"))
+    late = msgspec.structs.replace(charge, not_after=now.replace(year=2025))
+    put(ledger, dispatcher, late, msgspec.structs.replace(mail, customer="cus_2"))
+    ledger.receive([], [(mail.id, "paid")], [], 0.0)
+    turn(dispatcher)
+    assert {effect: fact.why for effect, fact in outcomes(ledger).items()} == {charge.id: "expired", mail.id: "withdrawn"}
+
+
+def test_an_effect_that_failed_for_a_passing_reason_is_tried_again_when_its_pause_is_over(make, ledger, charge, clocks, time):
+    answers = [Later("busy"), Settled(not_performed(charge, "done", clocks))]
+    dispatcher = make(lambda job: answers.pop(0))
+    put(ledger, dispatcher, charge)
+    turn(dispatcher)
+    assert turn(dispatcher) == 0
+    time.now = time.now.replace(second=time.now.second + 1)
+    assert turn(dispatcher) == 1
+    assert outcomes(ledger)[charge.id].why == "done"
+
+
+def test_a_doubt_comes_back_with_the_time_of_its_first_claim(make, ledger, charge, clocks, time, now):
+    seen = []
+
+    def perform(job):
+        seen.append((job.since, job.doubts))
+        job.claim()
+        return Doubt("cut") if len(seen) == 1 else Settled(not_performed(job.effect, "read", clocks))
+
+    dispatcher = make(perform)
+    put(ledger, dispatcher, charge)
+    turn(dispatcher)
+    time.now = time.now.replace(minute=1)
+    turn(dispatcher)
+    assert seen == [(None, 0), (now, 1)]
+
+
+def test_a_withdrawal_between_the_look_and_the_claim_stops_the_effect(make, ledger, charge):
+    def perform(job):
+        ledger.receive([], [(charge.id, "paid")], [], 0.0)
+        job.claim()
+        pytest.fail("claimed")
+
+    dispatcher = make(perform)
+    put(ledger, dispatcher, charge)
+    turn(dispatcher)
+    turn(dispatcher)
+    assert outcomes(ledger)[charge.id].why == "withdrawn"
+
+
+@pytest.mark.parametrize(("claims", "result"), [(False, "failed"), (True, "unknown")])
+def test_a_performer_that_breaks_five_times_parks_its_effect_and_lets_its_case_go_on(make, ledger, mail, time, claims, result):
+    tries = []
+
+    def break_down(job):
+        tries.append(job.tries)
+        if claims and not job.since:
+            job.claim()
+        raise ZeroDivisionError("of ana@payer.example")
+
+    dispatcher = make(break_down)
+    put(ledger, dispatcher, mail)
+    for minute in range(1, 8):
+        time.now = time.now.replace(minute=minute)
+        turn(dispatcher)
+    assert tries == [0, 1, 2, 3, 4]
+    assert (outcomes(ledger)[mail.id].result, outcomes(ledger)[mail.id].why) == (result, "parked")
+    (parked,) = [decode_parked(message.value) for message in ledger.to_publish() if message.topic == "parked.sinks"]
+    assert (parked.value, parked.topic, parked.offset) == (encode(mail), "effects.stripe", 0)
+    assert parked.error == "ZeroDivisionError: of <address>"
+
+
+def test_two_customers_are_served_at_once_and_one_customer_one_after_the_other(make, ledger, charge, clocks):
+    both, together, most = threading.Barrier(2, timeout=5), [], []
+
+    def perform(job):
+        together.append(job.effect.customer)
+        most.append(together.count(job.effect.customer))
+        if job.effect.id.endswith(".1"):
+            both.wait()
+        together.remove(job.effect.customer)
+        return Settled(not_performed(job.effect, "done", clocks))
+
+    dispatcher = make(perform)
+    effects = [msgspec.structs.replace(charge, id=f"{who}.{n}", customer=who) for n in (1, 2, 3) for who in ("cus_1", "cus_2")]
+    put(ledger, dispatcher, *effects)
+    until(lambda: turn(dispatcher) >= 0 and len(outcomes(ledger)) == 6, 5, "six outcomes")
+    assert max(most) == 1
+
+
+def test_pauses_double_from_a_fifth_of_a_second_to_half_a_minute():
+    assert [pause_before(number) for number in (1, 2, 3, 9, 50)] == [0.2, 0.4, 0.8, 30.0, 30.0]
+
+
+def test_a_refused_claim_is_no_failure(make, ledger, charge):
+    def perform(job):
+        raise NotMine("settled meanwhile")
+
+    dispatcher = make(perform)
+    put(ledger, dispatcher, charge)
+    turn(dispatcher)
+    assert [row.state for row in ledger.unfinished()] == ["waiting"]

@@ -1,0 +1,130 @@
+"""Mails: to people who still owe, once, at the address Stripe shows at that moment."""
+
+import email
+from email.policy import default
+
+import pytest
+
+from sinks.effects.answers import Doubt, Later, Settled
+from sinks.effects.email import Mails, Post
+from sinks.effects.smtp import Deferred, RefusedForGood, Unclear
+from sinks.effects.stripe import Gone, Unreachable
+
+
+class FakeServer:
+    def __init__(self):
+        self.taken, self.trouble = [], None
+
+    def hand_over(self, sender, recipient, mail, claim):
+        claim()
+        if self.trouble:
+            raise self.trouble
+        self.taken.append((sender, recipient, email.message_from_bytes(mail, policy=default)))
+
+
+class FakeContacts:
+    def __init__(self):
+        self.known = {}
+
+    def remember(self, account, customer, email, name, locale, at):
+        self.known[account, customer] = (email, name, locale)
+
+
+@pytest.fixture
+def server():
+    return FakeServer()
+
+
+@pytest.fixture
+def contacts():
+    return FakeContacts()
+
+
+@pytest.fixture
+def mails(door, accounts, contacts, server, clocks):
+    return Mails(door, accounts, contacts, Post(server, "billing@northwind.example", True), clocks)
+
+
+def result(answer):
+    assert isinstance(answer, Settled), answer
+    return answer.fact.result, answer.fact.why
+
+
+def test_a_mail_goes_to_the_address_on_the_invoice_with_the_pay_link_in_both_bodies(mails, server, contacts, mail, job):
+    answer = mails(job(mail))
+    assert result(answer) == ("sent", "")
+    ((sender, recipient, message),) = server.taken
+    assert (sender, recipient) == ("billing@northwind.example", "ana@payer.example")
+    assert message["Message-ID"] == "<acct_1.in_1.mail.1@northwind.example>" == answer.fact.message
+    assert message["From"] == "Northwind Coffee <billing@northwind.example>"
+    assert message["Reply-To"] == "help@northwind.example"
+    assert message.get_content_type() == "multipart/alternative"
+    for kind in ("plain", "html"):
+        body = message.get_body((kind,)).get_content()
+        assert "https://pay.example/i/1" in body
+        assert "49,00" in body
+    assert contacts.known == {("acct_1", "cus_1"): ("ana@payer.example", "Ana", "de-DE")}
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"status": "paid"}, "already_paid"),
+        ({"status": "void"}, "voided"),
+        ({"intent": "processing"}, "processing"),
+        ({"parent": {"subscription_details": {"subscription": {"id": "sub_1", "status": "canceled"}}}}, "cancelled"),
+        ({"customer": {"id": "cus_1", "deleted": True}}, "customer_deleted"),
+        ({"customer": {"id": "cus_1", "email": None}}, "no_contact"),
+        ({"customer": {"id": "cus_1", "email": "änä@payer.example"}}, "unusable_address"),
+        ({"hosted_invoice_url": None}, "no_pay_link"),
+    ],
+)
+def test_who_need_not_or_cannot_be_written_to_is_not(mails, server, door, mail, job, an_invoice, more, why):
+    door.invoices = [an_invoice(**more)]
+    assert result(mails(job(mail))) == ("skipped", why)
+    assert server.taken == []
+
+
+def test_a_name_with_a_line_break_cannot_add_a_header(mails, server, door, mail, job, an_invoice):
+    door.invoices = [an_invoice(customer={"id": "cus_1", "email": "a@b.example", "name": "Ana\r\nBcc: x@y.example"})]
+    assert result(mails(job(mail))) == ("sent", "")
+    assert server.taken[0][2]["Bcc"] is None
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind"), [(Deferred("451"), Later), (Unclear("cut"), Doubt), (RefusedForGood("refused with 550"), Settled)]
+)
+def test_the_three_ends_of_handing_over_are_told_apart(mails, server, mail, job, trouble, kind):
+    server.trouble = trouble
+    answer = mails(job(mail))
+    assert isinstance(answer, kind)
+    if isinstance(answer, Settled):
+        assert result(answer) == ("failed", "refused with 550")
+
+
+def test_a_doubt_is_repeated_once_and_then_unknown(mails, server, mail, job, now):
+    assert result(mails(job(mail, since=now, doubts=1))) == ("sent", "")
+    assert result(mails(job(mail, since=now, doubts=2)))[0] == "unknown"
+    assert len(server.taken) == 1
+
+
+def test_a_doubt_is_not_repeated_once_the_invoice_is_paid_or_the_mail_withdrawn(mails, server, door, mail, job, an_invoice, now):
+    assert result(mails(job(mail, since=now, doubts=1, withdrawn="paid"))) == ("unknown", "withdrawn")
+    door.invoices = [an_invoice("paid")]
+    assert result(mails(job(mail, since=now, doubts=1))) == ("unknown", "already_paid")
+    assert server.taken == []
+
+
+def test_an_unreadable_invoice_delays_or_ends_the_mail(mails, door, mail, job):
+    door.invoices = [Unreachable("down")]
+    assert isinstance(mails(job(mail)), Later)
+    door.invoices = [Gone("no")]
+    assert result(mails(job(mail))) == ("skipped", "gone")
+
+
+@pytest.mark.parametrize(
+    ("post", "why"), [(Post(None, "b@n.example", True), "no_mail_server"), (Post(FakeServer(), "b@n.example", False), "real_mail_disabled")]
+)
+def test_no_mail_without_a_server_or_the_permission_to_leave(door, accounts, contacts, clocks, mail, job, post, why):
+    assert result(Mails(door, accounts, contacts, post, clocks)(job(mail))) == ("skipped", why)
+    assert door.reads == 0

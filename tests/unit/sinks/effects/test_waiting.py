@@ -1,0 +1,55 @@
+"""Who is next."""
+
+from sinks.effects.waiting import Ticket, Waiting
+
+
+def ticket(effect, customer="c1", lane="stripe", account="a"):
+    return Ticket(effect, (account, customer), lane)
+
+
+def free(_who):
+    return 0.0
+
+
+def taken(waiting, number=10, now=0.0, lane="stripe", hold=free):
+    return [one.effect for one in waiting.take(lane, number, now, hold)]
+
+
+def test_one_customer_is_served_serially_and_two_in_parallel():
+    waiting = Waiting()
+    first = ticket("e1")
+    waiting.add([first, ticket("e2"), ticket("e3", "c2"), ticket("m1", lane="mail")])
+    assert taken(waiting) == ["e1", "e3"]
+    assert taken(waiting, lane="mail") == []
+    waiting.finish(first)
+    assert taken(waiting) == ["e2"]
+    waiting.finish(ticket("e2"))
+    assert taken(waiting, lane="mail") == ["m1"]
+
+
+def test_an_effect_that_waits_for_a_retry_lets_its_customers_others_go():
+    waiting = Waiting()
+    first = ticket("e1")
+    waiting.add([first, ticket("e2")])
+    taken(waiting)
+    waiting.retry(first, 5.0)
+    assert taken(waiting, now=4.9) == ["e2"]
+    waiting.finish(ticket("e2"))
+    assert taken(waiting, now=5.0) == ["e1"]
+
+
+def test_an_account_at_its_limit_waits_and_holds_up_nobody_else():
+    waiting = Waiting()
+    waiting.add([ticket(f"e{n}", f"c{n}") for n in range(3)] + [ticket("other", "c9", account="b")])
+    assert taken(waiting, hold=lambda who: 1.0 if who[0] == "a" else 0.0) == ["other"]
+    assert taken(waiting, now=0.9) == []
+    assert taken(waiting, now=1.1) == ["e0", "e1", "e2"]
+
+
+def test_no_more_are_taken_than_there_are_workers_and_none_twice():
+    waiting = Waiting()
+    waiting.add([ticket(f"e{n}", f"c{n}") for n in range(5)])
+    waiting.add([ticket("e0", "c0")])
+    assert taken(waiting, 2) == ["e0", "e1"]
+    assert taken(waiting, 9) == ["e2", "e3", "e4"]
+    assert len(waiting) == 5
