@@ -262,6 +262,7 @@ _WITHOUT_MEANING: dict[str, str] = {
     "setup_intent.succeeded": "payment_method.attached and customer.updated tell the same",
     "checkout.session.completed": "payment_method.attached and customer.updated tell the same",
     "checkout.session.expired": "nothing was changed",
+    "account.application.deauthorized": "Stripe refuses every call with the account's key from now on; pause the account",
     "mandate.updated": "the next attempt tells whether a mandate is left",
 }
 

@@ -1,0 +1,54 @@
+"""Ids follow from their cause: the same cause, the same id; another cause, another one."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recovery import ids
+
+names = st.text(st.characters(codec="ascii", exclude_categories=["C"]), min_size=1, max_size=30)
+
+
+def test_keys_are_account_and_customer_or_account_and_object():
+    assert ids.stream_key("acct_1", "cus_1") == b"acct_1/cus_1"
+    assert ids.stub_key("acct_1", "du_1") == b"acct_1/~du_1"
+
+
+def test_fact_ids_name_account_and_event_or_the_effect():
+    assert ids.webhook_fact_id("acct_1", "evt_1") == "acct_1:evt_1"
+    assert ids.outcome_fact_id("acct_1.in_1.charge.1") == "acct_1.in_1.charge.1:outcome"
+    assert ids.event_id(2, 10, 0) == "2-10-0"
+
+
+def test_an_effects_key_leads_back_to_it():
+    effect = ids.effect_id("acct_1", "in_1", "charge", 2)
+    key = ids.idempotency_key(effect)
+    assert ids.is_ours(key)
+    assert ids.effect_of_key(key) == effect
+    assert len(key) <= 255
+
+
+def test_somebody_elses_key_is_not_ours():
+    assert not ids.is_ours("merchant-key")
+    assert ids.effect_of_key("merchant-key") == ""
+
+
+@given(first=st.tuples(names, names, st.integers(1, 99)), second=st.tuples(names, names, st.integers(1, 99)))
+def test_different_requests_have_different_keys(first, second):
+    def key(account, invoice, number):
+        return ids.idempotency_key(ids.effect_id(account.replace(".", "_"), invoice.replace(".", "_"), "charge", number))
+
+    same = (first[0].replace(".", "_"), first[1].replace(".", "_"), first[2]) == (
+        second[0].replace(".", "_"),
+        second[1].replace(".", "_"),
+        second[2],
+    )
+    assert (key(*first) == key(*second)) is same
+
+
+def test_a_mails_id_is_the_same_each_time():
+    assert ids.message_id("acct_1.in_1.message.1", "heron.example") == "<acct_1.in_1.message.1@heron.example>"
+
+
+def test_a_callers_trace_is_kept():
+    assert ids.trace_of({"traceparent": "00-a-b-01"}, "x") == "00-a-b-01"
+    assert ids.trace_of({}, "x") == "x"

@@ -1,0 +1,53 @@
+"""A policy has safe defaults, is read whole or not at all, and its problems are told in words."""
+
+import msgspec
+import pytest
+
+from recovery.policy import OBSERVE, Budgets, DunningPolicy, Policy, RetryPolicy, from_mapping, from_toml, problems, to_toml
+
+
+def test_without_a_policy_nothing_is_done():
+    assert OBSERVE.mode == "observe"
+    assert not OBSERVE.livemode
+    assert problems(OBSERVE) == []
+
+
+def test_a_policy_survives_its_own_toml():
+    policy = Policy(mode="act", retry=RetryPolicy(max_retries=2, ladder_hours=(1, 720)), decline_overrides={"do_not_honor": "soft"})
+    assert from_toml(to_toml(policy)) == policy
+    assert from_mapping(msgspec.to_builtins(policy)) == policy
+
+
+@pytest.mark.parametrize(
+    "text", ["mode = 'charge'", "modus = 'act'", "[retry]\nmax_retires = 3", "[retry]\nmax_retries = 'three'", "mode ="]
+)
+def test_an_unknown_or_wrong_setting_is_refused(text):
+    with pytest.raises(ValueError, match=r"docs/policy\.md"):
+        from_toml(text)
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (Policy(retry=RetryPolicy(max_retries=0, ladder_hours=())), "max_retries is 0"),
+        (Policy(retry=RetryPolicy(max_retries=6, ladder_hours=(1, 2, 3, 4, 5, 6))), "max_retries is 6"),
+        (Policy(retry=RetryPolicy(max_retries=2)), "names 3 times for 2"),
+        (Policy(retry=RetryPolicy(ladder_hours=(0, 1, 2))), "between 1 and 720"),
+        (Policy(retry=RetryPolicy(ladder_hours=(1, 2, 721))), "between 1 and 720"),
+        (Policy(retry=RetryPolicy(ladder_hours=(2, 2, 3))), "rise strictly"),
+        (Policy(retry=RetryPolicy(window_days=0)), "window_days"),
+        (Policy(retry=RetryPolicy(window_days=61)), "window_days"),
+        (Policy(retry=RetryPolicy(stripe_gap_hours=-1)), "stripe_gap_hours"),
+        (Policy(dunning=DunningPolicy(abandon_after_days=0)), "abandon_after_days"),
+        (Policy(budgets=Budgets(visa_30_days=0)), "budget"),
+        (Policy(decline_overrides={"do_not_honor": "retry"}), "do_not_honor"),
+    ],
+)
+def test_each_problem_is_told_in_words(policy, words):
+    [problem] = problems(policy)
+    assert words in problem
+
+
+@pytest.mark.parametrize("retries", [1, 5])
+def test_one_to_five_retries_are_allowed(retries):
+    assert problems(Policy(retry=RetryPolicy(max_retries=retries, ladder_hours=tuple(range(1, retries + 1))))) == []
