@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from recovery.contracts.facts import Decline
+from recovery.decide.advance import advance
 from recovery.policy import DunningPolicy
 from tests.support import builders as a
 from tests.support.story import Story
@@ -159,3 +160,12 @@ def test_a_mail_that_a_paused_account_held_back_is_sent_later() -> None:
     assert len(story.mails()) == 1
     story.days(0.2)
     assert [mail.step for mail in story.mails()] == [1, 1]
+
+
+def test_waiting_for_other_mails_has_an_end_too() -> None:
+    """B18, B40: a customer who always has a newer mail does not keep a case open for ever."""
+    case = a.a_case(status="dunning", dunning_from=a.START, dunning_at=a.at(days=15))
+    row = a.a_customer(case, mailed_at=a.at(days=14.9))
+    step = advance(row, a.a_tick(a.at(days=15)), a.at(days=15), a.an_account())
+    assert step.events[-1].event_type == "case_abandoned"
+    assert step.events[-1].reason == "recent_mail"

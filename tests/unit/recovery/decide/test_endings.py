@@ -8,6 +8,7 @@ from recovery.contracts.facts import (
     ChargeFailed,
     ChargeRefunded,
     CustomerDeleted,
+    Decline,
     DisputeOpened,
     InvoicePaymentSucceeded,
     InvoiceVoided,
@@ -20,6 +21,7 @@ from recovery.contracts.facts import (
 )
 from recovery.decide import advance as module
 from recovery.decide.advance import advance
+from recovery.policy import RetryPolicy
 from tests.support import builders as a
 from tests.support.story import Story
 
@@ -73,6 +75,79 @@ def test_another_subscription_is_left_alone() -> None:
     story.tell(SubscriptionEnded(**a.header("e", a.at(hours=1), ""), subscription="sub_other"))
     assert story.case().active
     assert story.events[-1].event_type == "fact_noted"
+
+
+def test_a_planned_retry_dies_with_the_case() -> None:
+    story = Story().opened()
+    story.tell(InvoiceVoided(**a.header("e", a.at(hours=2)), state=a.a_state("void")))
+    assert (story.last("case_closed").next_action, story.last("case_closed").next_action_at) == ("", None)
+
+
+def test_a_payment_told_before_the_case_is_found_by_the_look_even_after_a_cancellation() -> None:
+    """B4, B73: the look goes on when the case ends."""
+    story = Story()
+    story.tell(a.a_payment(when=a.at(hours=1)))
+    story.tell(a.a_failure())
+    story.tell(SubscriptionEnded(**a.header("e", a.at(hours=2), ""), subscription=SUB))
+    assert not story.withdrawals()
+    attempts = (a.an_attempt("ch_1"), a.an_attempt("ch_2", a.at(hours=1), succeeded=True))
+    story.tell(a.a_reading(story.reads()[0].id, a.at(hours=2), None, state=a.a_state("paid"), attempts=attempts))
+    assert story.case().status == "recovered"
+
+
+def test_a_debit_of_ours_that_the_look_shows_as_paid_is_ours() -> None:
+    """F60, B34."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("processing", charge="py_1")
+    story.days(1)
+    attempts = (a.an_attempt("ch_1"), a.an_attempt("py_1", a.at(days=1), succeeded=True))
+    story.tell(a.a_reading(story.reads()[-1].id, story.now, None, state=a.a_state("paid"), attempts=attempts))
+    assert story.last("payment_recovered").recovered_by == "our_retry"
+
+
+def test_money_out_of_band_counts_though_stripe_took_none() -> None:
+    """B71."""
+    story = Story().opened()
+    told = a.a_state("paid", paid_out_of_band=True, amount_paid=0)
+    story.tell(a.a_payment("evt_p", a.at(hours=5), state=told, request_id="req_1"))
+    assert (story.last("payment_recovered").recovered_by, story.last("payment_recovered").recovered_minor) == ("external", 4900)
+
+
+def test_a_new_card_is_tried_also_after_the_window() -> None:
+    """B35."""
+    story = Story(a.an_account(a.a_policy(retry=RetryPolicy(window_days=2)))).opened()
+    story.days(1)
+    story.charge_answered()
+    story.mail_answered()
+    story.tell(MethodChanged(**a.header("evt_m", a.at(days=3.5), ""), card=a.MASTERCARD, how="attached"))
+    assert [charge.because for charge in story.charges()] == ["ladder_1", "new_method"]
+
+
+def test_a_renewed_card_is_no_longer_barred() -> None:
+    """B22, B38."""
+    story = Story().opened(Decline(decline_code="lost_card"))
+    story.mail_answered()
+    assert story.customer is not None
+    assert story.customer.barred == ["fp_visa"]
+    story.tell(MethodChanged(**a.header("evt_m", a.at(days=1), ""), card=a.VISA, how="attached"))
+    assert not story.charges()  # the lost card itself, attached again
+    story.tell(MethodChanged(**a.header("evt_m2", a.at(days=2), ""), card=a.VISA, how="automatically_updated"))
+    assert len(story.charges()) == 1
+
+
+def test_a_new_card_is_tried_before_the_case_is_given_up() -> None:
+    """B35: Stripe is about to try, so ours waits, and the end with it."""
+    story = Story().opened(a.HARD)
+    for days in (0.01, 3, 7):
+        story.until(a.at(days=days))
+        story.mail_answered()
+    story.tell(a.a_change("evt_c", a.at(days=13), state=a.a_state(next_payment_attempt=a.at(days=14))))
+    story.tell(MethodChanged(**a.header("evt_m", a.at(days=13.9), ""), card=a.MASTERCARD, how="attached"))
+    story.until(a.at(days=14.4))
+    assert story.last("case_updated").reason == "retry_pending"
+    story.until(a.at(days=14.5))
+    assert [charge.occurred_at for charge in story.charges()] == [a.at(days=14.5)]
 
 
 def test_a_written_off_invoice_that_is_paid_later_counts() -> None:
@@ -149,7 +224,7 @@ def test_a_refund_and_a_dispute_take_the_recovery_back() -> None:
     charge = story.case().recovered_charge
     for number, total in enumerate((1000, 1000, 1500)):
         story.tell(ChargeRefunded(**a.header(f"evt_r{number}", story.now, ""), charge=charge, amount_refunded=total, currency="eur"))
-    story.tell(DisputeOpened(**a.header("evt_d", story.now, ""), dispute="dp_1", charge=charge, amount_minor=4900, currency="eur"))
+    story.tell(DisputeOpened(**a.header("evt_d", story.now, ""), dispute="dp_1", charge=charge, amount_minor=9900, currency="eur"))
     reversals = [(event.result, event.recovered_minor) for event in story.events if event.event_type == "recovery_reversed"]
     assert reversals == [("refund", 1000), ("refund", 500), ("dispute", 3400)]
 
@@ -192,7 +267,7 @@ def test_a_spent_ladder_is_not_opened_again_by_a_new_card() -> None:
     story.tell(MethodChanged(**a.header("evt_m", story.now, ""), card=a.MASTERCARD, how="attached"))
     assert len(story.charges()) == 3
     assert story.last("case_updated").reason == "method_changed"
-    assert "retry_skipped" not in story.types()
+    assert story.case().retry_at is None
 
 
 def test_a_paused_subscription_waits_and_goes_on_where_it_stood() -> None:

@@ -323,3 +323,64 @@ def test_our_own_blocked_attempt_is_none_on_the_card() -> None:
     story.charge_answered("declined", decline=Decline(decline_code="insufficient_funds", network_status="not_sent_to_network"))
     assert story.customer is not None
     assert [attempt.charge for attempt in story.customer.attempts] == ["ch_in_1"]
+
+
+def test_a_card_whose_budget_is_not_free_in_time_is_given_up() -> None:
+    """B31."""
+    story = Story(a.an_account(a.a_policy(budgets=Budgets(per_invoice=99)))).opened(
+        attempts=tuple(a.an_attempt(f"ch_{n}", a.at(hours=-n)) for n in range(15))
+    )
+    story.days(2)
+    assert not story.charges()
+    assert (story.last("retry_skipped").reason, story.case().status) == ("card_budget", "dunning")
+
+
+def test_an_echo_after_the_outcome_asks_for_no_look() -> None:
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered()
+    story.tell(a.a_failure("evt_echo", story.now, request_key="dunlin-" + story.charges()[0].id))
+    assert len(story.reads()) == 1
+
+
+def test_an_older_failure_webhook_moves_the_ladder_to_the_first_failure() -> None:
+    """B3."""
+    story = Story()
+    story.tell(a.a_failure("evt_2", a.at(hours=10)))
+    story.tell(a.a_failure("evt_1", a.START))
+    story.tell(a.a_reading(story.reads()[0].id, story.now, attempts=(a.an_attempt("ch_2", a.at(hours=10)),)))
+    assert story.case().retry_at == a.at(hours=24)
+
+
+def test_a_look_older_than_a_webhook_is_repeated() -> None:
+    """B3."""
+    story = Story()
+    story.tell(a.a_failure())
+    story.tell(a.a_change("evt_c", a.at(hours=3), state=a.a_state(amount=100)))
+    story.tell(a.a_reading(story.reads()[0].id, a.at(hours=2)))
+    assert (story.case().verdict, story.case().at_stake) == (None, 100)
+    assert len(story.reads()) == 2
+
+
+def test_a_new_attempt_with_the_same_words_is_classified_anew() -> None:
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("not_done", why="disputed")
+    attempts = (a.an_attempt("ch_in_1"), a.an_attempt("ch_2", a.at(hours=20)))
+    story.tell(a.a_reading(story.reads()[-1].id, story.now, attempts=attempts))
+    assert story.types().count("decline_classified") == 2
+
+
+def test_needs_action_is_authentication_whatever_the_code() -> None:
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("needs_action", decline=a.SOFT)
+    assert (story.case().status, story.last("decline_classified").decline_kind) == ("action_required", "needs_auth")
+
+
+def test_a_charge_refused_for_stripes_attempt_is_planned_after_it() -> None:
+    """B29: the sink saw a schedule that we had not heard of."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("not_done", why="stripe_attempt_near", state=a.a_state(next_payment_attempt=a.at(hours=30)))
+    assert (story.case().retry_at, story.case().stripe_next) == (a.at(hours=42), a.at(hours=30))
