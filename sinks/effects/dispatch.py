@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from recovery.adapters.logs import scrub
-from recovery.contracts.codec import decode_effect, encode
+from recovery.contracts.codec import Unprocessable, decode_effect, encode
 from recovery.contracts.effects import Effect
 from recovery.contracts.facts import Fact
 from recovery.contracts.parked import Parked
@@ -99,16 +99,17 @@ class Dispatcher:
         withdrawn = self._ledger.withdrawn(wanted)
         for ticket in tickets:
             row = rows.get(ticket.effect)
-            if row is None:  # settled meanwhile
+            effect = None if row is None else _readable(row)
+            if row is None or effect is None:  # settled meanwhile, or nothing that this program can read
                 self._waiting.finish(ticket)
                 continue
             self._in_work[lane] += 1
-            self._pools[lane].submit(self._perform, ticket, row, withdrawn.get(ticket.effect))
+            self._pools[lane].submit(self._perform, ticket, row, effect, withdrawn.get(ticket.effect))
         return len(tickets)
 
-    def _perform(self, ticket: Ticket, row: Row, withdrawn: str | None) -> None:
+    def _perform(self, ticket: Ticket, row: Row, effect: Effect, withdrawn: str | None) -> None:
         """In a worker: whatever happens, one Finished comes of it."""
-        effect, claimed = decode_effect(row.body), False
+        claimed = False
 
         def claim() -> datetime:
             nonlocal claimed
@@ -198,6 +199,14 @@ class Dispatcher:
             again=topic,
         )
         return Outgoing(id=f"parked:{row.id}", topic=PARKED_SINKS.name, key=key, value=encode(message))
+
+
+def _readable(row: Row) -> Effect | None:
+    try:
+        return decode_effect(row.body)
+    except Unprocessable as error:  # it was readable when it came: this is another version of the program
+        log.error("effect %s stays in the ledger; start the version that received it: %s", row.id, error)
+        return None
 
 
 def lane_of(kind: str) -> Lane:

@@ -2,12 +2,12 @@
 
 import logging
 import signal
-import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
 from types import FrameType
 
+from confluent_kafka import KafkaException
 from sqlalchemy.exc import SQLAlchemyError
 
 from control.lookup import Contacts, Tenants
@@ -28,7 +28,7 @@ from sinks.effects.smtp import MailServer, address
 from sinks.effects.stripe import StripeDoor
 
 log = logging.getLogger(__name__)
-EXIT_CONFIG, EXIT_CONSUMER = 78, 70
+EXIT_CONFIG, EXIT_FAILED = 78, 70
 BUSY_POLL, IDLE_POLL = 0.01, 0.1
 """Wall seconds to wait for the log while effects are in work, and otherwise."""
 KEEP = timedelta(days=60)
@@ -61,9 +61,11 @@ class Loop:
 
     def run(self) -> None:
         """Turn until stopped. Raises ConsumerFailed and SQLAlchemyError when going on is pointless."""
-        while not self._stopping:
-            self.turn()
-        self._dispatcher.close()
+        try:
+            while not self._stopping:
+                self.turn()
+        finally:
+            self._dispatcher.close()  # before the ledger is given up: whoever owns it next must find nobody at work
         while self._outbox.publish():
             pass
 
@@ -88,19 +90,20 @@ class Loop:
             log.info("the ledger forgot %d effects of long ago", gone)
 
 
-def run(settings: Settings) -> None:
-    """Perform effects until SIGTERM or SIGINT.
+def run(settings: Settings) -> int:
+    """Perform effects until SIGTERM or SIGINT; answers the exit code.
 
-    Exits with 78 when a setting or file is wrong or another process owns the ledger, with 70 when the log or the ledger fails for good.
+    0 after a stop, 78 when a setting or file is wrong or another process owns the ledger, 70 when the log or the ledger fails for good.
     """
     try:
         _run(settings)
     except (LedgerTaken, ValueError, FileNotFoundError) as error:
-        log.error("%s", error)
-        sys.exit(EXIT_CONFIG)
-    except (ConsumerFailed, SQLAlchemyError) as error:
+        log.error("The effects sink cannot start: %s", error)
+        return EXIT_CONFIG
+    except (ConsumerFailed, KafkaException, SQLAlchemyError) as error:
         log.error("The effects sink stops: %s. Nothing is lost: it goes on from the ledger when it is started again.", error)
-        sys.exit(EXIT_CONSUMER)
+        return EXIT_FAILED
+    return 0
 
 
 def _run(settings: Settings) -> None:

@@ -43,6 +43,7 @@ class World:
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     sinks: list[subprocess.Popen[bytes]] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
+    publishers: dict[str, Publisher] = field(default_factory=dict)
 
     def order(self, **fault: Any) -> None:
         httpx.post(f"{self.base}/_faults", json=fault).raise_for_status()
@@ -106,7 +107,9 @@ class World:
         return EffectWithdrawn(id=f"{effect.id}:withdrawn", effect=effect.id, because="paid", **head)
 
     def emit(self, *effects: Effect, topic: str = "") -> None:
-        publisher = Publisher(self.kafka)
+        if self.kafka not in self.publishers:
+            self.publishers[self.kafka] = Publisher(self.kafka)
+        publisher = self.publishers[self.kafka]
         for effect in effects:
             kind = (
                 "message_requested" if isinstance(effect, EffectWithdrawn) and ".mail." in effect.effect else effect.__struct_config__.tag

@@ -1,0 +1,128 @@
+"""The real Stripe package against a server that answers as ordered: what each answer means, and what leaves the socket."""
+
+import http.server
+import json
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from recovery.contracts.effects import ChargeRequested
+from sinks.effects.answers import Clocks, Job
+from sinks.effects.charges import Charges
+from sinks.effects.stripe import API_VERSION, Busy, Declined, Gone, KeyReused, NotAllowed, Refused, StripeDoor, Unreachable
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+class OrderedStripe(http.server.ThreadingHTTPServer):
+    """Answers every request with the ordered status and body, or cuts the line; remembers what it was sent."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.status, self.body, self.cut = 200, {}, False
+        self.requests = []
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def order(self, status, error):
+        self.status, self.body = status, {"error": error}
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        self.server.requests.append((self.command, self.path, dict(self.headers), body))
+        if self.server.cut:
+            self.close_connection = True
+            return
+        answer = json.dumps(self.server.body).encode()
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+class Account:
+    def __init__(self, may=True):
+        self.may = may
+
+    def api_key(self, account):
+        return "sk_test_1"
+
+    def may_charge(self, account):
+        return self.may
+
+
+@pytest.fixture
+def server():
+    server = OrderedStripe()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "kind"),
+    [
+        (402, {"type": "card_error", "code": "card_declined", "decline_code": "do_not_honor", "charge": "ch_1"}, Declined),
+        (400, {"type": "invalid_request_error", "message": "Invoice is already paid"}, Refused),
+        (404, {"type": "invalid_request_error", "code": "resource_missing", "message": "No such invoice"}, Gone),
+        (
+            400,
+            {"type": "idempotency_error", "message": "Keys for idempotent requests can only be used with the same parameters"},
+            KeyReused,
+        ),
+        (401, {"type": "invalid_request_error", "code": "platform_api_key_expired", "message": "Expired"}, NotAllowed),
+        (403, {"type": "invalid_request_error", "message": "Not allowed"}, NotAllowed),
+        (409, {"type": "idempotency_error", "code": "idempotency_key_in_use", "message": "In use"}, Unreachable),
+        (429, {"type": "invalid_request_error", "code": "rate_limit", "message": "Slow down"}, Busy),
+        (429, {"type": "invalid_request_error", "code": "lock_timeout", "message": "Busy"}, Busy),
+        (500, {"type": "api_error", "message": "Oops"}, Unreachable),
+    ],
+)
+def test_each_answer_means_one_thing_and_is_asked_for_once(server, status, error, kind):
+    server.order(status, error)
+    with pytest.raises(kind):
+        StripeDoor(Account(), server.url).pay("acct_1", "in_1", "key-1")
+    assert len(server.requests) == 1
+
+
+def test_a_cut_line_is_unknown_and_not_repeated_by_the_package(server):
+    server.cut = True
+    with pytest.raises(Unreachable):
+        StripeDoor(Account(), server.url).pay("acct_1", "in_1", "key-1")
+    assert len(server.requests) == 1
+
+
+def test_a_payment_carries_key_version_and_off_session(server):
+    server.body = {"id": "in_1", "object": "invoice", "status": "paid"}
+    assert StripeDoor(Account(), server.url).pay("acct_1", "in_1", "key-1")["status"] == "paid"
+    ((method, path, headers, body),) = server.requests
+    assert (method, path) == ("POST", "/v1/invoices/in_1/pay")
+    assert (headers["Idempotency-Key"], headers["Stripe-Version"], headers["Authorization"]) == ("key-1", API_VERSION, "Bearer sk_test_1")
+    assert "off_session=true" in body
+
+
+def test_nothing_is_written_to_stripe_for_an_account_that_only_observes(server):
+    customer, subscription = {"id": "cus_1"}, {"subscription_details": {"subscription": {"id": "sub_1", "status": "past_due"}}}
+    money = {"status": "open", "currency": "eur", "amount_due": 100, "amount_remaining": 100, "created": 1}
+    server.body = {"id": "in_1", "object": "invoice", **money, "customer": customer, "parent": subscription, "payments": {"data": []}}
+    head = {"account": "acct_1", "customer": "cus_1", "invoice": "in_1", "occurred_at": NOW, "received_at": NOW}
+    effect = ChargeRequested(id="e", **head, not_after=NOW + timedelta(days=1), attempt=1, amount_minor=100, currency="eur")
+    charges = Charges(StripeDoor(Account(), server.url), Account(may=False), Clocks(lambda: NOW, lambda: NOW))
+    answer = charges(Job(effect=effect, claim=lambda: NOW))
+    assert answer.fact.why == "observe"
+    assert {method for method, *_ in server.requests} == {"GET"}
