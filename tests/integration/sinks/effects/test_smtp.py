@@ -1,0 +1,109 @@
+"""The mail server's answers at the socket, step by step."""
+
+import socketserver
+import threading
+
+import pytest
+
+from sinks.effects.smtp import Deferred, MailServer, RefusedForGood, Unclear, address
+
+
+class ScriptedServer(socketserver.ThreadingTCPServer):
+    """Says what the script holds for a step, `250 yes` otherwise; None hangs up. Counts connections, claims nothing."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Conversation)
+        self.script, self.connections, self.mails = {}, 0, []
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    def mail_server(self):
+        return MailServer(address(f"smtp://127.0.0.1:{self.server_address[1]}"), timeout=5)
+
+
+class _Conversation(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.server.connections += 1
+        self.wfile.write(b"220 here\r\n")
+        while line := self.rfile.readline():
+            verb = line[:4].upper().decode()
+            said = self.server.script.get(verb, "354 go on" if verb == "DATA" else "250 yes")
+            if said is None:
+                return
+            self.wfile.write(said.encode() + b"\r\n")
+            if said.startswith("354") and not self._take():
+                return
+
+    def _take(self):
+        self.server.mails.append(b"".join(iter(self.rfile.readline, b".\r\n")))
+        said = self.server.script.get("END", "250 taken")
+        if said is not None:
+            self.wfile.write(said.encode() + b"\r\n")
+        return said is not None
+
+
+@pytest.fixture
+def server():
+    server = ScriptedServer()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def send(mails, claim=lambda: None):
+    mails.hand_over("a@here.example", "b@there.example", b"Subject: x\r\n\r\nhello\r\n", claim)
+
+
+def test_two_mails_of_a_thread_share_one_connection(server):
+    mails = server.mail_server()
+    send(mails)
+    send(mails)
+    assert (server.connections, len(server.mails)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("step", "said", "kind", "claimed"),
+    [
+        ("MAIL", "451 resting", Deferred, 0),
+        ("RCPT", "450 greylisted", Deferred, 0),
+        ("RCPT", "550 no such user", RefusedForGood, 0),
+        ("RCPT", None, Deferred, 0),
+        ("DATA", "451 not now", Deferred, 1),
+        ("DATA", "554 no", RefusedForGood, 1),
+        ("END", "452 full", Deferred, 1),
+        ("END", "554 spam", RefusedForGood, 1),
+        ("END", None, Unclear, 1),
+        ("DATA", None, Unclear, 1),
+    ],
+)
+def test_each_end_of_a_conversation_is_told_apart_and_the_next_mail_goes_out(server, step, said, kind, claimed):
+    mails, claims = server.mail_server(), []
+    server.script = {step: said}
+    with pytest.raises(kind) as told:
+        send(mails, lambda: claims.append(1))
+    assert "@" not in str(told.value)
+    assert len(claims) == claimed
+    server.script = {}
+    before = len(server.mails)
+    send(mails)
+    assert len(server.mails) == before + 1
+
+
+def test_a_refused_claim_hands_nothing_over(server):
+    mails = server.mail_server()
+
+    def refuse():
+        raise LookupError("withdrawn")
+
+    with pytest.raises(LookupError):
+        send(mails, refuse)
+    assert server.mails == []
+    send(mails)
+    assert len(server.mails) == 1
+
+
+def test_a_server_that_is_not_there_defers(server):
+    server.server_close()
+    with pytest.raises(Deferred, match="no connection"):
+        send(MailServer(address("smtp://127.0.0.1:1"), timeout=1))
