@@ -1,0 +1,61 @@
+"""The compose file obeys the published schema and starts the programs that exist."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+IMAGES = {"kafka", "clickhouse"}
+
+
+def check(file: Path) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(file)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def program(command: list[str]) -> list[str]:
+    """A command without interpreter and options."""
+    words = [word for word in command if not word.startswith("-") and word != "python"]
+    return words if words[0] == "dunlin" else words[:3]
+
+
+def test_the_compose_file_obeys_the_published_schema(tmp_path: Path) -> None:
+    assert check(ROOT / "docker-compose.yml").returncode == 0
+    broken = tmp_path / "compose.yml"
+    broken.write_text(json.dumps(COMPOSE | {"services": {"kafka": {"imagine": "apache/kafka"}}}))
+    assert check(broken).returncode == 1, "the check itself must be able to fail"
+
+
+def test_every_part_of_a_stack_is_a_service() -> None:
+    from dunlin.parts import NAMES
+
+    assert set(COMPOSE["services"]) == set(NAMES)
+
+
+def test_the_services_run_what_the_supervisor_runs() -> None:
+    from dunlin.parts import LocalPorts, full_stack
+    from recovery.config import from_env
+
+    passwords = dict.fromkeys(("admin", "sink", "dashboard"), "x")
+    parts = {part.name: part for part in full_stack(from_env({}), LocalPorts(), passwords, has_policies=True)}
+    for name, service in COMPOSE["services"].items():
+        if name in IMAGES:
+            continue
+        ours = [word.removeprefix(f"{ROOT}/") for word in parts[name].argv[1:]]
+        assert program(service["command"]) == program(ours), name
+
+
+def test_nothing_listens_beyond_this_machine() -> None:
+    for service in COMPOSE["services"].values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+
+
+def test_every_dunlin_setting_in_it_exists() -> None:
+    from recovery.config import MEANINGS
+
+    named = {name for service in COMPOSE["services"].values() for name in service.get("environment", {}) if name.startswith("DUNLIN_")}
+    assert named <= set(MEANINGS)
