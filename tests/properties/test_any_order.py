@@ -26,6 +26,7 @@ def _plan(verb: str) -> Callable[..., Fact]:
 HAPPENINGS: dict[str, Callable[..., Fact]] = {
     "fails": _plan("fails"),
     "pays": _plan("pays"),
+    "switch": _plan("switch"),
     "changes": lambda invoice, when, number: a.a_change(
         f"evt_c_{number}", when, invoice, state=a.a_state(next_payment_attempt=when + timedelta(hours=6))
     ),
@@ -77,6 +78,7 @@ def play(happenings: list[tuple[str, str, int]], seed: int, policy: object) -> W
             world.send(when, fact)
     resumed = SubscriptionChanged(**a.header("evt_resumed", a.at(days=23), ""), subscription=a.SUBSCRIPTION, status="past_due")
     world.put(resumed.occurred_at, resumed)
+    world.put(resumed.occurred_at, a.a_change("plan:switch:0", resumed.occurred_at))
     world.run(a.at(days=120))
     return world
 
@@ -84,7 +86,8 @@ def play(happenings: list[tuple[str, str, int]], seed: int, policy: object) -> W
 @QUICK
 @given(st.lists(happening, max_size=8), st.integers(min_value=0, max_value=2**32), policies)
 def test_the_promises_hold_in_any_order(happenings: list[tuple[str, str, int]], seed: int, policy: object) -> None:
-    # as it goes the world asserts: one effect of a case at a time, none after the end, no charge beyond the budget, an event for every fact
+    # as it goes the world asserts: one effect of a case at a time, none after its end or in a pause,
+    # no charge beyond the budget, an event for every fact
     world = play(happenings, seed, policy)
     story = world.story
     assert len(world.ids) == len(set(world.ids)), "an effect id was used twice"

@@ -117,6 +117,8 @@ class World:
         _, verb, number = item.id.split(":")
         if verb == "fails":
             self.fails(item.invoice, item.occurred_at, int(number))
+        elif verb == "switch":
+            self.story.account = a.an_account(self.story.account.policy, paused=bool(int(number) % 2))
         elif verb == "settles":
             self.settles(item.invoice)
         elif verb == "void":
@@ -155,6 +157,7 @@ class World:
             if self.outstanding.get(effect.invoice) == effect.effect:
                 del self.outstanding[effect.invoice]
             return
+        assert not self.story.account.paused, f"{effect.id} was asked for in a pause"
         assert effect.invoice not in self.ended, f"{effect.id} was asked for after the end"
         assert effect.invoice not in self.outstanding, f"{effect.id} was asked for while {self.outstanding[effect.invoice]} is unanswered"
         self.outstanding[effect.invoice] = effect.id
