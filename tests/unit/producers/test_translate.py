@@ -60,6 +60,35 @@ def test_every_event_type_becomes_one_fact_with_a_derived_id(kind):
     assert decode_fact(encode(fact)) == fact
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("invoice.payment_failed", "payment_failed"),
+        ("invoice.payment_action_required", "payment_action_required"),
+        ("invoice.paid", "invoice_paid"),
+        ("invoice.payment_succeeded", "invoice_payment_succeeded"),
+        ("invoice.updated", "invoice_changed"),
+        ("invoice.payment_attempt_required", "invoice_changed"),
+        ("invoice.voided", "invoice_voided"),
+        ("invoice.marked_uncollectible", "invoice_written_off"),
+        ("charge.failed", "charge_failed"),
+        ("charge.refunded", "charge_refunded"),
+        ("charge.dispute.created", "dispute_opened"),
+        ("payment_intent.payment_failed", "intent_failed"),
+        ("customer.updated", "customer_changed"),
+        ("customer.deleted", "customer_deleted"),
+        ("customer.subscription.updated", "subscription_changed"),
+        ("customer.subscription.paused", "subscription_changed"),
+        ("customer.subscription.resumed", "subscription_changed"),
+        ("customer.subscription.deleted", "subscription_ended"),
+        ("payment_method.attached", "method_changed"),
+        ("payment_method.automatically_updated", "method_changed"),
+    ],
+)
+def test_each_event_type_has_its_own_meaning(kind, expected):
+    assert the_fact(an_event(kind, object_of(kind))).__struct_config__.tag == expected
+
+
 @pytest.mark.parametrize("kind", EVENT_TYPES)
 def test_no_fact_holds_anything_personal(kind):
     told = encode(the_fact(an_event(kind, object_of(kind)))).lower()
@@ -149,6 +178,12 @@ def test_a_method_that_is_no_card_is_told_by_its_id():
     fact = the_fact(an_event("payment_method.attached", {"id": "pm_2", "type": "sepa_debit", "customer": "cus_1"}))
     assert isinstance(fact, MethodChanged)
     assert (fact.card.method, fact.card.fingerprint, fact.how) == ("pm_2", "", "attached")
+
+
+@pytest.mark.parametrize("changes", [{"paid_out_of_band": True}, {"amount_paid_off_stripe": 4900}])
+def test_a_payment_outside_of_stripe_is_recognised_in_old_and_new_shapes(changes):
+    assert the_fact(an_event("invoice.paid", an_invoice(**changes))).state.paid_out_of_band
+    assert not the_fact(an_event("invoice.paid", an_invoice())).state.paid_out_of_band
 
 
 def test_a_change_of_the_invoice_brings_stripes_next_attempt():

@@ -101,6 +101,13 @@ def test_the_default_payment_counts_before_a_newer_one():
     assert read.decline.decline_code == "insufficient_funds"
 
 
+def test_of_one_card_the_charge_tells_more_and_another_card_is_not_mistaken_for_it():
+    sparse = {"code": "card_declined", "charge": "ch_1", "payment_method": {"id": "pm_1", "card": {"brand": "visa"}}}
+    assert reading(a_read_invoice(intent=an_intent(last_payment_error=sparse, latest_charge=a_charge()))).card.fingerprint == "fp_1"
+    other = {"code": "card_declined", "payment_method": {"id": "pm_2", "card": {"brand": "amex", "fingerprint": "fp_2"}}}
+    assert reading(a_read_invoice(intent=an_intent(last_payment_error=other, latest_charge=a_charge()))).card.fingerprint == "fp_2"
+
+
 def test_a_deleted_customer_is_recognised():
     assert reading(a_read_invoice(customer={"id": "cus_1", "deleted": True})).customer_deleted
 
