@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from producers import gateway as gateway_module
+from producers import webhook
 from producers.deadlines import Deadlines
 from recovery.contracts.codec import decode_parked
 from recovery.contracts.facts import PaymentFailed, WebhookIgnored, WebhookParked
@@ -185,7 +186,7 @@ def test_what_cannot_be_translated_is_accepted_and_parked_with_its_bytes(client,
 
 
 def test_a_fault_of_the_translator_parks_the_webhook(client, delivery, monkeypatch):
-    monkeypatch.setattr(gateway_module, "translate", lambda *_: {}["jo@payer.example"])
+    monkeypatch.setattr(webhook, "translate", lambda *_: {}["jo@payer.example"])
     assert client.post(FAILED, signed(FAILED)).status == 200
     [fact] = delivery.facts
     assert isinstance(fact, WebhookParked)

@@ -1,0 +1,125 @@
+"""A validly signed webhook becomes one fact, whatever it says, and the messages that store it (product decisions 26 and 38)."""
+
+import hashlib
+import logging
+from datetime import datetime
+from typing import Any, Protocol
+
+from producers.delivery import Message
+from producers.providers.stripe import Ignored, key_object, translate
+from recovery.contracts.codec import encode
+from recovery.contracts.facts import Fact, WebhookIgnored, WebhookParked
+from recovery.contracts.parked import Parked
+from recovery.contracts.topics import FACTS, PARKED_GATEWAY, RAW
+from recovery.ids import stream_key, stub_key, webhook_fact_id
+from recovery.stripe_fields import UnknownShape, moment_at
+
+log = logging.getLogger(__name__)
+
+
+class Accounts(Protocol):
+    """What the gateway must know of accounts."""
+
+    def accounts(self) -> list[str]:
+        """All account ids."""
+
+    def secrets(self, account: str) -> tuple[str, ...]:
+        """The account's endpoint secrets; none when it is unknown."""
+
+    def livemode(self, account: str) -> bool:
+        """Whether the account is connected in live mode."""
+
+
+def messages_of(
+    accounts: Accounts, path: str, signers: list[str], event: Any, body: bytes, received_at: datetime
+) -> tuple[Fact, list[Message]]:
+    """The one fact of a validly signed body, and the messages to store it with: raw, fact, and parked when it cannot be translated.
+
+    `path` is the account in the address, empty at the platform's endpoint; `signers` are the accounts whose secret matched.
+    """
+    named = event.get("account") if isinstance(event, dict) else None
+    account = named if named in signers else signers[0]
+    why = _misdirected(path, signers, named)
+    fact = _fact(accounts, account, event, body, received_at, why)
+    key = stream_key(account, fact.customer) if fact.customer else stub_key(account, key_object(fact))
+    messages = [Message(RAW.name, account.encode(), body), Message(FACTS.name, key, encode(fact))]
+    if isinstance(fact, WebhookParked):
+        messages.append(Message(PARKED_GATEWAY.name, account.encode(), encode(_parked(account, fact, body))))
+    return fact, messages
+
+
+def _fact(accounts: Accounts, account: str, event: Any, body: bytes, received_at: datetime, why: str) -> Fact:
+    try:
+        if not isinstance(event, dict):
+            raise UnknownShape("event is no object.")
+        if why:
+            return _ignored(account, event, body, received_at, why)
+        if event.get("livemode") is not accounts.livemode(account):
+            mode = "live" if event.get("livemode") else "test"
+            return _ignored(account, event, body, received_at, f"wrong mode: a {mode} event for an account in the other mode")
+        made = translate(account, event, received_at)
+        return _ignored(account, event, body, received_at, made.why) if isinstance(made, Ignored) else made[0]
+    except Exception as error:  # noqa: BLE001 - whatever a body does to the translator: its bytes are parked, nothing is lost
+        return _unread(account, event, body, received_at, error)
+
+
+def _misdirected(path: str, signers: list[str], named: object) -> str:
+    """Why a validly signed event belongs to none of our accounts; empty when it does."""
+    if named is not None and named not in signers:
+        return "it names an account that this secret does not speak for"
+    if not path and named is None and len(signers) > 1:
+        return "it names no account, and several share this secret"
+    return ""
+
+
+def _ignored(account: str, event: dict[str, Any], body: bytes, received_at: datetime, why: str) -> WebhookIgnored:
+    return WebhookIgnored(**_header(account, event, body, received_at), event_type=_word(event, "type"), why=why)
+
+
+def _unread(account: str, event: Any, body: bytes, received_at: datetime, error: Exception) -> WebhookParked:
+    known = event if isinstance(event, dict) else {}
+    why = str(error) if isinstance(error, UnknownShape) else f"{type(error).__name__} while it was read"
+    log.warning("parked a webhook of %s: %s", account, why)
+    return WebhookParked(**_header(account, known, body, received_at), event_type=_word(known, "type"), why=why)
+
+
+def _header(account: str, event: dict[str, Any], body: bytes, received_at: datetime) -> dict[str, Any]:
+    # A body without an event id gets one derived from its bytes: sent again, it is the same fact.
+    event_id = _word(event, "id") or f"body-{hashlib.sha256(body).hexdigest()[:32]}"
+    fact_id = webhook_fact_id(account, event_id)
+    return {
+        "id": fact_id,
+        "account": account,
+        "occurred_at": _created(event) or received_at,
+        "received_at": received_at,
+        "cause": event_id,
+        "trace": fact_id,
+    }
+
+
+def _created(event: dict[str, Any]) -> datetime | None:
+    try:
+        return moment_at(event, "created", "event")
+    except UnknownShape:
+        return None
+
+
+def _word(event: dict[str, Any], name: str) -> str:
+    value = event.get(name)
+    return value if isinstance(value, str) and len(value) <= 255 else ""
+
+
+def _parked(account: str, fact: WebhookParked, body: bytes) -> Parked:
+    return Parked(
+        stage="gateway",
+        topic=RAW.name,
+        partition=-1,  # the raw message travels at the same time; its place is not known yet
+        offset=-1,
+        key=account.encode(),
+        value=body,
+        headers={"fact": fact.id, "event_type": fact.event_type},
+        why=fact.why,
+        at=fact.received_at,
+        trace=fact.trace,
+        again=FACTS.name,
+    )
