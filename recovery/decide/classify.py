@@ -22,10 +22,17 @@ _NOTHING: Mapping[str, str] = {}
 
 def classify(decline: Decline | None, card: Card | None, overrides: Mapping[str, str] = _NOTHING, *, attempted: bool = True) -> Verdict:
     """The meaning of the latest decline. `attempted` False: Stripe lists no attempt at all. `overrides`: a tenant's own class per code."""
-    if decline is None:
+    if decline is None or not _says_anything(decline):
+        if decline is not None and decline.intent_status == "requires_action":
+            return AUTHENTICATION
         return UNTOLD if attempted else NO_METHOD
     code = code_of(decline)
     return _by_outcome(decline, code) or _by_code(decline, card, code, overrides)
+
+
+def _says_anything(decline: Decline) -> bool:
+    """An intent without error and charge tells its status only."""
+    return bool(decline.code or decline.decline_code or decline.outcome_type or decline.outcome_reason or decline.network_decline_code)
 
 
 def code_of(decline: Decline) -> str:

@@ -142,6 +142,5 @@ def _go_on(turn: Turn, case: Case, fact: MessageSettled) -> None:
 def unanswered(turn: Turn, case: Case) -> None:
     """No answer in time: the mail is taken back, its step is over."""
     turn.withdraw(case, "unanswered")
-    turn.row.mailed_at = None
     turn.tell("dunning_skipped", case, "unanswered", details={"step": str(case.dunning_step)})
     next_step(turn, case)

@@ -144,8 +144,9 @@ def _processing(turn: Turn, case: Case, fact: InvoiceRead) -> bool:
 
 def _open(turn: Turn, case: Case, fact: InvoiceRead, *, new_failure: bool) -> None:
     _resume(turn, case)
-    if case.verdict is None or new_failure or fact.decline != case.decline:
-        judge(turn, case, fact.decline, fact.card, attempted=bool(fact.attempts) or fact.decline is not None)
+    news = fact.decline != case.decline and not case.fresh_method  # the old card's words say nothing about the new one
+    if case.verdict is None or new_failure or news:
+        judge(turn, case, fact.decline, fact.card, attempted=bool(fact.attempts))
         proceed(turn, case)
     elif case.retry_at is None and case.dunning_at is None:
         proceed(turn, case)

@@ -213,6 +213,9 @@ def test_an_unknown_code_is_soft_with_one_retry_after_three_days() -> None:
 def test_nothing_tried_means_nothing_to_charge() -> None:
     verdict = classify(None, None, attempted=False)
     assert (verdict.kind, verdict.because) == ("hard", "no_payment_method")
+    assert classify(Decline(intent_status="requires_payment_method"), None, attempted=False) == verdict
+    assert classify(Decline(intent_status="requires_payment_method"), None) == UNTOLD
+    assert classify(Decline(intent_status="requires_action"), None, attempted=False).kind == "needs_auth"
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,6 @@ from recovery.policy import RetryPolicy
 from tests.support import builders as a
 from tests.support.story import Story
 
-SUB = a.SUBSCRIPTION
-
 
 def test_a_new_card_is_tried_also_after_the_window() -> None:
     """B35."""
@@ -100,3 +98,24 @@ def test_a_spent_ladder_is_not_opened_again_by_a_new_card() -> None:
     assert len(story.charges()) == 3
     assert story.last("case_updated").reason == "method_changed"
     assert story.case().retry_at is None
+
+
+def test_a_look_at_the_old_cards_decline_does_not_stop_the_new_card() -> None:
+    """B35: the same failure, told with other words by another object of Stripe."""
+    story = Story().opened(a.HARD)
+    story.mail_answered("skipped", "disputed")
+    story.tell(a.a_change("evt_c", a.at(hours=2), state=a.a_state(next_payment_attempt=a.at(hours=5))))
+    story.tell(MethodChanged(**a.header("evt_m", a.at(hours=3), ""), card=a.MASTERCARD, how="attached"))
+    told = Decline(code="expired_card", decline_code="expired_card", intent_status="requires_payment_method")
+    story.tell(a.a_reading(story.reads()[-1].id, a.at(hours=4), told, state=a.a_state(next_payment_attempt=a.at(hours=5))))
+    story.until(a.at(hours=17))
+    assert [charge.because for charge in story.charges()] == ["new_method"]
+
+
+def test_no_payment_method_at_all_is_written_about_and_then_tried() -> None:
+    """stripe.md 1.2 step 1."""
+    story = Story().opened(Decline(intent_status="requires_payment_method"), attempts=(), card=None)
+    assert (story.case().status, story.last("decline_classified").reason) == ("dunning", "no_payment_method")
+    story.mail_answered()
+    story.tell(MethodChanged(**a.header("evt_m", a.at(days=1), ""), card=a.VISA, how="attached"))
+    assert len(story.charges()) == 1
