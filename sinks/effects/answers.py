@@ -27,7 +27,8 @@ Claim = Callable[[], datetime]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """An effect to perform. `since`: it may have been performed already, from that business time on. `withdrawn`: why it must not be begun.
+    """An effect to perform. `since`: it may have been performed already, from that business time on. `withdrawn`: why it must not be begun
+    (`withdrawn` or `account_paused`), known only for one in doubt; others are settled before.
 
     `claim` is called just before the step that cannot be taken back and raises NotMine when that step must not be made any more.
     """

@@ -55,7 +55,7 @@ class Charges:
         if not isinstance(effect, ChargeRequested):
             raise TypeError(f"{type(effect).__name__} is no charge.")
         if job.withdrawn and job.since is None:
-            return self._not_done(effect, "withdrawn")
+            return self._not_done(effect, job.withdrawn)
         try:
             invoice = self._door.invoice(effect.account, effect.invoice)
         except (Gone, NotAllowed) as error:
@@ -123,7 +123,7 @@ class Charges:
             return self._pay(job, effect)
         if job.tries < LOOKS:
             return Doubt("no trace of the attempt yet; Stripe may still be at it")
-        return self._not_done(effect, why_not(effect, invoice, seen) or (job.withdrawn and "withdrawn") or "not_seen", seen)
+        return self._not_done(effect, why_not(effect, invoice, seen) or job.withdrawn or "not_seen", seen)
 
     def _told_by_echo(self, effect: ChargeRequested, echo: Object, seen: InvoiceReading) -> Settled:
         fields: dict[str, Any] = {"why": "read_back", "card": seen.card, "state": seen.state}

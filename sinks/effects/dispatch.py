@@ -5,7 +5,7 @@ One thread owns the ledger's bookkeeping, so it is written in batches; only a cl
 
 import logging
 import queue
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -30,6 +30,9 @@ GIVE_UP_AFTER = 5
 """Tries of a performer that fails in a way it does not know, before the effect is parked and its case goes on."""
 
 
+READ, PAUSED = "read_requested", "account_paused"
+
+
 class Finished(msgspec.Struct, frozen=True):
     """A worker's answer about a row."""
 
@@ -42,8 +45,10 @@ class Finished(msgspec.Struct, frozen=True):
 class Dispatcher:
     """Performs what waits, by performers per kind of effect. `close` lets what is in work end first."""
 
-    def __init__(self, ledger: Ledger, performers: Mapping[str, Performer], door: StripeDoor, clocks: Clocks) -> None:
-        self._ledger, self._performers, self._door, self._clocks = ledger, performers, door, clocks
+    def __init__(
+        self, ledger: Ledger, performers: Mapping[str, Performer], door: StripeDoor, clocks: Clocks, paused: Callable[[str], bool]
+    ) -> None:
+        self._ledger, self._performers, self._door, self._clocks, self._paused = ledger, performers, door, clocks, paused
         self._waiting = Waiting()
         self._pools = {lane: ThreadPoolExecutor(number, thread_name_prefix=lane) for lane, number in WORKERS.items()}
         self._in_work: dict[Lane, int] = dict.fromkeys(WORKERS, 0)
@@ -113,6 +118,8 @@ class Dispatcher:
 
         def claim() -> datetime:
             nonlocal claimed
+            if self._paused(row.account):
+                raise NotMine(row.id)
             business = self._clocks.business()
             since = self._ledger.claim(row.id, self._clocks.wall().timestamp(), business.timestamp())
             if since is None:
@@ -131,8 +138,9 @@ class Dispatcher:
         self._done.put(Finished(ticket, row, effect, answer))
 
     def _answer(self, effect: Effect, row: Row, withdrawn: str | None, claim: Claim) -> Answer:
-        if row.state == "waiting" and withdrawn is not None:
-            return Settled(not_performed(effect, "withdrawn", self._clocks))
+        forbidden = "withdrawn" if withdrawn is not None else PAUSED if self._paused(row.account) and row.kind != READ else ""
+        if row.state == "waiting" and forbidden:
+            return Settled(not_performed(effect, forbidden, self._clocks))
         if row.state == "waiting" and self._clocks.business() > effect.not_after:
             return Settled(not_performed(effect, "expired", self._clocks))
         since = None if row.state == "waiting" else row.claimed_business or row.not_after
@@ -143,7 +151,7 @@ class Dispatcher:
                 since=None if since is None else datetime.fromtimestamp(since, UTC),
                 doubts=row.doubts,
                 tries=row.tries,
-                withdrawn="" if withdrawn is None else withdrawn or "withdrawn",
+                withdrawn=forbidden,
             )
         )
 
@@ -173,8 +181,8 @@ class Dispatcher:
 
     def _put_back(self, one: Finished) -> tuple[str, bool, float, str]:
         answer, now = one.answer, self._clocks.wall().timestamp()
-        if answer is None:  # withdrawn between the look and the claim; the next round answers so
-            return (one.row.id, one.row.state == "doubt", now, "withdrawn meanwhile")
+        if answer is None:  # withdrawn or paused between the look and the claim; the next round answers so
+            return (one.row.id, one.row.state == "doubt", now, "withdrawn or paused meanwhile")
         in_doubt = isinstance(answer, Doubt) or (isinstance(answer, Broken) and answer.in_doubt)
         why = scrub(answer.why) if isinstance(answer, Later | Doubt | Broken) else ""
         log.info("effect %s waits (%s, try %d): %s", one.row.id, "in doubt" if in_doubt else "not done", one.row.tries + 1, why)

@@ -85,7 +85,7 @@ class Mails:
 
     def _why_not_at_all(self, job: Job, effect: MessageRequested) -> str:
         if job.withdrawn:
-            return "withdrawn"
+            return job.withdrawn
         if job.doubts > REPEATS:
             return "may have been sent twice already"
         if effect.medium != "email":

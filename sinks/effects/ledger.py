@@ -52,6 +52,12 @@ _withdrawals = sql.Table(
 )
 
 
+_paused = sql.Table("paused", _meta, sql.Column("account", sql.String, primary_key=True))
+_places = sql.Table(
+    "places", _meta, sql.Column("name", sql.String, primary_key=True), sql.Column("position", sql.BigInteger, nullable=False)
+)
+
+
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """An effect as it came from the log; `place` is topic-partition-offset, times are unix seconds (received wall, not_after business)."""
 
@@ -213,6 +219,21 @@ class Ledger:
             for part in _parts(effects):
                 settled = _effects.c.id.in_(part) & (_effects.c.state == "settled")
                 db.execute(_effects.update().where(settled).values(state="published"))
+
+    def switches(self) -> tuple[set[str], int]:
+        """The accounts known to be paused, and how far the switches have been read."""
+        with self._engine.connect() as db:
+            paused = set(db.execute(sql.select(_paused.c.account)).scalars())
+            return paused, db.execute(sql.select(_places.c.position).where(_places.c.name == "switches")).scalar() or 0
+
+    def keep_switches(self, paused: Iterable[str], position: int) -> None:
+        """Remember both, together."""
+        with self._one_writer, self._engine.begin() as db:
+            db.execute(_paused.delete())
+            for account in paused:
+                db.execute(_paused.insert().values(account=account))
+            if not db.execute(_places.update().where(_places.c.name == "switches").values(position=position)).rowcount:
+                db.execute(_places.insert().values(name="switches", position=position))
 
     def forget(self, not_after_before: float, withdrawn_before: float) -> int:
         """Delete published rows whose deadline (business) is long past, and old withdrawals (wall); answers how many effects went."""

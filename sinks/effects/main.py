@@ -26,6 +26,7 @@ from sinks.effects.ownership import LedgerTaken, Ownership
 from sinks.effects.reads import Reads
 from sinks.effects.smtp import MailServer, address
 from sinks.effects.stripe import StripeDoor
+from sinks.effects.switches import Switches
 
 log = logging.getLogger(__name__)
 EXIT_CONFIG, EXIT_FAILED = 78, 70
@@ -40,9 +41,16 @@ class Loop:
     """One turn after another: take in, write down, publish, start. `stop` ends it after the present turn."""
 
     def __init__(
-        self, ledger: Ledger, inbox: Inbox, dispatcher: Dispatcher, outbox: Outbox, clocks: Clocks, held: Callable[[], None]
+        self,
+        ledger: Ledger,
+        inbox: Inbox,
+        switches: Switches,
+        dispatcher: Dispatcher,
+        outbox: Outbox,
+        clocks: Clocks,
+        held: Callable[[], None],
     ) -> None:
-        self._ledger, self._inbox, self._dispatcher, self._outbox = ledger, inbox, dispatcher, outbox
+        self._ledger, self._inbox, self._switches, self._dispatcher, self._outbox = ledger, inbox, switches, dispatcher, outbox
         self._clocks, self._held = clocks, held
         self._stopping = False
         self._tidied = float("-inf")
@@ -53,6 +61,7 @@ class Loop:
 
     def recover(self) -> None:
         """What a former process left: claims are in doubt, outcomes are published, everything unfinished waits again."""
+        self._switches.catch_up()
         doubts = self._ledger.doubt_all_claimed()
         rows = self._ledger.unfinished()
         self._dispatcher.add([(row.id, row.account, row.customer, row.kind) for row in rows])
@@ -71,6 +80,7 @@ class Loop:
 
     def turn(self) -> None:
         """One turn: no step of it blocks for longer than a few seconds."""
+        self._switches.poll()
         arrivals = self._inbox.poll(BUSY_POLL if self._dispatcher.in_work else IDLE_POLL)
         self._dispatcher.add([(one.id, one.account, one.customer, one.kind) for one in arrivals])
         settled = self._dispatcher.collect()
@@ -116,9 +126,11 @@ def _run(settings: Settings) -> None:
         group = f"{settings.app_id}-effects"
         # A static member: the ledger has one owner, so a process that starts again after a crash gets its partitions back at once.
         inbox = Inbox(consumer(settings.kafka_bootstrap, group, **{"group.instance.id": group}), ledger, wall)
-        dispatcher = _dispatcher(settings, ledger, clocks)
+        calm = {"enable.partition.eof": True, "fetch.wait.max.ms": 500}  # a switch need not be heard within milliseconds
+        switches = Switches(consumer(settings.kafka_bootstrap, f"{group}-switches", **calm), ledger)
+        dispatcher = _dispatcher(settings, ledger, clocks, switches.paused)
         outbox = Outbox(ledger, Publisher(settings.kafka_bootstrap))
-        loop = Loop(ledger, inbox, dispatcher, outbox, clocks, ownership.still_held)
+        loop = Loop(ledger, inbox, switches, dispatcher, outbox, clocks, ownership.still_held)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, loop.stop)
         loop.recover()
@@ -127,11 +139,12 @@ def _run(settings: Settings) -> None:
         log.info("ready: performing effects of %s", settings.app_id)
         loop.run()
         inbox.close()
+        switches.close()
     ledger.close()
     log.info("stopped; everything begun is settled and published")
 
 
-def _dispatcher(settings: Settings, ledger: Ledger, clocks: Clocks) -> Dispatcher:
+def _dispatcher(settings: Settings, ledger: Ledger, clocks: Clocks, paused: Callable[[str], bool]) -> Dispatcher:
     accounts = Accounts(Tenants.load(settings.tenants))
     door = StripeDoor(accounts, settings.stripe_api_base)
     performers: dict[str, Performer] = {
@@ -139,7 +152,7 @@ def _dispatcher(settings: Settings, ledger: Ledger, clocks: Clocks) -> Dispatche
         "charge_requested": Charges(door, accounts, clocks),
         "message_requested": Mails(door, accounts, Contacts(settings.contacts_url), _post(settings), clocks),
     }
-    return Dispatcher(ledger, performers, door, clocks)
+    return Dispatcher(ledger, performers, door, clocks, paused)
 
 
 def _post(settings: Settings) -> Post:

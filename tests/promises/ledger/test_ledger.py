@@ -143,3 +143,10 @@ def test_forgetting_takes_only_published_effects_whose_deadline_is_long_past(led
     assert ledger.forget(50.0, 2.0) == 1
     assert ledger.counts() == {"waiting": 1, "published": 1}
     assert ledger.withdrawn(["e9"]) == {}
+
+
+def test_switches_and_how_far_they_were_read_are_kept_together(ledger, reopen):
+    assert ledger.switches() == (set(), 0)
+    ledger.keep_switches({"a", "b"}, 7)
+    ledger.keep_switches({"b"}, 9)
+    assert reopen().switches() == ({"b"}, 9)

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from recovery.adapters.kafka import Publisher, consumer
-from recovery.contracts.codec import decode_parked
-from recovery.contracts.facts import ReadFailed
+from recovery.contracts.codec import decode_parked, encode
+from recovery.contracts.facts import ReadFailed, SwitchSet
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.real
@@ -172,3 +172,33 @@ def test_a_second_process_on_the_same_ledger_is_refused_with_the_first_ones_numb
     second = world.start_sink(wait=False)
     assert second.wait(20) == 78
     assert f"Process {first.pid} works on" in world.log()
+
+
+def test_a_switch_stops_what_already_waits_and_holds_over_a_restart(world):
+    def switch(paused):
+        head = {"account": world.account, "occurred_at": world.now(), "received_at": world.now()}
+        publisher = Publisher(world.kafka)
+        for partition in range(4):
+            fact = SwitchSet(id=f"switch:{paused}:{partition}", **head, paused=paused, who="a test")
+            publisher.send("facts", b"switch", encode(fact), partition)
+        publisher.flush()
+
+    first, second, third, fourth = world.take(4)
+    waiting = world.mail(first)
+    process = world.start_sink(DUNLIN_SMTP_URL="smtp://127.0.0.1:1")  # nobody listens there: the mail waits
+    world.emit(waiting)
+    until(lambda: f"{waiting.id} waits" in world.log(), 20, "the mail to wait")
+    switch(True)
+    assert world.outcome(waiting).why == "account_paused"
+    process.kill()
+    process.wait()
+    world.start_sink()
+    charge, read = world.charge(second), world.read(third)
+    world.emit(charge, read)
+    assert world.outcome(charge).why == "account_paused"
+    assert world.outcome(read).state.status == "open"
+    switch(False)
+    until(lambda: "is resumed by a test" in world.log(), 20, "the switch to be heard")
+    mail = world.mail(fourth)
+    world.emit(mail)
+    assert world.outcome(mail).result == "sent"

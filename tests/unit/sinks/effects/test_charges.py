@@ -151,9 +151,9 @@ def test_an_old_doubt_without_a_trace_is_looked_for_again_and_then_not_done(char
 
 
 def test_a_withdrawn_doubt_is_read_back_and_never_repeated(charges, door, charge, job, now):
-    assert result(charges(job(charge, since=now, doubts=1, tries=3, withdrawn="paid"))) == ("not_done", "withdrawn")
+    assert result(charges(job(charge, since=now, doubts=1, tries=3, withdrawn="withdrawn"))) == ("not_done", "withdrawn")
     door.echo = {"type": "invoice.paid"}
-    assert result(charges(job(charge, since=now, doubts=1, withdrawn="paid"))) == ("succeeded", "read_back")
+    assert result(charges(job(charge, since=now, doubts=1, withdrawn="withdrawn"))) == ("succeeded", "read_back")
     assert door.keys == []
 
 

@@ -35,12 +35,17 @@ def ledger(tmp_path):
 
 
 @pytest.fixture
-def make(ledger, door, clocks, time):
+def paused():
+    return set()
+
+
+@pytest.fixture
+def make(ledger, door, clocks, time, paused):
     made = []
 
     def dispatcher(performer):
         kinds = dict.fromkeys(("charge_requested", "message_requested", "read_requested"), performer)
-        made.append(Dispatcher(ledger, kinds, door, msgspec.structs.replace(clocks, wall=time)))
+        made.append(Dispatcher(ledger, kinds, door, msgspec.structs.replace(clocks, wall=time), paused.__contains__))
         return made[-1]
 
     yield dispatcher
@@ -155,6 +160,29 @@ def test_a_performer_that_breaks_five_times_parks_its_effect_and_lets_its_case_g
     (parked,) = [decode_parked(message.value) for message in ledger.to_publish() if message.topic == "parked.sinks"]
     assert (parked.value, parked.topic, parked.offset) == (encode(mail), "effects.stripe", 0)
     assert parked.error == "ZeroDivisionError: of <address>"
+
+
+def test_a_paused_account_is_read_but_neither_charged_nor_written_to(make, ledger, paused, charge, mail, read, clocks):
+    dispatcher = make(lambda job: Settled(not_performed(job.effect, "performed", clocks)))
+    paused.add("acct_1")
+    others = [msgspec.structs.replace(one, customer=one.id) for one in (charge, mail, read)]
+    put(ledger, dispatcher, *others)
+    turn(dispatcher)
+    whys = {effect: fact.why for effect, fact in outcomes(ledger).items()}
+    assert whys == {charge.id: "account_paused", mail.id: "account_paused", read.id: "performed"}
+
+
+def test_a_pause_between_the_look_and_the_claim_stops_the_effect(make, ledger, paused, charge):
+    def perform(job):
+        paused.add("acct_1")
+        job.claim()
+        pytest.fail("claimed")
+
+    dispatcher = make(perform)
+    put(ledger, dispatcher, charge)
+    turn(dispatcher)
+    turn(dispatcher)
+    assert outcomes(ledger)[charge.id].why == "account_paused"
 
 
 def test_two_customers_are_served_at_once_and_one_customer_one_after_the_other(make, ledger, charge, clocks):

@@ -109,7 +109,7 @@ def test_a_doubt_is_repeated_once_and_then_unknown(mails, server, mail, job, now
 
 
 def test_a_doubt_is_not_repeated_once_the_invoice_is_paid_or_the_mail_withdrawn(mails, server, door, mail, job, an_invoice, now):
-    assert result(mails(job(mail, since=now, doubts=1, withdrawn="paid"))) == ("unknown", "withdrawn")
+    assert result(mails(job(mail, since=now, doubts=1, withdrawn="withdrawn"))) == ("unknown", "withdrawn")
     door.invoices = [an_invoice("paid")]
     assert result(mails(job(mail, since=now, doubts=1))) == ("unknown", "already_paid")
     assert server.taken == []
