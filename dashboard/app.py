@@ -8,8 +8,8 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import look, queries
-from dashboard.pages import overview, why_not
 from dashboard.source import Source, Unreachable, Warehouse
+from dashboard.views import overview, why_not
 from recovery.adapters.clock import business_clock
 from recovery.config import from_env
 from recovery.vocabulary import Clock

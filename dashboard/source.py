@@ -1,6 +1,6 @@
 """Asks ClickHouse, and says in plain words when it cannot."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import pandas as pd
@@ -20,8 +20,8 @@ class Unreachable(RuntimeError):
 class Source(Protocol):
     """Where pages get their figures."""
 
-    def frame(self, sql: str, values: Values) -> pd.DataFrame:
-        """The answer of a query with bound values. Raises Unreachable."""
+    def frame(self, sql: str, values: Values, columns: Sequence[str]) -> pd.DataFrame:
+        """The answer of a query with bound values, in these columns. Raises Unreachable."""
 
     def stream(self, sql: str, values: Values) -> Iterator[bytes]:
         """The answer in the format that the query names, piece by piece. Raises Unreachable."""
@@ -34,13 +34,13 @@ class Warehouse:
         self._url, self._connect = url, connect
         self._client: Client | None = None
 
-    def frame(self, sql: str, values: Values) -> pd.DataFrame:
-        """The answer of a query with bound values. Raises Unreachable."""
+    def frame(self, sql: str, values: Values, columns: Sequence[str]) -> pd.DataFrame:
+        """The answer of a query with bound values, in these columns. Raises Unreachable."""
         try:
             answer = self._ready().query(sql, parameters=dict(values))
         except (Error, HTTPError, OSError, ValueError) as error:
             raise self._failed(error) from error
-        return pd.DataFrame(answer.result_rows, columns=list(answer.column_names))
+        return pd.DataFrame(answer.result_rows, columns=list(columns))  # an answer without rows names none itself
 
     def stream(self, sql: str, values: Values) -> Iterator[bytes]:
         """The answer in the format that the query names, piece by piece. Raises Unreachable."""

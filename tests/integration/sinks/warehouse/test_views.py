@@ -88,9 +88,8 @@ def test_an_event_without_a_status_does_not_move_the_case(story):
 
 
 def test_days_count_failures_when_opened_and_money_when_it_came(story):
-    rows = story(
-        "SELECT day, failed_n, failed_minor, recovered_n, recovered_minor, reversed_minor FROM dunlin.recovery_daily WHERE currency = 'eur'"
-    )
+    columns = "day, failed_n, failed_minor, recovered_n, recovered_minor, reversed_minor"
+    rows = story(f"SELECT {columns} FROM dunlin.recovery_daily WHERE currency = 'eur'")
     assert sorted(rows) == [
         (date(2026, 5, 1), 4, 6790, 0, 0, 0),
         (date(2026, 5, 2), 0, 0, 1, 700, 0),
@@ -100,9 +99,8 @@ def test_days_count_failures_when_opened_and_money_when_it_came(story):
 
 
 def test_declines_count_by_the_first_class(story):
-    rows = story(
-        "SELECT decline_kind, decline_code, failed_n, failed_minor, recovered_n, recovered_minor FROM dunlin.declines WHERE currency = 'eur'"
-    )
+    columns = "decline_kind, decline_code, failed_n, failed_minor, recovered_n, recovered_minor"
+    rows = story(f"SELECT {columns} FROM dunlin.declines WHERE currency = 'eur'")
     assert sorted(rows) == [("hard", "lost_card", 1, 700, 1, 400), ("soft", "insufficient_funds", 3, 5090, 1, 1000)]
 
 

@@ -5,8 +5,8 @@ from datetime import datetime
 import streamlit as st
 
 from dashboard import queries, tables, words
-from dashboard.pages.overview import PERIODS, first_moment
 from dashboard.source import Source
+from dashboard.views.overview import PERIODS, first_moment
 
 MOST_ROWS = 200
 """Rows shown of one reason."""
