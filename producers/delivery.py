@@ -77,6 +77,8 @@ class KafkaDelivery:
         self._waiting: deque[_Delivery] = deque()
         self._looking = False
         self._healthy = True
+        self.fatal = ""
+        """Why this client can never deliver again, in words; empty while it can."""
 
     @property
     def healthy(self) -> bool:
@@ -112,6 +114,8 @@ class KafkaDelivery:
         except BufferError as error:
             raise NotDelivered("The queue to the broker is full.") from error
         except kafka.KafkaException as error:
+            if error.args[0].fatal():
+                self.fatal = str(error)
             raise NotDelivered(f"The client refused it: {error}") from error
         self._waiting.append(delivery)
         if not self._looking:

@@ -11,6 +11,7 @@ import uvicorn
 
 from producers.delivery import KafkaDelivery
 from producers.gateway import Gateway
+from recovery.adapters.kafka import NotDelivered
 from recovery.contracts.topics import FACTS, PARKED_GATEWAY, RAW
 
 CONNECTIONS = 2048
@@ -18,11 +19,14 @@ CONNECTIONS = 2048
 
 
 class _Server(uvicorn.Server):
-    """A server that tells when it listens."""
+    """A server that tells when it listens, and stops when its client can never deliver again: a new process can."""
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, delivery: KafkaDelivery, listening: Callable[[], None]) -> None:
         super().__init__(config)
-        self._listening = listening
+        self._delivery, self._listening = delivery, listening
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or bool(self._delivery.fatal)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -42,7 +46,7 @@ async def serve(gateway: Gateway, delivery: KafkaDelivery, listener: socket.sock
     """Serve until SIGTERM or SIGINT; `listening` is called once requests are taken.
 
     Raises:
-        NotDelivered: the broker does not answer, or a topic is missing.
+        NotDelivered: the broker does not answer, a topic is missing, or the client broke for good.
 
     """
     delivery.warm((RAW.name, FACTS.name, PARKED_GATEWAY.name))
@@ -63,6 +67,8 @@ async def serve(gateway: Gateway, delivery: KafkaDelivery, listener: socket.sock
         proxy_headers=False,
     )
     try:
-        await _Server(config, listening).serve([listener])
+        await _Server(config, delivery, listening).serve([listener])
     finally:
         delivery.close()
+    if delivery.fatal:
+        raise NotDelivered(f"The client of the broker cannot go on: {delivery.fatal}. Start the gateway again.")
