@@ -22,11 +22,12 @@ class Addresses:
     sandbox: str
     ledger: str
     clock_file: Path
+    app_id: str = "dunlin"
     partitions: int = 4
 
 
 class NothingToVerifyError(Exception):
-    """No running stack with a sandbox was found; the text says how to start one."""
+    """No stack with a sandbox runs whole; the text says how to start one or what is missing."""
 
 
 def running(home: Path) -> Addresses:
@@ -38,6 +39,11 @@ def running(home: Path) -> Addresses:
             "or set DUNLIN_HOME to the folder of the one that runs."
         )
     parts = told_state.parts
+    if down := sorted(name for name, part in parts.items() if not part.ready):
+        raise NothingToVerifyError(
+            f"{', '.join(down)} is not running, so the pipeline cannot come to rest. Look at `dunlin status` and {home / 'logs'}, "
+            "and verify again when every part is ready."
+        )
     return Addresses(
         bootstrap=parts["kafka"].urls["bootstrap"],
         clickhouse=parts["clickhouse"].urls["admin"],
@@ -56,6 +62,7 @@ def prove(addresses: Addresses, say: Callable[[str], None], patience: float = 18
     warehouse = client(addresses.clickhouse)
     pipeline = Pipeline(
         bootstrap=addresses.bootstrap,
+        app_id=addresses.app_id,
         partitions=addresses.partitions,
         clickhouse=warehouse,
         open_effects=lambda: open_effects(addresses.ledger),

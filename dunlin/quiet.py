@@ -29,6 +29,7 @@ class Pipeline:
     """What is asked: Kafka, ClickHouse, the effects still open in the ledger, and the deliveries the sandbox waits for."""
 
     bootstrap: str
+    app_id: str
     partitions: int
     clickhouse: Any
     open_effects: Callable[[], int]
@@ -44,6 +45,7 @@ def wait_until_quiet(pipeline: Pipeline, seconds: float, say: Callable[[str], No
     while True:
         _await_zero(pipeline.open_deliveries, "deliveries of webhooks", deadline, say)
         _pass_marker(pipeline, deadline, say)
+        _await_zero(lambda: _unread_effects(pipeline), "effects that nobody has taken", deadline, say)
         _await_zero(pipeline.open_effects, "effects", deadline, say)
         asked = _ends(pipeline, EFFECTS_STRIPE.name) + _ends(pipeline, EFFECTS_MESSAGES.name)
         if asked == before and not pipeline.open_deliveries() and not pipeline.open_effects():
@@ -88,6 +90,26 @@ def _marker(name: str, partition: int, business: datetime, wall: datetime) -> by
             why="marker",
         )
     )
+
+
+def _unread_effects(pipeline: Pipeline) -> int:
+    """Messages on `effects.*` that the effects sink has not put into its ledger; counted by reading, for markers are no messages."""
+    import confluent_kafka as kafka
+
+    reader = consumer(pipeline.bootstrap, f"{pipeline.app_id}-effects", **{"enable.partition.eof": True})
+    names = (EFFECTS_STRIPE.name, EFFECTS_MESSAGES.name)
+    everything = [kafka.TopicPartition(name, number) for name in names for number in range(pipeline.partitions)]
+    try:
+        committed = reader.committed(everything, timeout=30)
+        reader.assign([kafka.TopicPartition(at.topic, at.partition, max(at.offset, 0)) for at in committed])
+        unread, ended = 0, 0
+        while ended < len(everything):
+            for message in reader.consume(1_000, 5.0):
+                ended += message.error() is not None
+                unread += message.error() is None
+        return unread
+    finally:
+        reader.close()
 
 
 def _ends(pipeline: Pipeline, topic: str) -> tuple[int, ...]:
