@@ -172,3 +172,18 @@ def _parked(bootstrap: str, value: bytes):
     until(look, 30, "the parked message")
     reader.close()
     return found[0]
+
+
+def test_a_second_sink_of_the_same_name_fences_the_first_which_ends_with_70(kafka, migrated, database, sink):
+    stream = Stream(kafka, "acct_fence")
+    first = sink(kafka, migrated.url("sink"), "fence")
+    until(first.ready.exists, 60, "the first sink to be assigned")
+    second = sink(kafka, migrated.url("sink"), "fence")
+    until(second.ready.exists, 60, "the second sink to be assigned")
+    until(lambda: first.process.poll() is not None, 60, "the first sink to end")
+    assert first.process.returncode == 70
+    assert "to be started again" in first.said()
+    stream.write(40)
+    count = "SELECT count() FROM dunlin.events WHERE account = 'acct_fence'"
+    until(lambda: database(count)[0][0] >= 40, 60, "the rows")
+    assert database(count) == [(40,)]
