@@ -52,7 +52,7 @@ class Gateway:
     def __init__(self, accounts: Accounts, delivery: Delivers, wall: Clock, metrics: GatewayMetrics) -> None:
         self._accounts, self._delivery, self._wall, self._metrics = accounts, delivery, wall, metrics
         self._in_flight = 0
-        metrics.in_flight.set_function(lambda: self._in_flight)
+        metrics.in_flight = lambda: self._in_flight
         self._reading = Deadlines(BODY_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -158,8 +158,8 @@ async def _body(receive: Receive, length: int) -> bytes | None:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-_OK_START = {"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain"), (b"content-length", b"9")]}
-_OK_BODY = {"type": "http.response.body", "body": b"accepted\n"}
+_OK_START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
+_OK_BODY = {"type": "http.response.body", "body": b""}
 _TEXTS = {
     "no_signature": b"The header Stripe-Signature is missing.\n",
     "malformed": b"The header Stripe-Signature cannot be read.\n",

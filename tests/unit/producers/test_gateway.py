@@ -236,6 +236,9 @@ def test_health_and_metrics_answer(client, delivery):
     told = client.get("/metrics").body
     assert b'dunlin_gateway_answers_total{reason="accepted",status="200"} 1.0' in told
     assert b'dunlin_gateway_facts_total{type="payment_failed"} 1.0' in told
+    assert b"dunlin_gateway_accept_seconds_count 1.0" in told
+    assert b'dunlin_gateway_accept_seconds_bucket{le="+Inf"} 1.0' in told
+    assert b"dunlin_gateway_in_flight 0.0" in told
     delivery.healthy = False
     assert b"no answer" in client.get("/health").body
 
