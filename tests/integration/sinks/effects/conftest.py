@@ -202,7 +202,7 @@ def topics(kafka: str) -> str:
 def make_world(topics: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., World]]:
     made: list[World] = []
 
-    def make(customers: int = 1500, speed: float = 400_000.0, business_days: float = 20.0) -> World:
+    def make(customers: int = 2600, speed: float = 400_000.0, business_days: float = 20.0) -> World:
         home = tmp_path_factory.mktemp("effects")
         world = World(home, topics, f"acct_{zlib.crc32(str(home).encode())}")
         made.append(world)
