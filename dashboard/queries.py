@@ -139,6 +139,6 @@ def not_done(source: Source, account: str, since: datetime) -> pd.DataFrame:
 def not_done_rows(source: Source, account: str, since: datetime, reason: str, limit: int) -> pd.DataFrame:
     """The latest things not done, of one reason or of all when it is empty; columns of the view `why_not`."""
     sql = f"""SELECT {", ".join(WHY_NOT_COLUMNS)} FROM {DATABASE}.{WHY_NOT_VIEW}
-        WHERE account = {{account:String}} AND occurred_at >= {{since:DateTime64(3)}} AND (reason = {{reason:String}} OR empty({{reason:String}}))
-        ORDER BY occurred_at DESC LIMIT {{limit:UInt32}}"""  # noqa: S608 - constants
+        WHERE account = {{account:String}} AND occurred_at >= {{since:DateTime64(3)}}
+        AND (reason = {{reason:String}} OR empty({{reason:String}})) ORDER BY occurred_at DESC LIMIT {{limit:UInt32}}"""  # noqa: S608 - constants
     return source.frame(sql, {"account": account, "since": since, "reason": reason, "limit": limit}, WHY_NOT_COLUMNS)

@@ -1,6 +1,7 @@
 """Asks ClickHouse, and says in plain words when it cannot."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from time import sleep
 from typing import Any, Protocol
 
 import pandas as pd
@@ -10,6 +11,9 @@ from urllib3.exceptions import HTTPError
 
 from recovery.adapters import clickhouse
 
+BUSY_TRIES = 10
+"""Times that a busy server is asked again, a tenth of a second apart."""
+_BUSY = ("USER_SESSION_LIMIT_EXCEEDED", "TOO_MANY_SIMULTANEOUS_QUERIES")
 Values = Mapping[str, Any]
 
 
@@ -30,17 +34,17 @@ class Source(Protocol):
 class Warehouse:
     """ClickHouse at an address; connects when first asked, and again after an outage."""
 
-    def __init__(self, url: str, connect: Callable[[str], Client] = clickhouse.client) -> None:
-        self._url, self._connect = url, connect
+    def __init__(self, url: str, connect: Callable[[str], Client] = clickhouse.client, pause: Callable[[float], None] = sleep) -> None:
+        self._url, self._connect, self._pause = url, connect, pause
         self._client: Client | None = None
 
     def frame(self, sql: str, values: Values, columns: Sequence[str]) -> pd.DataFrame:
         """The answer of a query with bound values, in these columns. Raises Unreachable."""
         try:
-            answer = self._ready().query(sql, parameters=dict(values))
+            rows = self._rows(sql, dict(values))
         except (Error, HTTPError, OSError, ValueError) as error:
             raise self._failed(error) from error
-        return pd.DataFrame(answer.result_rows, columns=list(columns))  # an answer without rows names none itself
+        return pd.DataFrame(rows, columns=list(columns))  # an answer without rows names none itself
 
     def stream(self, sql: str, values: Values) -> Iterator[bytes]:
         """The answer in the format that the query names, piece by piece. Raises Unreachable."""
@@ -49,6 +53,17 @@ class Warehouse:
                 yield from pieces
         except (Error, HTTPError, OSError, ValueError) as error:
             raise self._failed(error) from error
+
+    def _rows(self, sql: str, values: dict[str, Any]) -> Sequence[Sequence[Any]]:
+        """The rows; a server that is busy with this user's other queries is asked again for a second."""
+        for _ in range(BUSY_TRIES):
+            try:
+                return self._ready().query(sql, parameters=values).result_rows
+            except Error as error:
+                if not any(word in str(error) for word in _BUSY):
+                    raise
+                self._pause(0.1)
+        return self._ready().query(sql, parameters=values).result_rows
 
     def _ready(self) -> Client:
         if self._client is None:
