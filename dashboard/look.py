@@ -69,7 +69,7 @@ def sentence(row: Mapping[Any, Any]) -> str:
         said.append(money(int(row["recovered_minor"]), str(row["currency"])))
     if row["event_type"] in {"payment_failed", "failure_repeated", "decline_classified", "retry_attempted"} and row["decline_code"]:
         said.append(f"{words.say(words.KINDS, str(row['decline_kind'])).lower()}: {str(row['decline_code']).replace('_', ' ')}")
-    if row["reason"] and str(row["reason"]) not in {str(row["decline_code"]), str(row["result"])}:
+    if row["reason"] and str(row["reason"]) not in {str(row["decline_code"]), str(row["result"]), str(row["event_type"])}:
         said.append(words.reason(str(row["reason"])))
     if row["event_type"] in {"retry_scheduled", "dunning_scheduled"} and not pd.isna(row["next_action_at"]):
         said.append(f"for {moment(row['next_action_at'])}")

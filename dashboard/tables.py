@@ -34,7 +34,7 @@ def log(rows: pd.DataFrame) -> pd.DataFrame:
             "Time": pd.to_datetime(rows["occurred_at"], utc=True),
             "Event": [words.say(words.EVENTS, name) for name in rows["event_type"]],
             "Result": [result.replace("_", " ") for result in rows["result"]],
-            "Why": [words.sentence(word) for word in rows["reason"]],
+            "Why": ["" if word == kind else words.sentence(word) for word, kind in zip(rows["reason"], rows["event_type"], strict=True)],
             "Amount": amounts,
             "Status": [words.say(words.STATUSES, status) if status else "" for status in rows["status"]],
             "Invoice": rows["invoice"],

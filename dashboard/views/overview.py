@@ -39,8 +39,9 @@ def show(source: Source, account: str, now: datetime) -> None:
         _nothing_yet()
     else:
         since = first_moment(now, PERIODS[period or "30 days"])
-        _cards(source, account, currency, since, now)
-        _charts(source, account, currency, since, now)
+        days = _days(source, account, currency, since, now)
+        _cards(source, account, currency, since, days)
+        _charts(source, account, currency, since, days)
         _active(source, account, currency, since)
         _money(source, account, currency, since)
     _log(source, account)
@@ -76,9 +77,8 @@ def _nothing_yet() -> None:
         )
 
 
-def _cards(source: Source, account: str, currency: str, since: datetime, now: datetime) -> None:
+def _cards(source: Source, account: str, currency: str, since: datetime, days: pd.DataFrame) -> None:
     cohort = queries.cohort(source, account, currency, since)
-    days = _days(source, account, currency, since, now)
     active = queries.active_total(source, account, currency)
     came = sum(int(minor) for minor in days["recovered_minor"])
     columns = st.container(key="cards").columns(4)
@@ -146,11 +146,10 @@ def _days(source: Source, account: str, currency: str, since: datetime, now: dat
     return figures.fill_days(known, pd.Timestamp(since).tz_localize(None), pd.Timestamp(now).tz_convert("UTC").tz_localize(None))
 
 
-def _charts(source: Source, account: str, currency: str, since: datetime, now: datetime) -> None:
+def _charts(source: Source, account: str, currency: str, since: datetime, days: pd.DataFrame) -> None:
     left, right = st.container(key="charts").columns([2, 1])
     with left.container(border=True, height="stretch"):
         st.markdown("**Failed and recovered per day**")
-        days = _days(source, account, currency, since, now)
         st.altair_chart(figures.trend(days, currency), alt="Failed and recovered money per day")
     with right.container(border=True, height="stretch"):
         st.markdown("**Why payments failed**")
