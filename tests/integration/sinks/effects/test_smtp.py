@@ -26,11 +26,15 @@ class _Conversation(socketserver.StreamRequestHandler):
     def handle(self):
         self.server.connections += 1
         self.wfile.write(b"220 here\r\n")
+        begun = False
         while line := self.rfile.readline():
             verb = line[:4].upper().decode()
             said = self.server.script.get(verb, "354 go on" if verb == "DATA" else "250 yes")
             if said is None:
                 return
+            if verb == "MAIL" and begun:
+                said = "503 one mail at a time"
+            begun = verb in {"MAIL", "RCPT"} and (begun or said.startswith("250"))
             self.wfile.write(said.encode() + b"\r\n")
             if said.startswith("354") and not self._take():
                 return

@@ -62,7 +62,7 @@ def test_a_cancelled_or_paused_subscription_is_not_charged(charges, door, charge
     assert result(charges(job(charge))) == ("not_done", why)
 
 
-@pytest.mark.parametrize(("hours", "why"), [(5, "stripe_attempt_near"), (-5, "stripe_attempt_near"), (7, None)])
+@pytest.mark.parametrize(("hours", "why"), [(5, "stripe_attempt_near"), (-5, "stripe_attempt_near"), (7, None), (-7, None)])
 def test_stripes_own_attempt_within_the_gap_on_either_side_stops_ours(charges, door, charge, job, an_invoice, now, hours, why):
     door.invoices = [an_invoice(next_payment_attempt=int((now + hours * HOUR).timestamp()))]
     door.pays = [an_invoice("paid", "succeeded")]
