@@ -163,6 +163,7 @@ class Dispatcher:
             self._in_work[one.ticket.lane] -= 1
             if isinstance(one.answer, Settled):
                 outcomes.append(outgoing(one.effect, one.answer.fact))
+                log.info("effect %s: %s", one.row.id, _in_words(one.answer.fact))
             elif isinstance(one.answer, Broken) and one.row.tries + 1 >= GIVE_UP_AFTER:
                 outcomes.append(outgoing(one.effect, self._given_up(one.effect, one.answer)))
                 parked.append(self._parked(one.row, one.answer))
@@ -215,6 +216,11 @@ def _readable(row: Row) -> Effect | None:
     except Unprocessable as error:  # it was readable when it came: this is another version of the program
         log.error("effect %s stays in the ledger; start the version that received it: %s", row.id, error)
         return None
+
+
+def _in_words(fact: Fact) -> str:
+    result = getattr(fact, "result", fact.__struct_config__.tag)
+    return f"{result}, {why}" if (why := getattr(fact, "why", "")) else str(result)
 
 
 def lane_of(kind: str) -> Lane:

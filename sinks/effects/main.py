@@ -119,6 +119,7 @@ def run(settings: Settings) -> int:
 def _run(settings: Settings) -> None:
     if not settings.kafka_bootstrap:
         raise ValueError("DUNLIN_KAFKA_BOOTSTRAP is not set; give host:port of the broker.")
+    logging.getLogger("stripe").setLevel(logging.WARNING)  # it tells every request and answer; each effect has a line of ours
     settings.home.mkdir(parents=True, exist_ok=True)
     clocks = Clocks(business_clock(settings.clock_file), wall)
     ledger = Ledger(settings.ledger_url)
