@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time with its zone, always UTC in what we write; one without a zone is refused where messages are read."""
 
 Clock = Callable[[], datetime]
 """A function that answers the present as an aware UTC datetime. Business and wall time are two clocks; both are injected."""

@@ -1,16 +1,15 @@
 """What streams ask of the world. Each has an id that is never reused, a deadline, and a condition that is looked at again before acting."""
 
-from datetime import datetime
 from typing import Literal
 
 from recovery.contracts.envelope import Header
-from recovery.vocabulary import DeclineKind, Medium
+from recovery.vocabulary import DeclineKind, Medium, Moment
 
 
 class Effect(Header, frozen=True, kw_only=True):
     """Base of every effect. Not performed after `not_after` (business time), nor when `only_if` no longer holds."""
 
-    not_after: datetime
+    not_after: Moment
     only_if: Literal["always", "invoice_open"] = "invoice_open"
 
 

@@ -1,8 +1,8 @@
 """The header that every message carries, whatever it says."""
 
-from datetime import datetime
-
 import msgspec
+
+from recovery.vocabulary import Moment
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -14,8 +14,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
     id: str
     account: str
-    occurred_at: datetime
-    received_at: datetime
+    occurred_at: Moment
+    received_at: Moment
     customer: str = ""
     invoice: str = ""
     cause: str = ""

@@ -1,9 +1,10 @@
 """What happened, for everyone outside: the public, versioned stream, one shape for all types."""
 
-from datetime import datetime
 from typing import Literal, get_args
 
 import msgspec
+
+from recovery.vocabulary import Moment
 
 EventType = Literal[
     # the five that the product's pages name (product decision 25)
@@ -60,8 +61,8 @@ class Event(msgspec.Struct, kw_only=True):
     invoice: str = ""
     subscription: str = ""
     sequence: int = 0
-    occurred_at: datetime
-    received_at: datetime
+    occurred_at: Moment
+    received_at: Moment
     cause: str = ""
     cause_type: str = ""
     trace: str = ""
@@ -69,7 +70,7 @@ class Event(msgspec.Struct, kw_only=True):
     reason: str = ""
     status: str = ""
     next_action: str = ""
-    next_action_at: datetime | None = None
+    next_action_at: Moment | None = None
     retry_count: int = 0
     dunning_step: int = 0
     amount_minor: int = 0

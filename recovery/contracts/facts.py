@@ -1,12 +1,12 @@
 """Everything streams can learn, in the past tense: what Stripe told, what became of our effects, what people set, and the time."""
 
-from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from recovery.contracts.envelope import Header
 from recovery.policy import Policy
+from recovery.vocabulary import Moment
 
 
 class InvoiceState(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,12 +18,12 @@ class InvoiceState(msgspec.Struct, frozen=True, kw_only=True):
     amount_paid: int = 0
     amount_remaining: int = 0
     attempt_count: int = 0
-    next_payment_attempt: datetime | None = None
+    next_payment_attempt: Moment | None = None
     billing_reason: str = ""
     collection_method: str = ""
     auto_advance: bool = True
     subscription: str = ""
-    created: datetime
+    created: Moment
     paid_out_of_band: bool = False
 
 
@@ -192,7 +192,7 @@ class SeenAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """One charge on an invoice as Stripe lists it, whoever made it. `reached_network` is False for Radar blocks (B23)."""
 
     charge: str
-    at: datetime
+    at: Moment
     succeeded: bool
     fingerprint: str = ""
     brand: str = ""

@@ -1,8 +1,8 @@
 """A message that could not be processed: its bytes, where it came from, and why; nothing is lost and it can be replayed."""
 
-from datetime import datetime
-
 import msgspec
+
+from recovery.vocabulary import Moment
 
 
 class Parked(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="parked"):
@@ -17,7 +17,7 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="p
     headers: dict[str, str] = {}
     why: str
     error: str = ""
-    at: datetime
+    at: Moment
     trace: str = ""
     again: str
     version: int = 1
