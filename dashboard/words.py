@@ -149,6 +149,9 @@ REASONS: dict[str, str] = {
     "expired": "it was too late for it",
     "refunded": "it was refunded",
     "disputed": "it was disputed",
+    "hard_decline": "trying the same card again cannot help",
+    "soft_decline": "a later attempt can help",
+    "seen_before": "it came a second time",
     "quiet_hours": "it is night at the customer's",
 }
 NOT_DONE: dict[str, str] = {"retry": "Retry", "message": "Mail", "case": "Case", "request": "Request"}

@@ -101,10 +101,16 @@ class Loop:
         elif (lane := self.lanes.get(raw.partition())) is not None:
             lane.receive(from_kafka(raw))
 
-    def _complain(self, error: Any) -> None:
-        if error.fatal() or error.code() not in _PATIENCE:
+    def trouble(self, error: Any) -> None:
+        """What the client reports by itself; it goes on unless the error is fatal. Raises Fatal."""
+        if error.fatal():
             raise Fatal(f"Kafka: {error}")
         self._tell("kafka", "Kafka: %s; waiting for it", error)
+
+    def _complain(self, error: Any) -> None:
+        if error.code() not in _PATIENCE:
+            raise Fatal(f"Kafka: {error}")
+        self.trouble(error)
 
     def _due(self) -> list[Lane]:
         now = self._elapsed()

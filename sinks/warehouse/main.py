@@ -17,6 +17,8 @@ from sinks.warehouse.writer import Warehouse
 
 log = logging.getLogger(__name__)
 REPORT_SECONDS = 30.0
+CHATTERERS = ("librdkafka", "urllib3", "clickhouse_connect")
+"""Libraries that tell each failed connection of an outage, twenty a second; the loop tells the outage."""
 
 
 def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
@@ -24,8 +26,20 @@ def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda sign, _frame: stopped.append(sign))
+    for name in CHATTERERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     target = Warehouse(lambda: clickhouse.client(settings.clickhouse_url), Publisher(settings.kafka_bootstrap), wall)
-    reader = consumer(settings.kafka_bootstrap, f"{settings.app_id}-warehouse", **membership(settings.app_id, instance))
+    loop: Loop
+
+    def trouble(error: kafka.KafkaError) -> None:
+        loop.trouble(error)
+
+    reader = consumer(
+        settings.kafka_bootstrap,
+        f"{settings.app_id}-warehouse",
+        **membership(settings.app_id, instance),
+        error_cb=trouble,
+    )
     loop = Loop(reader, EVENTS.name, target, lambda: settings.ready_file.touch() if settings.ready_file else None)
     try:
         loop.start()

@@ -135,6 +135,7 @@ def test_the_sink_goes_on_after_the_broker_was_killed(own_kafka, own_clickhouse,
     stream.write(300)
     counts.reach(300)
     broker.kill()
+    until(lambda: "waiting for it" in program.said(), 30, "the sink to tell the outage")
     broker.start()
     stream.write(500)
     counts.reach(800)

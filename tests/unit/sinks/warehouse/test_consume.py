@@ -289,3 +289,15 @@ def test_metadata_of_another_program_is_not_overwritten(world):
     world.consumer.commits[0] = (5, "checkpoint 17")
     with pytest.raises(Fatal, match="another program"):
         world.turns()
+
+
+def test_an_outage_that_the_client_reports_is_told_now_and_then_and_ends_nothing(world, caplog):
+    for _ in range(12):
+        world.loop.trouble(kafka.KafkaError(kafka.KafkaError._ALL_BROKERS_DOWN))
+        world.now += 1
+    assert len([line for line in caplog.messages if "waiting for it" in line]) == 3
+
+
+def test_a_fatal_error_that_the_client_reports_ends_the_process(world):
+    with pytest.raises(Fatal):
+        world.loop.trouble(kafka.KafkaError(kafka.KafkaError._FATAL, "fenced", fatal=True))
