@@ -13,14 +13,11 @@ from recovery.contracts.parked import Parked
 from recovery.contracts.topics import EFFECTS_MESSAGES, EFFECTS_STRIPE, PARKED_SINKS
 from recovery.vocabulary import Clock
 from sinks.effects.ledger import Arrival, Ledger, Outgoing
+from sinks.effects.stalled import ConsumerFailed, StallWatch
 
 log = logging.getLogger(__name__)
 TOPICS = (EFFECTS_STRIPE.name, EFFECTS_MESSAGES.name)
 BATCH = 500
-
-
-class ConsumerFailed(RuntimeError):
-    """The consumer cannot go on; the text says what the client library said."""
 
 
 class Delivered(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +50,7 @@ class Inbox:
     def __init__(self, consumer: kafka.Consumer, ledger: Ledger, wall: Clock) -> None:
         self._consumer, self._ledger, self._wall = consumer, ledger, wall
         self._consumer.subscribe(list(TOPICS))
+        self._stall = StallWatch(consumer)
 
     def poll(self, seconds: float) -> list[Arrival]:
         """Store what the log has for us, waiting up to `seconds`; answers the effects that came.
@@ -62,6 +60,7 @@ class Inbox:
 
         """
         messages = [delivered(message) for message in self._consumer.consume(BATCH, seconds) if _is_message(message)]
+        self._stall.look()
         if not messages:
             return []
         batch = sort(messages, self._wall)

@@ -19,12 +19,13 @@ from sinks.effects.answers import Clocks, Performer
 from sinks.effects.charges import Charges
 from sinks.effects.dispatch import Dispatcher
 from sinks.effects.email import Mails, Post
-from sinks.effects.inbox import ConsumerFailed, Inbox
+from sinks.effects.inbox import Inbox
 from sinks.effects.ledger import Ledger
 from sinks.effects.outbox import Outbox
 from sinks.effects.ownership import LedgerTaken, Ownership
 from sinks.effects.reads import Reads
 from sinks.effects.smtp import MailServer, address
+from sinks.effects.stalled import ConsumerFailed
 from sinks.effects.stripe import StripeDoor
 from sinks.effects.switches import Switches
 
