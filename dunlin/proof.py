@@ -10,8 +10,6 @@ from dunlin.quiet import Pipeline, parked, wait_until_quiet
 from dunlin.told import told
 from dunlin.verify import Report, compare
 
-REASON = "verify"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Addresses:
@@ -53,8 +51,11 @@ def running(home: Path) -> Addresses:
     )
 
 
-def prove(addresses: Addresses, say: Callable[[str], None], patience: float = 180.0) -> Report:
-    """Verify the running demonstration. Raises NotQuietError when it does not come to rest within `patience` seconds."""
+def prove(addresses: Addresses, say: Callable[[str], None], reason: str, patience: float = 180.0) -> Report:
+    """Verify the running demonstration, its clock held under `reason`, which no other verification at the same time may share.
+
+    Raises NotQuietError when it does not come to rest within `patience` seconds.
+    """
     from recovery.adapters.clickhouse import client
     from recovery.adapters.clock import business_clock, wall
 
@@ -70,14 +71,14 @@ def prove(addresses: Addresses, say: Callable[[str], None], patience: float = 18
         business=business_clock(addresses.clock_file),
         wall=wall,
     )
-    sandbox.hold(REASON)
+    sandbox.hold(reason)
     try:
         wait_until_quiet(pipeline, patience, say)
         say("comparing")
         said = told(warehouse, ACCOUNT, MAIL_FROM.partition("@")[2], parked(pipeline))
         return compare(sandbox.truth(), said, sandbox.baseline())
     finally:
-        sandbox.release(REASON)
+        sandbox.release(reason)
 
 
 def open_effects(ledger_url: str) -> int:

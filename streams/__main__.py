@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> None:
     logs.set_up(settings.log_level)
     worker: Any = faust.Worker(app, redirect_stdouts=False, override_logging=False)
     worker.spinner = None  # it would draw on the log
-    for chatty in ("aiokafka", "mode", "faust"):
+    for chatty in ("mode", "faust"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     worker.execute_from_commandline()
 

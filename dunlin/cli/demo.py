@@ -89,7 +89,7 @@ def _live(stack: "Stack", sandbox: "Sandbox", addresses: "Addresses", dashboard_
     console.print(f"first webhook accepted {sandbox.first_accepted() - started:.1f} s after the start")
     watch(console, sandbox)
     try:
-        report = prove(addresses, lambda text: console.print(f"[dim]{text}[/dim]"))
+        report = prove(addresses, lambda text: console.print(f"[dim]{text}[/dim]"), "demo")
     except NotQuietError as error:
         stack.say(str(error))
         return 1

@@ -22,7 +22,7 @@ def verify(
 
     console = Console(stderr=as_json)
     try:
-        report = prove(running(home_of(from_env(os.environ).home)), console.print, patience)  # noqa: TID251 - a command is an entry point
+        report = prove(running(home_of(from_env(os.environ).home)), console.print, f"verify {os.getpid()}", patience)  # noqa: TID251 - a command is an entry point
     except (NothingToVerifyError, NotQuietError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error

@@ -52,8 +52,8 @@ def users_xml(known: dict[str, str]) -> str:
     return f"""<clickhouse>
   <profiles>
     <default><max_sessions_for_user>1</max_sessions_for_user></default>
-    <trusted/>
-    <reader><readonly>2</readonly><max_execution_time>60</max_execution_time>
+    <trusted><max_sessions_for_user>0</max_sessions_for_user></trusted>
+    <reader><max_sessions_for_user>0</max_sessions_for_user><readonly>2</readonly><max_execution_time>60</max_execution_time>
       <max_memory_usage>1000000000</max_memory_usage></reader>
   </profiles>
   <quotas><default/></quotas>

@@ -146,7 +146,7 @@ WHY_NOT_COLUMNS: tuple[str, ...] = (
 
 MONEY_VIEW = "money"
 MONEY_COLUMNS: tuple[str, ...] = ("account", "currency", "opened_on", "cause", "cases", "minor")
-"""Columns of the view `dunlin.money` (F60): every failed unit of money in exactly one part; the parts sum to the total, per currency and day."""
+"""Columns of the view `dunlin.money` (F60): each failed unit of money is in exactly one part; per currency and day they sum up."""
 
 VIEWS: dict[str, tuple[str, ...]] = {
     CASES_VIEW: CASE_COLUMNS,

@@ -17,8 +17,6 @@ from sinks.warehouse.writer import Warehouse
 
 log = logging.getLogger(__name__)
 REPORT_SECONDS = 30.0
-CHATTERERS = ("librdkafka", "urllib3", "clickhouse_connect")
-"""Libraries that tell each failed connection of an outage, twenty a second; the loop tells the outage."""
 
 
 def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
@@ -26,8 +24,6 @@ def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda sign, _frame: stopped.append(sign))
-    for name in CHATTERERS:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     target = Warehouse(lambda: clickhouse.client(settings.clickhouse_url), Publisher(settings.kafka_bootstrap), wall)
     loop: Loop
 

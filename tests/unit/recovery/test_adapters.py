@@ -1,12 +1,13 @@
 """The clock follows the sandbox's file, logs hold no address, and every metric says what it means."""
 
 import json
+import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from recovery.adapters.clock import ClockFile, business_clock, business_seconds, wall
-from recovery.adapters.logs import scrub
+from recovery.adapters.logs import Calm, scrub
 from recovery.adapters.metrics import METRICS, SECONDS
 
 MONTH = 30 * 86_400
@@ -52,6 +53,19 @@ def test_without_the_sandboxs_file_there_is_no_clock(tmp_path):
 @pytest.mark.parametrize("text", ["to jo@payer.example now", "JO.PAYER+x@mail.payer.example", "<jo_1@a-b.example>"])
 def test_an_address_is_never_logged(text):
     assert "@" not in scrub(text)
+
+
+def test_a_noisy_library_says_one_thing_in_five_seconds_and_nobody_else_is_cut_short():
+    now = [0.0]
+    calm = Calm(lambda: now[0])
+
+    def written(name):
+        return calm.filter(logging.LogRecord(name, logging.ERROR, "f", 1, "away", None, None))
+
+    assert [written("aiokafka.conn"), written("aiokafka.client"), written("librdkafka")] == [True, False, True]
+    assert all(written("streams.shard") for _ in range(3))
+    now[0] = 5.0
+    assert written("aiokafka")
 
 
 def test_every_metric_says_what_it_means():
