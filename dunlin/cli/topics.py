@@ -3,8 +3,6 @@
 import os
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from recovery.config import from_env
 
@@ -30,11 +28,12 @@ def list_topics() -> None:
     """Print the table of topics: speakers, listeners, key, retention, parking."""
     from recovery.contracts.topics import TOPICS, changelog
 
-    table = Table("topic", "speakers", "listeners", "key", "kept", "unreadable go to", "carries")
     for topic in (*TOPICS, changelog(from_env(os.environ).app_id)):  # noqa: TID251 - a command is an entry point
-        kept = "last per key" if topic.compacted else f"{topic.retention_ms // 86_400_000} days"
-        table.add_row(topic.name, ", ".join(topic.speakers), ", ".join(topic.listeners), topic.key, kept, topic.parking, topic.what)
-    Console().print(table)
+        kept = "last of each key kept" if topic.compacted else f"kept {topic.retention_ms // 86_400_000} days"
+        typer.secho(topic.name, bold=True, nl=False)
+        typer.echo(f"  ({kept}{f'; unreadable messages go to {topic.parking}' if topic.parking else ''})")
+        typer.echo(f"  {topic.what}")
+        typer.echo(f"  from {', '.join(topic.speakers)} to {', '.join(topic.listeners) or 'nobody yet'}; key: {topic.key}\n")
 
 
 @app.command()
