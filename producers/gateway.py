@@ -9,13 +9,11 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
-import msgspec
-
 from producers.deadlines import Deadlines
 from producers.delivery import Delivers
 from producers.gateway_metrics import GatewayMetrics
 from producers.signature import Accepted, Rejected, verify
-from producers.webhook import Accounts, messages_of
+from producers.webhook import Accounts, messages_of, read
 from recovery.adapters.kafka import NotDelivered
 from recovery.vocabulary import Clock
 
@@ -32,8 +30,6 @@ BODY_SECONDS = 10.0
 IN_FLIGHT_LIMIT = 1024
 """Requests that may wait for the broker at once; more are told to come back."""
 RETRY_AFTER = b"5"
-
-_decode = msgspec.json.Decoder().decode
 
 
 class Answer(NamedTuple):
@@ -97,7 +93,7 @@ class Gateway:
         if isinstance(signers, Rejected):
             return Answer(400, signers.reason)
         try:
-            event = _decode(body)
+            event = read(body)
         except (ValueError, RecursionError):
             return Answer(400, "unreadable")
         fact, messages = messages_of(self._accounts, account, signers, event, body, received_at)

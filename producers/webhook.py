@@ -5,8 +5,11 @@ import logging
 from datetime import datetime
 from typing import Any, Protocol
 
+import msgspec
+
 from producers.delivery import Message
 from producers.providers.stripe import Ignored, key_object, translate
+from producers.providers.stripe_invoices import InvoiceEvent, invoice_event
 from recovery.contracts.codec import encode
 from recovery.contracts.facts import Fact, WebhookIgnored, WebhookParked
 from recovery.contracts.parked import Parked
@@ -15,6 +18,7 @@ from recovery.ids import stream_key, stub_key, webhook_fact_id
 from recovery.stripe_fields import UnknownShape, moment_at
 
 log = logging.getLogger(__name__)
+_decode = msgspec.json.Decoder().decode
 
 
 class Accounts(Protocol):
@@ -30,6 +34,18 @@ class Accounts(Protocol):
         """Whether the account is connected in live mode."""
 
 
+def read(body: bytes) -> Any:
+    """What a webhook's body says, typed when it is an event about an invoice, else as plain data.
+
+    Raises:
+        ValueError: it is not JSON in UTF-8.
+        RecursionError: it is nested too deeply to be read.
+
+    """
+    event = invoice_event(body)
+    return _decode(body) if event is None else event
+
+
 def messages_of(
     accounts: Accounts, path: str, signers: list[str], event: Any, body: bytes, received_at: datetime
 ) -> tuple[Fact, list[Message]]:
@@ -37,7 +53,7 @@ def messages_of(
 
     `path` is the account in the address, empty at the platform's endpoint; `signers` are the accounts whose secret matched.
     """
-    named = event.get("account") if isinstance(event, dict) else None
+    named = _said(event, "account")
     account = named if named in signers else signers[0]
     why = _misdirected(path, signers, named)
     fact = _fact(accounts, account, event, body, received_at, why)
@@ -50,12 +66,12 @@ def messages_of(
 
 def _fact(accounts: Accounts, account: str, event: Any, body: bytes, received_at: datetime, why: str) -> Fact:
     try:
-        if not isinstance(event, dict):
+        if not isinstance(event, (dict, InvoiceEvent)):
             raise UnknownShape("event is no object.")
         if why:
             return _ignored(account, event, body, received_at, why)
-        if event.get("livemode") is not accounts.livemode(account):
-            mode = "live" if event.get("livemode") else "test"
+        if _said(event, "livemode") is not accounts.livemode(account):
+            mode = "live" if _said(event, "livemode") else "test"
             return _ignored(account, event, body, received_at, f"wrong mode: a {mode} event for an account in the other mode")
         made = translate(account, event, received_at)
         return _ignored(account, event, body, received_at, made.why) if isinstance(made, Ignored) else made[0]
@@ -72,18 +88,17 @@ def _misdirected(path: str, signers: list[str], named: object) -> str:
     return ""
 
 
-def _ignored(account: str, event: dict[str, Any], body: bytes, received_at: datetime, why: str) -> WebhookIgnored:
+def _ignored(account: str, event: Any, body: bytes, received_at: datetime, why: str) -> WebhookIgnored:
     return WebhookIgnored(**_header(account, event, body, received_at), event_type=_word(event, "type"), why=why)
 
 
 def _unread(account: str, event: Any, body: bytes, received_at: datetime, error: Exception) -> WebhookParked:
-    known = event if isinstance(event, dict) else {}
     why = str(error) if isinstance(error, UnknownShape) else f"{type(error).__name__} while it was read"
     log.warning("parked a webhook of %s: %s", account, why)
-    return WebhookParked(**_header(account, known, body, received_at), event_type=_word(known, "type"), why=why)
+    return WebhookParked(**_header(account, event, body, received_at), event_type=_word(event, "type"), why=why)
 
 
-def _header(account: str, event: dict[str, Any], body: bytes, received_at: datetime) -> dict[str, Any]:
+def _header(account: str, event: Any, body: bytes, received_at: datetime) -> dict[str, Any]:
     # A body without an event id gets one derived from its bytes: sent again, it is the same fact.
     event_id = _word(event, "id") or f"body-{hashlib.sha256(body).hexdigest()[:32]}"
     fact_id = webhook_fact_id(account, event_id)
@@ -97,15 +112,20 @@ def _header(account: str, event: dict[str, Any], body: bytes, received_at: datet
     }
 
 
-def _created(event: dict[str, Any]) -> datetime | None:
+def _created(event: Any) -> datetime | None:
     try:
-        return moment_at(event, "created", "event")
+        return moment_at({"created": _said(event, "created")}, "created", "event")
     except UnknownShape:
         return None
 
 
-def _word(event: dict[str, Any], name: str) -> str:
-    value = event.get(name)
+def _said(event: Any, name: str) -> Any:
+    """What the event says of itself at `name`; None when it says nothing or is no event."""
+    return event.get(name) if isinstance(event, dict) else getattr(event, name, None)
+
+
+def _word(event: Any, name: str) -> str:
+    value = _said(event, name)
     return value if isinstance(value, str) and len(value) <= 255 else ""
 
 

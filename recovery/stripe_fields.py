@@ -6,8 +6,10 @@ from typing import Any
 Object = dict[str, Any]
 """An object of Stripe as plain data (never the SDK's StripeObject, which is no dict: stripe.md 0.12)."""
 
-_LARGEST = 2**63 - 1
-_LAST_MOMENT = 253_402_300_799  # 9999-12-31; Python's datetime ends there
+LARGEST = 2**63 - 1
+"""Of whole numbers, to either side of 0; ClickHouse and Kafka's other readers hold no larger ones."""
+LAST_MOMENT = 253_402_300_799
+"""9999-12-31 in unix seconds; Python's datetime ends there."""
 
 
 class UnknownShape(ValueError):
@@ -34,7 +36,7 @@ def needed_text(data: Object, name: str, where: str) -> str:
 def whole(data: Object, name: str, where: str) -> int:
     """The whole number at `name`; 0 when absent or null. Raises UnknownShape when it is something else or has more than 64 bits."""
     value = data.get(name)
-    if type(value) is int and -_LARGEST <= value <= _LARGEST:  # a bool is an int too, but not here
+    if type(value) is int and -LARGEST <= value <= LARGEST:  # a bool is an int too, but not here
         return value
     if value is None:
         return 0
@@ -99,7 +101,7 @@ def id_of(data: Object, name: str, where: str) -> str:
 
 def moment(seconds: int, where: str = "created") -> datetime:
     """A moment of Stripe (unix seconds) as aware UTC. Raises UnknownShape when it lies outside of 1970 to 9999."""
-    if not 0 <= seconds <= _LAST_MOMENT:
+    if not 0 <= seconds <= LAST_MOMENT:
         raise UnknownShape(f"{where} is {seconds}, which is no moment in unix seconds.")
     return datetime.fromtimestamp(seconds, UTC)
 
@@ -117,4 +119,4 @@ def needed_moment(data: Object, name: str, where: str) -> datetime:
 
 
 def _kind(value: object) -> str:
-    return "too large" if isinstance(value, int) and not isinstance(value, bool) and abs(value) > _LARGEST else type(value).__name__
+    return "too large" if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST else type(value).__name__

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from producers.providers.stripe_invoices import INVOICE_FACTS, InvoiceEvent, invoice_fact
 from recovery.contracts.facts import (
     Card,
     ChargeFailed,
@@ -19,14 +20,8 @@ from recovery.contracts.facts import (
     DisputeOpened,
     Fact,
     IntentFailed,
-    InvoiceChanged,
     InvoiceFact,
-    InvoicePaid,
-    InvoicePaymentSucceeded,
-    InvoiceVoided,
-    InvoiceWrittenOff,
     MethodChanged,
-    PaymentActionRequired,
     PaymentFailed,
     SubscriptionChanged,
     SubscriptionEnded,
@@ -76,13 +71,15 @@ class _Event(msgspec.Struct, frozen=True):
         return {**self.header, "customer": customer, "invoice": invoice}
 
 
-def translate(account: str, event: Object, received_at: datetime) -> list[Fact] | Ignored:
+def translate(account: str, event: Object | InvoiceEvent, received_at: datetime) -> list[Fact] | Ignored:
     """The one fact that an event of an account is, or why it is none. The fact's id is derived from account and event id.
 
     Raises:
         UnknownShape: the event's type is known but its content is not as Stripe documents it; the text names the path.
 
     """
+    if isinstance(event, InvoiceEvent):
+        return [invoice_fact(account, event, received_at)]
     kind = text(event, "type", "event")
     make = _FACTS.get(kind)
     if make is None:
@@ -230,14 +227,8 @@ def _method_changed(how: str, event: _Event) -> Fact:
 
 
 _FACTS: dict[str, Callable[[_Event], Fact]] = {
+    **{kind: partial(_invoice, fact) for kind, fact in INVOICE_FACTS.items()},
     "invoice.payment_failed": _payment_failed,
-    "invoice.payment_action_required": partial(_invoice, PaymentActionRequired),
-    "invoice.paid": partial(_invoice, InvoicePaid),
-    "invoice.payment_succeeded": partial(_invoice, InvoicePaymentSucceeded),
-    "invoice.updated": partial(_invoice, InvoiceChanged),
-    "invoice.payment_attempt_required": partial(_invoice, InvoiceChanged),
-    "invoice.voided": partial(_invoice, InvoiceVoided),
-    "invoice.marked_uncollectible": partial(_invoice, InvoiceWrittenOff),
     "charge.failed": _charge_failed,
     "charge.refunded": _charge_refunded,
     "charge.dispute.created": _dispute_opened,

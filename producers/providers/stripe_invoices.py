@@ -1,0 +1,161 @@
+"""The short way for events about invoices, which are nearly all there are: bytes to a typed event, and that to its fact.
+
+It takes only what it knows to be right. All else (another object, something expanded, a value of another kind) it leaves to stripe.py,
+which alone says what an unknown shape is. A property test holds both ways to the same fact.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+
+from recovery.contracts.facts import (
+    InvoiceChanged,
+    InvoiceFact,
+    InvoicePaid,
+    InvoicePaymentSucceeded,
+    InvoiceState,
+    InvoiceVoided,
+    InvoiceWrittenOff,
+    PaymentActionRequired,
+    PaymentFailed,
+)
+from recovery.ids import webhook_fact_id
+from recovery.stripe_fields import LARGEST, LAST_MOMENT
+
+INVOICE_FACTS: dict[str, type[InvoiceFact]] = {
+    "invoice.payment_failed": PaymentFailed,
+    "invoice.payment_action_required": PaymentActionRequired,
+    "invoice.paid": InvoicePaid,
+    "invoice.payment_succeeded": InvoicePaymentSucceeded,
+    "invoice.updated": InvoiceChanged,
+    "invoice.payment_attempt_required": InvoiceChanged,
+    "invoice.voided": InvoiceVoided,
+    "invoice.marked_uncollectible": InvoiceWrittenOff,
+}
+"""Event types about an invoice, and what each becomes."""
+
+Needed = Annotated[str, msgspec.Meta(min_length=1)]
+Whole = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=LAST_MOMENT)]
+
+
+class _Object(msgspec.Struct, frozen=True):
+    """Any object, unread."""
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """An expanded object, of which the id is wanted."""
+
+    id: Needed
+
+
+class _Details(msgspec.Struct, frozen=True):
+    subscription: str | _Named | None = None
+
+
+class _Parent(msgspec.Struct, frozen=True):
+    subscription_details: _Details | None = None
+
+
+class _Invoice(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", tag="invoice"):
+    """An invoice of any API version; the fields are those of stripe_shapes.invoice_state, with `payment_intent` as an id only."""
+
+    id: Needed
+    customer: str | _Named | None = None
+    status: Needed
+    currency: Needed
+    amount_due: Whole | None = None
+    amount_paid: Whole | None = None
+    amount_remaining: Whole | None = None
+    attempt_count: Whole | None = None
+    next_payment_attempt: Seconds | None = None
+    billing_reason: str | None = None
+    collection_method: str | None = None
+    auto_advance: bool | None = None
+    parent: _Parent | None = None
+    subscription: str | _Named | None = None
+    payment_intent: str | None = None
+    created: Seconds
+    paid_out_of_band: bool | None = None
+    amount_paid_off_stripe: Whole | None = None
+
+
+class _Data(msgspec.Struct, frozen=True):
+    object: _Invoice
+    previous_attributes: _Object | None = None
+
+
+class _Request(msgspec.Struct, frozen=True):
+    id: str | None = None
+    idempotency_key: str | None = None
+
+
+class InvoiceEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event about an invoice, its type one of INVOICE_FACTS."""
+
+    id: Needed
+    type: str
+    account: str | None = None
+    livemode: bool
+    created: Seconds
+    request: _Request | str | None = None  # very old versions give its id alone
+    data: _Data
+
+
+_decode = msgspec.json.Decoder(InvoiceEvent).decode
+
+
+def invoice_event(body: bytes) -> InvoiceEvent | None:
+    """The event in a webhook's body when it is about an invoice in a shape known here; None when the body must be read as plain data."""
+    try:
+        event = _decode(body)
+        body.decode()  # the decoder looks at the text that it keeps, not at the text that it passes over
+    except (ValueError, RecursionError):
+        return None
+    return event if event.type in INVOICE_FACTS else None
+
+
+def invoice_fact(account: str, event: InvoiceEvent, received_at: datetime) -> InvoiceFact:
+    """The fact that an event of an account is; the same as the long way's."""
+    invoice, request = event.data.object, event.request
+    if isinstance(request, str):
+        request = _Request(id=request)
+    fact_id = webhook_fact_id(account, event.id)
+    return INVOICE_FACTS[event.type](
+        id=fact_id,
+        account=account,
+        occurred_at=datetime.fromtimestamp(event.created, UTC),
+        received_at=received_at,
+        customer=_id(invoice.customer),
+        invoice=invoice.id,
+        cause=event.id,
+        trace=fact_id,
+        state=_state(invoice),
+        livemode=event.livemode,
+        request_id=(request and request.id) or "",
+        request_key=(request and request.idempotency_key) or "",
+    )
+
+
+def _state(invoice: _Invoice) -> InvoiceState:
+    attempt, details = invoice.next_payment_attempt, invoice.parent and invoice.parent.subscription_details
+    return InvoiceState(
+        status=invoice.status,
+        currency=invoice.currency,
+        amount_due=invoice.amount_due or 0,
+        amount_paid=invoice.amount_paid or 0,
+        amount_remaining=invoice.amount_remaining or 0,
+        attempt_count=invoice.attempt_count or 0,
+        next_payment_attempt=None if attempt is None else datetime.fromtimestamp(attempt, UTC),
+        billing_reason=invoice.billing_reason or "",
+        collection_method=invoice.collection_method or "",
+        auto_advance=invoice.auto_advance is not False,
+        subscription=(details and _id(details.subscription)) or _id(invoice.subscription),
+        created=datetime.fromtimestamp(invoice.created, UTC),
+        paid_out_of_band=bool(invoice.paid_out_of_band) or (invoice.amount_paid_off_stripe or 0) > 0,
+    )
+
+
+def _id(named: _Named | str | None) -> str:
+    return named.id if isinstance(named, _Named) else named or ""
