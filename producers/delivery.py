@@ -14,13 +14,13 @@ from typing import Any, NamedTuple, Protocol
 import confluent_kafka as kafka
 
 from recovery.adapters.kafka import PRODUCER_SETTINGS, NotDelivered, quiet
+from recovery.contracts.topics import LARGEST_BYTES
 
 log = logging.getLogger(__name__)
 WAIT_SECONDS = 5.0
 """The longest wait for the broker's acknowledgement; after it the sender is told to try again."""
 LOOK_SECONDS = 0.001
 _BY_KEY = -1  # the partition is that of the key
-_LARGEST = 4 << 20  # a parked body of 1 MiB is a third longer in its envelope; the topics' own limit is the broker's matter
 
 
 class Message(NamedTuple):
@@ -72,7 +72,12 @@ class KafkaDelivery:
 
     def __init__(self, bootstrap: str, wait_seconds: float = WAIT_SECONDS, **more: Any) -> None:
         timeout_ms = int(wait_seconds * 1000)  # the client gives up no later than we do, so that no stale queue builds up
-        settings = {**PRODUCER_SETTINGS, "delivery.timeout.ms": timeout_ms, "request.timeout.ms": timeout_ms, "message.max.bytes": _LARGEST}
+        settings = {
+            **PRODUCER_SETTINGS,
+            "delivery.timeout.ms": timeout_ms,
+            "request.timeout.ms": timeout_ms,
+            "message.max.bytes": LARGEST_BYTES,
+        }
         self._producer = kafka.Producer({"bootstrap.servers": bootstrap, **settings, **more}, logger=quiet)
         self._wait_seconds = wait_seconds
         self._waiting: deque[_Delivery] = deque()

@@ -49,15 +49,17 @@ def document() -> dict[str, Any]:
 
 
 def _channel(topic: Topic) -> dict[str, Any]:
-    retention = {
+    configuration = {
         "cleanup.policy": ["compact" if topic.compacted else "delete"],
         "retention.ms": int(settings(topic).get("retention.ms", -1)),
     }
+    if topic.largest_bytes:
+        configuration["max.message.bytes"] = topic.largest_bytes
     return {
         "address": topic.name,
         "description": f"{topic.what}; key: {topic.key}",
         "messages": {message.__name__: _message(message) for message in messages(topic)},
-        "bindings": {"kafka": {"topic": topic.name, "topicConfiguration": retention}},
+        "bindings": {"kafka": {"topic": topic.name, "topicConfiguration": configuration}},
     }
 
 

@@ -11,10 +11,15 @@ from recovery.contracts.parked import Parked
 from recovery.ids import kind_of
 
 DAY_MS = 86_400_000
+LARGEST_BYTES = 2 << 20
+"""Of a message with a webhook's body in it: at most 1 MiB, a third more when parked as base64, and the envelope. Brokers take 1 MiB."""
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
-    """One topic. `key` is a pattern in words; `partitions` "shared" means the one number that all co-partitioned topics have."""
+    """One topic. `key` is a pattern in words; `partitions` "shared" means the one number that all co-partitioned topics have.
+
+    `largest_bytes` is the limit of a message; 0 leaves it to the broker.
+    """
 
     name: str
     speakers: tuple[str, ...]
@@ -23,6 +28,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     carries: object = None
     retention_ms: int
     compacted: bool = False
+    largest_bytes: int = 0
     partitions: Literal["shared", "one"] = "shared"
     parking: str = ""
     what: str
@@ -34,6 +40,7 @@ RAW = Topic(
     listeners=(),
     key="account",
     retention_ms=7 * DAY_MS,
+    largest_bytes=LARGEST_BYTES,
     what="webhook bodies exactly as received; the only topic with personal data, so kept for days",
 )
 FACTS = Topic(
@@ -92,6 +99,7 @@ PARKED_GATEWAY = Topic(
     key="account",
     carries=Parked,
     retention_ms=7 * DAY_MS,
+    largest_bytes=LARGEST_BYTES,
     what="validly signed webhooks that could not be translated",
 )
 PARKED_STREAMS = Topic(
@@ -160,7 +168,8 @@ def settings(topic: Topic) -> dict[str, str]:
     """The topic's configuration on the broker, as strings."""
     if topic.compacted:
         return {"cleanup.policy": "compact", "segment.bytes": str(64 << 20), "min.cleanable.dirty.ratio": "0.3"}
-    return {"cleanup.policy": "delete", "retention.ms": str(topic.retention_ms), "message.timestamp.type": "CreateTime"}
+    limit = {"max.message.bytes": str(topic.largest_bytes)} if topic.largest_bytes else {}
+    return {"cleanup.policy": "delete", "retention.ms": str(topic.retention_ms), "message.timestamp.type": "CreateTime", **limit}
 
 
 def diagram() -> str:

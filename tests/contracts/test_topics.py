@@ -2,12 +2,15 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
 import jsonschema
 import pytest
 
+from producers.gateway import BODY_LIMIT
+from producers.webhook import messages_of
 from recovery.contracts import asyncapi, topics
 from recovery.contracts.effects import AnyEffect
 from recovery.contracts.topics import TOPICS, changelog, diagram, effects_topic, settings
@@ -15,6 +18,19 @@ from recovery.contracts.topics import TOPICS, changelog, diagram, effects_topic,
 REPOSITORY = Path(__file__).resolve().parents[2]
 NAMES = {topic.name for topic in TOPICS}
 EVERY = (*TOPICS, changelog("dunlin"))
+
+
+class Anybody:
+    """Accounts that the messages of an unreadable webhook ask nothing of."""
+
+    def accounts(self) -> list[str]:
+        return []
+
+    def secrets(self, account: str) -> tuple[str, ...]:
+        return ()
+
+    def livemode(self, account: str) -> bool:
+        return False
 
 
 def by_name(name):
@@ -64,6 +80,20 @@ def test_bodies_with_personal_data_are_kept_for_seven_days_at_most():
 def test_facts_are_kept_for_400_days_and_the_rows_for_ever():
     assert settings(by_name("facts"))["retention.ms"] == str(400 * topics.DAY_MS)
     assert settings(changelog("dunlin"))["cleanup.policy"] == "compact"
+
+
+def test_the_largest_body_that_the_gateway_takes_fits_raw_and_parked():
+    body, account = b"x" * BODY_LIMIT, "acct_" + "1" * 250
+    _, messages = messages_of(Anybody(), account, [account], [], body, datetime(2026, 11, 24, tzinfo=UTC))
+    largest = {topic: len(value) for topic, _, value in messages if topic != "facts"}
+    assert largest.keys() == {"raw", "parked.gateway"}
+    for topic, size in largest.items():
+        assert size + 65_536 < int(settings(by_name(topic))["max.message.bytes"]) == topics.LARGEST_BYTES, topic
+
+
+def test_the_broker_decides_how_large_other_messages_may_be():
+    limited = {topic.name for topic in EVERY if "max.message.bytes" in settings(topic)}
+    assert limited == {"raw", "parked.gateway"}
 
 
 @pytest.mark.parametrize("effect", get_args(AnyEffect))

@@ -1,10 +1,13 @@
 """The real gateway in front of a real broker: what it accepted is stored, and what it could not store it did not accept."""
 
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 
 import pytest
 
-from recovery.contracts.codec import decode_fact
+from producers.gateway import BODY_LIMIT
+from recovery.contracts.codec import decode_fact, decode_parked
 from tests.support.waiting import until
 from tests.unit.producers.stripe_objects import an_event, an_invoice, dumped
 
@@ -55,6 +58,30 @@ def test_a_large_body_that_may_come_is_stored(broker, gateway):
     body = dumped(an_event("invoice.paid", an_invoice(), id="evt_large", filler="0123456789" * 80_000))
     assert gateway.post(body).status_code == 200
     assert len(stored(broker, ["evt_large"])) == 1
+
+
+def filled(id, **changes):
+    """A webhook of exactly the largest size, of bytes that no compression makes smaller."""
+    event = an_event("invoice.paid", an_invoice(**changes), id=id, filler="")
+    noise = b64encode(Random(id).randbytes(BODY_LIMIT)).decode()
+    return dumped({**event, "filler": noise[: BODY_LIMIT - len(dumped(event))]})
+
+
+def test_the_largest_body_is_stored_whole(broker, gateway):
+    body = filled("evt_largest")
+    assert len(body) == BODY_LIMIT
+    assert gateway.post(body).status_code == 200
+    assert len(stored(broker, ["evt_largest"])) == 1
+    assert body in broker.values("raw", lambda values: body in values)
+
+
+def test_the_largest_body_is_parked_whole_when_it_cannot_be_translated(broker, gateway):
+    body = filled("evt_largest_parked", status=None)
+    assert len(body) == BODY_LIMIT
+    assert gateway.post(body).status_code == 200
+    assert len(stored(broker, ["evt_largest_parked"])) == 1
+    assert body in broker.values("raw", lambda values: body in values)
+    assert broker.values("parked.gateway", lambda values: body in [decode_parked(value).value for value in values])
 
 
 def test_it_stops_in_order(gateway):
