@@ -16,6 +16,11 @@ class SandboxClock:
 
     Begins `days` before the wall and held (reason "start") until `start()`. The file is replaced atomically
     at every change of speed. Once business has caught up with the wall a hold changes nothing any more.
+
+    What the file says never lies before what a reader computed up to the instant of the change. Between that instant
+    and the replaced file (measured on a busy machine: median 0.1 ms, 99 % below 1.5 ms) a reader still extrapolates at
+    the old speed and may be ahead of a hold by that time multiplied by `speed`: 2 s of business at 21,600, rarely 30 s.
+    Whoever compares two readings must bear that much, or never let its own time go backwards.
     """
 
     def __init__(self, path: Path, *, speed: float, days: float, wall: Callable[[], float] = time.time) -> None:
@@ -61,6 +66,10 @@ class SandboxClock:
             self._holds[reason] -= 1
         self._apply()
 
+    def holders(self) -> list[str]:
+        """The reasons for which business time is held now, each once."""
+        return list(self._holds)
+
     def state(self) -> dict[str, object]:
         """What `GET /_clock` answers."""
         return {
@@ -78,7 +87,7 @@ class SandboxClock:
         wanted = 0.0 if self._holds else self.speed
         if wanted == self._running or (self._running > 0 and self.caught_up):
             return
-        wall = self.wall()
+        wall = self.wall()  # the last reading before the file is written: nobody may have computed a later time by then
         self._business0, self._wall0 = self._at(wall), wall
         self._running = wanted
         self._write()

@@ -5,6 +5,7 @@ import email
 import json
 import re
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from email import policy
 from email.message import EmailMessage
@@ -83,44 +84,46 @@ class Mailbox:
         """The letter of this number, if it is still in memory."""
         return next((letter for letter in self.letters if letter.number == number), None)
 
-    def search(self, address: str) -> list[Letter]:
-        """Newest first; only those whose recipient contains `address`."""
-        wanted = address.strip().lower()
-        return [one for one in reversed(self.letters) if not wanted or wanted in ",".join(one.recipients).lower()]
+    def newest(self) -> Iterator[Letter]:
+        """The letters still in memory, newest first."""
+        return reversed(self.letters)
 
 
 class _Postman:
-    """aiosmtpd's handler: every mail is welcome unless a fault is ordered."""
+    """aiosmtpd's handler of one connection: every mail is welcome unless a fault is ordered.
+
+    A mail takes its fault when it is announced (MAIL) and keeps it until it is stored, so that a fault ordered
+    meanwhile strikes the next mail and not half of this one.
+    """
 
     def __init__(self, box: Mailbox, machine: Machine) -> None:
         self._box = box
         self._machine = machine
+        self._fault: str | None = None
 
     async def handle_MAIL(self, _server: SMTP, _session: Any, envelope: Any, address: str, options: list[str]) -> str:
-        orders = self._machine.faults.smtp
-        if orders and orders[0] == "refuse":
-            orders.popleft()
+        self._fault = self._machine.faults.next_smtp()
+        if self._fault == "refuse":
             return "451 4.3.0 Mailbox service is resting, try again later"
         envelope.mail_from = address
         envelope.mail_options.extend(options)
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, _session: Any, envelope: Any) -> str:
-        fault = self._machine.faults.next_smtp()
-        if fault == "slow":
+        if self._fault == "slow":
             await asyncio.sleep(SLOW_S)
         letter = self._box.deliver(envelope.mail_from or "", list(envelope.rcpt_tos), envelope.content)
-        if fault == "drop_after_data":
-            cast(asyncio.Transport, server.transport).abort()  # no isinstance: uvloop's transport is not one
+        if self._fault == "drop_after_data":
+            # cut at once: what is answered below finds no connection. No isinstance: uvloop's transport is no asyncio.Transport
+            cast(asyncio.Transport, server.transport).abort()
         return f"250 2.0.0 Queued as {letter.number}"
 
 
 async def listen(box: Mailbox, machine: Machine, port: int) -> tuple[asyncio.Server, int]:
     """Accept mail on the loopback; answers the server and its port."""
     loop = asyncio.get_running_loop()
-    postman = _Postman(box, machine)
     server = await loop.create_server(
-        lambda: SMTP(postman, hostname="inbox.localhost", ident="Sandbox inbox", loop=loop), "127.0.0.1", port
+        lambda: SMTP(_Postman(box, machine), hostname="inbox.localhost", ident="Sandbox inbox", loop=loop), "127.0.0.1", port
     )
     return server, int(server.sockets[0].getsockname()[1])
 

@@ -20,6 +20,7 @@ from sandbox.endpoints import Endpoints
 from sandbox.faults import Faults
 from sandbox.luck import Luck
 from sandbox.machine import Machine
+from sandbox.pages import home
 from sandbox.pages import inbox as inbox_page
 from sandbox.pages import invoice as invoice_page
 from sandbox.webhooks import Courier
@@ -93,7 +94,8 @@ def _http(machine: Machine, box: inbox.Mailbox) -> uvicorn.Server:
         *Api(machine).routes(),
         *admin.routes(machine, Baseline(machine.world.setting)),
         *invoice_page.routes(machine),
-        *inbox_page.routes(box),
+        *inbox_page.routes(machine, box),
+        *home.routes(machine),
     ]
     config = uvicorn.Config(
         Starlette(routes=routes),

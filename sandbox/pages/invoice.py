@@ -5,7 +5,8 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
 from sandbox.machine import Machine
-from sandbox.pages.looks import moment, money, page
+from sandbox.pages import bills
+from sandbox.pages.looks import page
 from sandbox.payment_shapes import message
 from sandbox.records import Charge, Invoice
 
@@ -38,7 +39,7 @@ def routes(machine: Machine) -> list[Route]:
 
 def _told(taken: Charge) -> tuple[str, bool]:
     if taken.decline is None:
-        return "The payment went through.", False
+        return "Thank you! The payment went through and this invoice is paid.", False
     return f"{message(taken.decline)} Please try another card.", True
 
 
@@ -48,11 +49,9 @@ def _page(machine: Machine, bill: Invoice, told: str = "", bad: bool = False) ->
         "invoice",
         title=f"Invoice {bill.number}",
         merchant=machine.world.setting.merchant,
-        bill=bill,
+        bill=bills.told(bill),
         person=person,
         card=person.card,
-        amount=money(bill.amount_due, bill.currency),
-        billed=moment(bill.created),
         told=told,
         bad=bad,
     )
@@ -60,4 +59,4 @@ def _page(machine: Machine, bill: Invoice, told: str = "", bad: bool = False) ->
 
 def _unknown() -> HTMLResponse:
     told = "This link does not belong to an invoice. Please look at your latest mail."
-    return HTMLResponse(page("nothing", title="No such invoice", told=told), 404)
+    return HTMLResponse(page("nothing", title="No such invoice", told=told, way=""), 404)

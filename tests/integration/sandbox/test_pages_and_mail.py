@@ -94,22 +94,88 @@ def test_a_mail_is_kept_shown_and_known_to_the_truth(month) -> None:
     assert "No mail for this address" in _fetch(f"{month.info['inbox_url']}?to=nobody")[1]
 
 
-def test_mail_faults_happen_as_ordered(month) -> None:
+def _kept(one, message_id: str) -> list[int]:
+    """The number of copies that the truth knows, in a list; empty without the mail."""
+    return [mail["copies"] for mail in one.get("/_truth")["mails"] if mail["message_id"] == message_id]
+
+
+def test_a_refused_mail_is_not_kept_and_the_next_one_is(month) -> None:
+    bill = month.unpaid()
+    mail = _mail(_email(month, bill), _page(month, bill), "<refused@x>")
+    month.post("/_faults", smtp="refuse")
+    with pytest.raises(smtplib.SMTPSenderRefused) as refused:
+        _send(month, mail)
+    assert (refused.value.smtp_code, _kept(month, "<refused@x>")) == (451, [])
+    _send(month, mail)
+    assert _kept(month, "<refused@x>") == [1]
+
+
+def test_a_dropped_connection_leaves_the_mail_kept_and_its_sender_without_an_answer(month) -> None:
+    bill = month.unpaid()
+    mail = _mail(_email(month, bill), _page(month, bill), "<dropped@x>")
+    month.post("/_faults", smtp="drop_after_data", count=2)
+    for copies in (1, 2):
+        with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionError)):
+            _send(month, mail)
+        assert _kept(month, "<dropped@x>") == [copies]
+    _send(month, mail)
+    assert _kept(month, "<dropped@x>") == [3]
+
+
+def test_a_slow_inbox_answers_late_and_keeps_nothing_of_a_sender_who_left_before(month) -> None:
     bill = month.unpaid()
     to, link = _email(month, bill), _page(month, bill)
-    month.post("/_faults", smtp="refuse")
-    with pytest.raises(smtplib.SMTPSenderRefused):
-        _send(month, _mail(to, link, "<refused@x>"))
-    month.post("/_faults", smtp="drop_after_data")
-    with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionError)):
-        _send(month, _mail(to, link, "<dropped@x>"))
-    month.post("/_faults", smtp="slow")
+    month.post("/_faults", smtp="slow", count=2)
+    with pytest.raises((smtplib.SMTPServerDisconnected, TimeoutError)):
+        _send(month, _mail(to, link, "<hasty@x>"), timeout=0.5)
     begun = time.monotonic()
     _send(month, _mail(to, link, "<slow@x>"))
     assert time.monotonic() - begun >= 2.5
-    ids = {mail["message_id"] for mail in month.get("/_truth")["mails"]}
-    assert {"<dropped@x>", "<slow@x>"} <= ids
-    assert "<refused@x>" not in ids
+    assert (_kept(month, "<slow@x>"), _kept(month, "<hasty@x>")) == ([1], [])
+
+
+def test_a_fault_ordered_while_a_mail_is_on_its_way_strikes_the_next_mail(month) -> None:
+    with smtplib.SMTP("127.0.0.1", month.info["smtp_port"], timeout=10) as server:
+        server.ehlo()
+        server.mail("billing@merchant.example")
+        server.rcpt("anybody@mail.example")
+        month.post("/_faults", smtp="refuse")
+        assert server.data(b"Message-ID: <underway@x>\r\n\r\nhello")[0] == 250
+        assert server.mail("billing@merchant.example")[0] == 451
+    assert _kept(month, "<underway@x>") == [1]
+
+
+def test_the_front_door_says_what_this_is_and_leads_to_inbox_and_truth(month) -> None:
+    status, html = _fetch(month.info["api_base"] + "/")
+    assert status == 200
+    assert "An imaginary Stripe" in html
+    assert "The clock is held: test" in html
+    assert {'href="/inbox"', 'href="/_truth"', 'href="/_truth/summary"'} <= set(html.replace(">", " ").split())
+
+
+def test_the_inbox_says_who_was_written_to_and_what_became_of_the_invoice(month) -> None:
+    bill = month.unpaid("insufficient_funds")
+    to, link = _email(month, bill), _page(month, bill)
+    name = month.client.v1.customers.retrieve(bill["customer"]).name
+    _send(month, _mail(to, link, "<shown@x>"))
+    listing = f"{month.info['inbox_url']}?{urllib.parse.urlencode({'to': name})}"
+    before = _fetch(listing)[1]
+    assert all(told in before for told in (name, to, ">Unpaid<", f" {bill['currency'].upper()}<"))
+    _fetch(link, "POST", choice="good")
+    assert ">Paid<" in _fetch(listing)[1]
+    assert "on the invoice page" in _fetch(_letter_link(month, "<shown@x>"))[1]
+
+
+def _letter_link(one, message_id: str) -> str:
+    letters = [json.loads(line) for line in (one.home / "mails.jsonl").read_text().splitlines()]
+    return f"{one.info['inbox_url']}/{next(letter['number'] for letter in letters if letter['message_id'] == message_id)}"
+
+
+def test_an_empty_inbox_says_so(start_sandbox) -> None:
+    one = start_sandbox("--customers", "20")
+    html = _fetch(one.info["inbox_url"])[1]
+    assert "The inbox is empty" in html
+    assert "has not been started" in html
 
 
 def test_mailed_customers_come_to_the_page_and_pay(start_sandbox) -> None:

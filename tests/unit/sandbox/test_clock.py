@@ -80,3 +80,42 @@ def test_releasing_what_nobody_held_does_not_start_the_month(tmp_path: Path) -> 
     wall.at += 5
     assert clock.now() == clock.began
     assert not clock.started
+
+
+class BusyWall(Wall):
+    """Every look at it takes 1 ms, and a reader in another process computes its business time at each."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        super().__init__()
+        self.tmp_path = tmp_path
+        self.computed: list[float] = []
+
+    def __call__(self) -> float:
+        self.at += 0.001
+        if (self.tmp_path / "clock.json").exists():
+            self.computed.append(_reader(self.tmp_path, self))
+        return self.at
+
+
+def test_a_hold_or_release_never_lies_before_what_a_reader_has_computed(tmp_path: Path) -> None:
+    wall = BusyWall(tmp_path)
+    clock = _clock(tmp_path, wall)
+    for change in (clock.start, lambda: clock.hold("verify"), lambda: clock.release("verify"), lambda: clock.hold("verify")):
+        wall.at += 1
+        before = len(wall.computed)
+        change()
+        assert len(wall.computed) > before
+        assert json.loads((tmp_path / "clock.json").read_text())["business0"] >= max(wall.computed)
+
+
+def test_a_reader_with_the_old_file_is_ahead_of_a_hold_by_no_more_than_the_write_takes(tmp_path: Path) -> None:
+    wall, writing_s = Wall(), 0.0002
+    clock = _clock(tmp_path, wall)
+    clock.start()
+    wall.at += 3
+    old = json.loads((tmp_path / "clock.json").read_text())
+    clock.hold("delivery")
+    held_at = clock.now()
+    stale = old["business0"] + (wall.at + writing_s - old["wall0"]) * old["speed"]
+    assert 0 <= stale - held_at <= writing_s * clock.speed + 0.01
+    assert _reader(tmp_path, wall) == held_at
