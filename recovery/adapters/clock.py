@@ -36,18 +36,21 @@ def business_clock(path: Path | None) -> Clock:
 
 
 class ScaledClock:
-    """Reads business time from a clock file; notices at once when the sandbox holds or releases the clock."""
+    """Reads business time from a clock file; notices at once when the sandbox holds or releases the clock, and never goes back."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen: tuple[int, int] = (0, 0)
         self._file = ClockFile(wall0=0.0, business0=0.0, speed=0.0)
+        self._latest = 0.0
         self._load()
 
     def __call__(self) -> datetime:
         """Business time now. Raises FileNotFoundError when the sandbox never wrote its clock."""
         self._load()
-        return datetime.fromtimestamp(business_seconds(self._file, time.time()), UTC)
+        # A hold takes effect when the file is written, a moment after the instant that it names.
+        self._latest = max(self._latest, business_seconds(self._file, time.time()))
+        return datetime.fromtimestamp(self._latest, UTC)
 
     @property
     def speed(self) -> float:

@@ -45,6 +45,23 @@ def test_a_change_of_the_file_is_seen_at_once(tmp_path):
     assert clock() - datetime.fromtimestamp(100, UTC) == timedelta(seconds=100)
 
 
+def test_a_clock_that_is_set_back_stands_still_until_time_has_caught_up(tmp_path):
+    path = tmp_path / "clock.json"
+
+    def write(business0):
+        fresh = tmp_path / "fresh"
+        fresh.write_text(json.dumps({"wall0": 0.0, "business0": business0, "speed": 0.0}))
+        fresh.replace(path)
+
+    write(200.0)
+    clock = business_clock(path)
+    assert clock() == datetime.fromtimestamp(200, UTC)
+    write(150.0)
+    assert clock() == datetime.fromtimestamp(200, UTC)
+    write(300.0)
+    assert clock() == datetime.fromtimestamp(300, UTC)
+
+
 def test_without_the_sandboxs_file_there_is_no_clock(tmp_path):
     with pytest.raises(FileNotFoundError):
         business_clock(tmp_path / "clock.json")
