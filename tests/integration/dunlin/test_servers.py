@@ -137,3 +137,5 @@ def test_the_default_user_of_clickhouse_is_shut_out_and_the_dashboard_may_only_r
                 client.command(forbidden)
     with pytest.raises(clickhouse_connect.driver.exceptions.DatabaseError, match="700"):
         clickhouse_connect.get_client(host=HOST, port=clickhouse.port)
+    with clickhouse_connect.get_client(dsn=clickhouse.url("admin")) as client:
+        client.command("DROP TABLE dunlin.doors SYNC")  # other tests look at everything in this database

@@ -20,7 +20,8 @@ def test_each_kind_of_effect_is_performed_and_told(world):
         outcome = told[effect.id][0]
         assert outcome.result in {"succeeded", "declined", "needs_action"}, outcome
         assert len(world.charges_of(bill)) == 1
-        assert outcome.charge == world.charges_of(bill)[0]["charge"]
+        if outcome.result != "needs_action":  # Stripe names no charge when it only asks for authentication
+            assert outcome.charge == world.charges_of(bill)[0]["charge"]
     for effect in effects[8:]:
         assert isinstance(told[effect.id][0], MessageSettled)
         assert told[effect.id][0].result == "sent", told[effect.id][0]

@@ -78,7 +78,8 @@ class Counts:
             return (0, 0, 0)
 
     def reach(self, count: int) -> None:
-        until(lambda: self()[0] >= count, 90, f"{count} rows")
+        # A row and what follows from it are there one after the other, so all three are awaited before they are compared.
+        until(lambda: min(self()) >= count, 90, f"{count} rows")
         assert self() == (count, count, count)
 
 
