@@ -37,13 +37,13 @@ def _harm(report: Report) -> Table:
     for name, count in (
         ("duplicate charges", report.duplicate_charges),
         ("lost facts (accepted webhooks without a row)", report.lost_facts),
-        ("charges after a cancellation", report.charges_after_end),
+        ("charges although the last look showed a cancellation", report.charges_after_end),
+        ("mails although the last look showed a payment or cancellation", report.mails_after_end),
         ("rows twice", report.repeated_rows),
     ):
         table.add_row(name, f"{count:,}", style="" if count == 0 else "red")
     table.add_section()
     table.add_row("mails repeated in doubt (may be as many as the doubts)", f"{report.repeated_mails:,}")
-    table.add_row("mails that met a payment on their way", f"{report.mails_after_end:,}")
     table.add_row("webhook to row, p50 / p99", f"{report.p50_ms:,.0f} / {report.p99_ms:,.0f} ms")
     return table
 

@@ -31,6 +31,7 @@ class Mail:
     subject: str
     invoice_status_at_receipt: str | None
     subscription_status_at_receipt: str | None
+    looked_at: float | None
     copies: int = 1
 
 
@@ -90,6 +91,7 @@ class Behaviour:
             subject=subject,
             invoice_status_at_receipt=bill.status if bill else None,
             subscription_status_at_receipt=plan.status if plan else None,
+            looked_at=bill.looked_at if bill else None,
         )
         self.mails[message_id] = mail
         if bill is not None and person is not None and person.id == bill.customer:

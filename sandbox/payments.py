@@ -57,6 +57,7 @@ class Payments:
             decline=decline,
             real_cause=decline.cause if decline else None,
             fingerprint=card.fingerprint,
+            looked_at=bill.looked_at,
         )
         bill.charges.append(taken)
         bill.attempted = True

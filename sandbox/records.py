@@ -124,6 +124,7 @@ class Charge:
     decline: Decline | None
     real_cause: str | None
     fingerprint: str
+    looked_at: float | None = None
     refunded: int = 0
     disputed: bool = False
 
@@ -168,6 +169,7 @@ class Invoice:
     uncollectible_at: float | None = None
     due_date: float | None = None
     stripe_tries: int = 0
+    looked_at: float | None = None
 
     @property
     def amount_remaining(self) -> int:

@@ -144,6 +144,7 @@ def _attempt(taken: Charge) -> Json:
         "fingerprint": taken.fingerprint,
         "brand": taken.card.brand,
         "at": taken.at,
+        "looked_at": taken.looked_at,
         "actor": taken.actor,
         "idempotency_key": taken.idempotency_key,
         "outcome": taken.outcome,

@@ -26,7 +26,7 @@ _TABLE: list[tuple[str, str, Operation]] = [
     ("GET", "/v1/account", operations.retrieve_account),
     ("GET", "/v1/accounts/{id}", operations.retrieve_account),
     ("GET", "/v1/invoices", operations.list_invoices),
-    ("GET", "/v1/invoices/{id}", operations.retrieve("invoice")),
+    ("GET", "/v1/invoices/{id}", operations.retrieve_invoice),
     ("POST", "/v1/invoices/{id}", operations.modify_invoice),
     ("POST", "/v1/invoices/{id}/pay", _pay),
     ("POST", "/v1/invoices/{id}/void", operations.void_invoice),

@@ -48,6 +48,13 @@ def retrieve(kind: str) -> Operation:
     return lambda call: call.objects.get(kind, call.id)
 
 
+def retrieve_invoice(call: Call) -> Json:
+    """`GET /v1/invoices/{id}`; the invoice remembers when it was looked at last, so that the truth can tell who acted unseeing."""
+    shown = call.objects.get("invoice", call.id)
+    call.machine.world.books.invoices[call.id].looked_at = call.at
+    return shown
+
+
 def pay_invoice(call: Call) -> Json:
     """`POST /v1/invoices/{id}/pay`."""
     params = call.params

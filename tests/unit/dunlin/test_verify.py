@@ -17,11 +17,16 @@ def invoice(name: str, **other: Any) -> dict[str, Any]:
         "collection_method": "charge_automatically",
         "auto_advance": True,
         "first_failed_at": 5.0,
+        "paid_at": None,
     } | other
 
 
 def attempt(name: str, key: str | None, outcome: str = "declined", actor: str = "api", at: float = 9.0) -> dict[str, Any]:
-    return {"invoice": name, "idempotency_key": key, "outcome": outcome, "actor": actor, "at": at}
+    return {"invoice": name, "idempotency_key": key, "outcome": outcome, "actor": actor, "at": at, "looked_at": at - 0.5}
+
+
+def mail(**other: Any) -> dict[str, Any]:
+    return {"message_id": "<m1@x>", "copies": 1, "invoice": "in_a", "looked_at": 7.0} | other
 
 
 def world(**other: Any) -> dict[str, Any]:
@@ -30,7 +35,7 @@ def world(**other: Any) -> dict[str, Any]:
         "invoices": [invoice("in_a"), invoice("in_b")],
         "attempts": [attempt("in_a", None, actor="initial"), attempt("in_a", "dunlin-a1", "succeeded")],
         "recoveries": [{"invoice": "in_a", "currency": "usd", "amount": 1_000}],
-        "mails": [{"message_id": "<m1@x>", "copies": 1, "invoice_status_at_receipt": "open"}],
+        "mails": [mail()],
         "events": [{"id": "evt_1", "accepted": 1}, {"id": "evt_2", "accepted": 2}, {"id": "evt_3", "accepted": 0}],
         "cancellations": [],
     } | other
@@ -116,9 +121,30 @@ def test_a_row_written_twice_is_harm() -> None:
 
 
 def test_a_mail_sent_twice_in_doubt_is_reported_but_is_no_difference() -> None:
-    twice = world(mails=[{"message_id": "<m1@x>", "copies": 2, "invoice_status_at_receipt": "paid"}])
-    report = compare(twice, told(), BASELINE)
-    assert (report.repeated_mails, report.mails_after_end, report.sound) == (1, 1, True)
+    report = compare(world(mails=[mail(copies=2)]), told(), BASELINE)
+    assert (report.repeated_mails, report.sound) == (1, True)
+
+
+def test_what_the_last_look_could_not_show_is_no_harm() -> None:
+    between = world(cancellations=[{"subscription": "sub_in_a", "at": 8.8}])
+    assert compare(between, told(), BASELINE).sound
+
+
+def test_a_charge_without_a_look_is_harm() -> None:
+    blind = world(attempts=[attempt("in_a", "dunlin-a1", "succeeded") | {"looked_at": None}])
+    assert compare(blind, told(), BASELINE).charges_after_end == 1
+
+
+def test_a_mail_after_a_look_at_a_paid_invoice_is_harm() -> None:
+    paid = world(invoices=[invoice("in_a", paid_at=6.0), invoice("in_b")])
+    report = compare(paid, told(), BASELINE)
+    assert report.mails_after_end == 1
+    assert not report.sound
+
+
+def test_a_mail_after_a_look_at_a_cancellation_is_harm() -> None:
+    ended = world(cancellations=[{"subscription": "sub_in_a", "at": 6.0}], attempts=[])
+    assert compare(ended, told(attempted=frozenset()), BASELINE).mails_after_end == 1
 
 
 def test_what_opens_no_case_is_no_failure() -> None:
