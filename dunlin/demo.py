@@ -120,7 +120,7 @@ def write_tenant(home: Path) -> None:
     _write_secret(secrets / "stripe.key", API_KEY)
     _write_secret(secrets / "webhook.secrets", "")
     (home / "tenants.toml").write_text(
-        f'[[tenant]]\naccount = "{ACCOUNT}"\nname = "Puffin Coffee Club"\nlivemode = false\n'
+        f'[[tenant]]\naccount = "{ACCOUNT}"\nname = "Wader Supply Co."\nlivemode = false\n'
         'api_key_file = "secrets/stripe.key"\nwebhook_secrets_file = "secrets/webhook.secrets"\n\n'
         '[tenant.policy]\nmode = "act"\n'
     )
