@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from dashboard import words
 from dashboard.amounts import major, money
+from recovery import words
 
 
 def active(rows: pd.DataFrame, currency: str) -> pd.DataFrame:

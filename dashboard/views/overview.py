@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import exports, figures, look, queries, tables, words
+from dashboard import exports, figures, look, queries, tables
 from dashboard.amounts import decimals, major, money, short
 from dashboard.source import Source
+from recovery import words
 from recovery.contracts.events import EVENT_TYPES
 from recovery.vocabulary import ACTIVE
 

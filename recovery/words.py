@@ -1,4 +1,4 @@
-"""What events, reasons and statuses are called on pages. An unknown word is shown as it is, without underscores."""
+"""What events, reasons and statuses are called, on pages and in sentences. An unknown word is shown as it is, without underscores."""
 
 STATUSES: dict[str, str] = {
     "retrying": "Retrying",
