@@ -34,7 +34,7 @@ from sinks.effects.dispatch import outgoing
 from sinks.effects.email import Mails, Post
 from sinks.effects.reads import Reads
 from streams.guard import Guard
-from streams.in_memory import ShardInMemory
+from streams.in_memory import Output, ShardInMemory
 from tests.support.imaginary_stripe import Door, Merchant, Postbox, moment
 
 START = 1_772_442_000.0
@@ -102,6 +102,7 @@ class Month:
         self.merchant = Merchant(self.account)
         self.shards = [ShardInMemory(number, "month", Guard(_stopped)) for number in range(shards)]
         self.facts: list[list[Record]] = [[] for _ in self.shards]
+        self.outputs: list[list[Output]] = [[] for _ in self.shards]
         self.events: list[Event] = []
         self.effects: list[Effect] = []
         self.withdrawn: set[str] = set()
@@ -131,6 +132,8 @@ class Month:
             self._pass_time()
             self._work(self.now)
         self._work(float("inf"))
+        for shard in self.shards:
+            shard.keep_time()
         return self
 
     def report(self, baseline: bool = False) -> Report:
@@ -243,7 +246,9 @@ class Month:
     def _take(self, number: int, key: bytes, value: bytes) -> None:
         record = Record(key, value, len(self.facts[number]), int(self.now * 1000))
         self.facts[number].append(record)
-        for output in self.shards[number].take(record):
+        sent = self.shards[number].take(record)
+        self.outputs[number] += sent
+        for output in sent:
             if output.topic == EVENTS.name:
                 self.events.append(decode_event(output.value))
             elif output.topic == PARKED_STREAMS.name:
