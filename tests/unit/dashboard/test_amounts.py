@@ -38,4 +38,5 @@ def test_upper_case_codes_are_known_too():
 
 
 def test_an_amount_with_its_code_needs_no_sign() -> None:
+    """B50."""
     assert [with_code(4900, "eur"), with_code(1200, "jpy"), with_code(1234, "kwd")] == ["49.00 EUR", "1,200 JPY", "1.234 KWD"]
