@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from recovery.ids import kind_of
+
 Truth = Mapping[str, Any]
 """The sandbox's `/_truth` document."""
 
@@ -114,7 +116,7 @@ def compare(truth: Truth, told: Told, baseline: Mapping[str, Any]) -> Report:
         lost_facts=len(lost),
         charges_after_end=charges_after_end(truth),
         repeated_mails=sum(mail["copies"] - 1 for mail in truth["mails"]),
-        mails_after_end=sum(mail["invoice_status_at_receipt"] in {"paid", "void"} for mail in truth["mails"]),
+        mails_after_end=mails_after_end(truth["mails"]),
         repeated_rows=told.rows - told.distinct_rows,
         parked=told.parked,
         failures=len(failed),
@@ -155,6 +157,17 @@ def charges_after_end(truth: Truth) -> int:
         (attempt, cancelled.get(subscription.get(attempt["invoice"], ""))) for attempt in truth["attempts"] if attempt["actor"] == "api"
     )
     return sum(end is not None and attempt["at"] > end for attempt, end in ends)
+
+
+def mails_after_end(mails: Iterable[Mapping[str, Any]]) -> int:
+    """Reminders that came when nothing was owed any more. A notice tells of the payment, so it comes after it (B48)."""
+    paid_or_void = (mail for mail in mails if mail["invoice_status_at_receipt"] in {"paid", "void"})
+    return sum(not (mail["invoice_status_at_receipt"] == "paid" and _is_notice(mail["message_id"])) for mail in paid_or_void)
+
+
+def _is_notice(message: str) -> bool:
+    effect = message.strip("<>").rpartition("@")[0]
+    return effect.count(".") >= 3 and kind_of(effect) == "notice"
 
 
 def _sets(name: str, truth: Iterable[str], warehouse: Iterable[str]) -> Line:

@@ -121,6 +121,15 @@ def test_a_mail_sent_twice_in_doubt_is_reported_but_is_no_difference() -> None:
     assert (report.repeated_mails, report.mails_after_end, report.sound) == (1, 1, True)
 
 
+def test_a_reminder_after_the_payment_is_counted_and_a_notice_of_the_payment_is_not() -> None:
+    """B47, B48."""
+    reminder = {"message_id": "<acct_1.in_a.message.3@x>", "copies": 1, "invoice_status_at_receipt": "paid"}
+    notice = reminder | {"message_id": "<acct_1.in_a.notice.4@x>"}
+    void = notice | {"invoice_status_at_receipt": "void"}
+    counted = [compare(world(mails=[mail]), told(), BASELINE).mails_after_end for mail in (reminder, notice, void)]
+    assert counted == [1, 0, 1]
+
+
 def test_what_opens_no_case_is_no_failure() -> None:
     assert opens_a_case(invoice("in_a"))
     assert not opens_a_case(invoice("in_a", billing_reason="subscription_create"))
