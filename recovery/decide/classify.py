@@ -81,12 +81,19 @@ def _by_code(decline: Decline, card: Card | None, code: str, overrides: Mapping[
 def _row(decline: Decline, code: str) -> table.Row | None:
     debit = table.DEBIT_CODES.get(decline.method_type)
     if debit is not None:
-        return debit.get(code) or table.ERROR_CODES.get(code)
+        known = debit.get(code) or table.ERROR_CODES.get(code)
+        return table.HARD if known is None and _returned(decline) else known
     if code in table.NOT_A_DECLINE:
         return table.SOFT
     if decline.decline_code or decline.outcome_reason:
         return table.CARD_CODES.get(code) or table.LOCAL_CODES.get(code) or table.ERROR_CODES.get(code)
     return table.ERROR_CODES.get(code) or table.CARD_CODES.get(code) or table.LOCAL_CODES.get(code)
+
+
+def _returned(decline: Decline) -> bool:
+    """Whether the bank sent the debit back with a code that our table lacks: hard, as all but two of them are (stripe.md 1.7)."""
+    code = decline.network_decline_code
+    return decline.method_type == "us_bank_account" and len(code) == 3 and code[0] == "R" and code[1:].isdigit()
 
 
 def _conditional(decline: Decline, brand: str) -> tuple[table.Row, str]:
@@ -103,7 +110,8 @@ def _conditional(decline: Decline, brand: str) -> tuple[table.Row, str]:
 
 def _verdict(decline: Decline, card: Card | None, code: str, row: table.Row, because: str) -> Verdict:
     brand = card.brand if card else ""
-    wait, allowed = row.wait_hours, row.kind == "soft"
+    wait, allowed, most = row.wait_hours, row.kind == "soft", table.DEBIT_CAPS.get(decline.method_type, 0)
+    cap = min(row.cap or most, most or row.cap)
     if brand == "mastercard":
         wait = max(wait, table.TEMPORARY_MAC_HOURS.get(decline.network_advice_code, 0))
     if allowed:
@@ -111,7 +119,7 @@ def _verdict(decline: Decline, card: Card | None, code: str, row: table.Row, bec
         allowed, because = not block, block or because
     because = because or f"{row.kind}_decline"
     return Verdict(
-        row.kind, code, because, allowed, wait, row.cap, code not in table.NO_MAIL, row.kind == "fraud" or code in table.CONFIDENTIAL
+        row.kind, code, because, allowed, wait, cap, code not in table.NO_MAIL, row.kind == "fraud" or code in table.CONFIDENTIAL
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from recovery.contracts.customer import Case
 from recovery.contracts.facts import Card, CustomerChanged, CustomerDeleted, MethodChanged, SubscriptionChanged, SubscriptionEnded
+from recovery.decide import expiry, suppression
 from recovery.decide.endings import close
 from recovery.decide.reading import ENDED_STATUS, suspend
 from recovery.decide.retrying import schedule
@@ -28,7 +29,7 @@ def subscription_changed(turn: Turn, fact: SubscriptionChanged) -> None:
         if reason:
             close(turn, case, reason, "at_period_end" if fact.cancel_at_period_end else fact.status)
         elif fact.paused and case.suspended_at is None:
-            suspend(turn, case)
+            suspend(turn, case, fact.pause_behavior)
         elif not fact.paused and case.suspended_at is not None:
             case.read_at = turn.now  # the look tells whether it really goes on
             turn.tell("case_updated", case, "subscription_resumed")
@@ -36,13 +37,17 @@ def subscription_changed(turn: Turn, fact: SubscriptionChanged) -> None:
 
 def customer_deleted(turn: Turn, _fact: CustomerDeleted) -> None:
     """The customer is gone: no more contact (B10)."""
+    expiry.renewed(turn, "customer_deleted")
     for case in _open_cases(turn):
         close(turn, case, "customer_deleted")
 
 
 def customer_changed(turn: Turn, fact: CustomerChanged) -> None:
     """A new default method is worth a try; which card it is, the charge will tell (B36)."""
+    if fact.email_changed:
+        suppression.lift(turn, "email", "address_changed", {}, only="bounced")
     if fact.default_method_changed:
+        expiry.renewed(turn, "method_changed")
         for case in _open_cases(turn):
             _try_anew(turn, case, None, "attached")
 
@@ -50,6 +55,7 @@ def customer_changed(turn: Turn, fact: CustomerChanged) -> None:
 def method_changed(turn: Turn, fact: MethodChanged) -> None:
     """A new or renewed card: one retry at once for every open invoice; mails go on unless it pays (B35, B38)."""
     card = fact.card
+    expiry.renewed(turn, "method_changed")
     if fact.how == "automatically_updated" and card.fingerprint in turn.row.barred:
         turn.row.barred = [barred for barred in turn.row.barred if barred != card.fingerprint]
     for case in _open_cases(turn):

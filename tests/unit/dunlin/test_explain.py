@@ -59,7 +59,7 @@ def test_the_raw_words_of_the_bank_are_told() -> None:
 
 def test_a_failure_without_a_case_is_told_too() -> None:
     played = Story()
-    played.tell(a.a_failure(state=a.a_state(billing_reason="subscription_create")))
+    played.tell(a.a_failure(state=a.a_state(billing_reason="subscription_create"), livemode=True))
     told = story(rows(played.events))
     assert told.summary == "No case was opened for this invoice."
     assert "checkout" in told.lines[0].sentence
