@@ -39,6 +39,21 @@ class Door:
     def charge(self, _account: str, charge: str) -> Object:
         return self._given(lambda: self._objects.get("charge", charge))
 
+    def invoice_of_charge(self, _account: str, charge: Object) -> str:
+        return self._world.books.charges[charge["id"]].invoice
+
+    def customer(self, _account: str, customer: str) -> Object:
+        return self._given(lambda: self._objects.get("customer", customer))
+
+    def cancel(self, _account: str, subscription: str, key: str) -> None:
+        self._given(lambda: {"id": self._world.cancel(subscription, self._now().timestamp(), Request("req_end", key)).id})
+
+    def pause_collection(self, _account: str, _subscription: str, _key: str) -> None:
+        raise Refused("the sandbox pauses nothing")
+
+    def mark_uncollectible(self, _account: str, invoice: str, key: str) -> None:
+        self._given(lambda: {"id": self._world.mark_uncollectible(invoice, self._now().timestamp(), Request("req_end", key)).id})
+
     def pay(self, _account: str, invoice: str, key: str) -> Object:
         lost = self._luck.random() < self._trouble
         if lost and self._luck.random() < 0.3:

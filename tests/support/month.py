@@ -32,6 +32,7 @@ from sinks.effects.answers import Clocks, Doubt, Job, Later, Performer, Settled,
 from sinks.effects.charges import Charges
 from sinks.effects.dispatch import outgoing
 from sinks.effects.email import Mails, Post
+from sinks.effects.end_actions import EndActions
 from sinks.effects.reads import Reads
 from streams.guard import Guard
 from streams.in_memory import Output, ShardInMemory
@@ -39,7 +40,7 @@ from tests.support.imaginary_stripe import Door, Merchant, Postbox, moment
 
 START = 1_772_442_000.0
 SENDER = "billing@merchant.example"
-ACTING = Policy(mode="act")
+ACTING = Policy(mode="act", test_first_invoices=False)
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -117,6 +118,7 @@ class Month:
             "charge_requested": Charges(door, self.merchant, clocks),  # type: ignore[arg-type] # a double
             "message_requested": Mails(door, self.merchant, self.merchant, post, clocks),  # type: ignore[arg-type] # a double
         }
+        self._performers["subscription_end_requested"] = EndActions(door, self.merchant, clocks)  # type: ignore[arg-type] # a double
         self._clocks = clocks
         self._publish(policy)
 
@@ -160,7 +162,9 @@ class Month:
             recovered=frozenset(event.invoice for event in self._of("payment_recovered")),
             failed_minor=dict(failed),
             recovered_minor=dict(back),
-            mails=frozenset(message_id(event.effect, SENDER.partition("@")[2]) for event in self._of("dunning_sent")),
+            mails=frozenset(
+                message_id(event.effect, SENDER.partition("@")[2]) for kind in ("dunning_sent", "notice_sent") for event in self._of(kind)
+            ),
             causes=frozenset(event.cause for event in self.events),
             rows=len(self.events),
             distinct_rows=len({event.id for event in self.events}),
@@ -172,8 +176,8 @@ class Month:
     @property
     def in_doubt(self) -> frozenset[str]:
         """The ids of mails of which nobody can tell whether they were sent (product decision 18)."""
-        doubtful = (event for event in self._of("dunning_skipped") if event.result == "unknown")
-        return frozenset(message_id(event.effect, SENDER.partition("@")[2]) for event in doubtful)
+        skipped = (event for kind in ("dunning_skipped", "notice_skipped") for event in self._of(kind))
+        return frozenset(message_id(event.effect, SENDER.partition("@")[2]) for event in skipped if event.result == "unknown")
 
     def _of(self, event_type: str) -> Iterator[Event]:
         return (event for event in self.events if event.event_type == event_type)
