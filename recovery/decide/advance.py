@@ -148,8 +148,7 @@ def _forget(row: Customer, now: datetime) -> None:
     aged = [case.invoice for case in row.cases.values() if case.ended_at is not None and case.ended_at + STUB <= now]
     for invoice in aged:
         del row.cases[invoice]
-    if any(attempt.at + budgets.KEEP <= now for attempt in row.attempts):
-        row.attempts = [attempt for attempt in row.attempts if attempt.at + budgets.KEEP > now]
+    budgets.forget(row, now)
 
 
 def _case(turn: Turn, fact: Fact, kind: str, effect: str) -> tuple[Case | None, bool]:

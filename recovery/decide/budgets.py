@@ -141,13 +141,24 @@ def tried(attempts: Iterable[Attempt], invoice: str) -> int:
 
 
 def remember(row: Customer, attempt: Attempt, now: datetime) -> bool:
-    """Keep the attempt unless its charge is already known; forgets what is older than KEEP. Answers whether it was new."""
+    """Keep the attempt unless its charge is already known; forgets what is too old. Answers whether it was new."""
     for known in row.attempts:
         if known.charge == attempt.charge:
             known.invoice = known.invoice or attempt.invoice
             known.fingerprint = known.fingerprint or attempt.fingerprint
             return False
-    if row.attempts and row.attempts[0].at < now - KEEP:
-        row.attempts = [known for known in row.attempts if known.at >= now - KEEP]
+    forget(row, now)
     row.attempts.append(attempt)
     return True
+
+
+def forget(row: Customer, now: datetime) -> None:
+    """Drop the attempts that are older than KEEP, but for those on an open case: an invoice's own budget has no end."""
+    oldest = now - KEEP
+    if any(known.at <= oldest for known in row.attempts):
+        row.attempts = [known for known in row.attempts if known.at > oldest or _is_open(row, known.invoice)]
+
+
+def _is_open(row: Customer, invoice: str) -> bool:
+    case = row.cases.get(invoice)
+    return case is not None and case.active

@@ -19,14 +19,20 @@ NEVER_ADVICE: frozenset[str] = frozenset({"03", "21"})
 
 def judge(turn: Turn, case: Case, decline: Decline | None, card: Card | None, *, attempted: bool = True) -> None:
     """Take the latest decline as what is known of the case; the first code ever stays beside it (B19)."""
-    verdict = classify(decline, card, turn.policy.decline_overrides, attempted=attempted)
+    policy = turn.policy
+    verdict = classify(decline, card, policy.decline_overrides, attempted=attempted, ach_consent=policy.retry.ach_consent)
     if case.asks_for_authentication and verdict.kind != "fraud":
         verdict = AUTHENTICATION
     case.asks_for_authentication = False
     case.decline, case.card = decline, card or case.card
     conclude(turn, case, verdict)
+    _bar(turn, verdict, decline, card)
+
+
+def _bar(turn: Turn, verdict: Verdict, decline: Decline | None, card: Card | None) -> None:
+    """A decline that says never is the card's, not the invoice's (B22)."""
     if card is not None and card.fingerprint and _never(verdict, decline, card) and card.fingerprint not in turn.row.barred:
-        turn.row.barred = [*turn.row.barred[-19:], card.fingerprint]  # a hard decline is the card's, not the invoice's (B22)
+        turn.row.barred = [*turn.row.barred[-19:], card.fingerprint]
 
 
 def conclude(turn: Turn, case: Case, verdict: Verdict) -> None:
@@ -131,6 +137,8 @@ def settled(turn: Turn, case: Case, fact: ChargeSettled, *, awaited: bool) -> No
         case.processing_since, case.read_at, case.retry_at = turn.at, turn.now + timedelta(hours=24), None
     elif case.active:
         _failed(turn, case, fact)
+    elif fact.decline is not None:  # the case is over, the card may be wanted by another one
+        _bar(turn, classify(fact.decline, fact.card, turn.policy.decline_overrides), fact.decline, fact.card)
 
 
 def _attempted(turn: Turn, case: Case, fact: ChargeSettled) -> None:
