@@ -37,6 +37,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stripe_gap_hours: int = 12
     mode: RetryMode = "predictive"
     ask_models: bool = False
+    ach_consent: bool = False
 
     @property
     def predictive(self) -> bool:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import cast
 
+import msgspec
+
 from recovery.contracts.customer import Verdict
 from recovery.contracts.facts import Card, Decline
 from recovery.decide import decline_table as table
@@ -20,14 +22,27 @@ AUTHENTICATION = Verdict("needs_auth", "authentication_required", "authenticatio
 _NOTHING: Mapping[str, str] = {}
 
 
-def classify(decline: Decline | None, card: Card | None, overrides: Mapping[str, str] = _NOTHING, *, attempted: bool = True) -> Verdict:
-    """The meaning of the latest decline. `attempted` False: Stripe lists no attempt at all. `overrides`: a tenant's own class per code."""
+def classify(
+    decline: Decline | None,
+    card: Card | None,
+    overrides: Mapping[str, str] = _NOTHING,
+    *,
+    attempted: bool = True,
+    ach_consent: bool = False,
+) -> Verdict:
+    """The meaning of the latest decline. `attempted` False: Stripe lists no attempt at all. `overrides`: a tenant's own class per code.
+
+    `ach_consent`: the merchant's customers have agreed that a returned debit is tried again (stripe.md 1.7).
+    """
     if decline is None or not _says_anything(decline):
         if decline is not None and decline.intent_status == "requires_action":
             return AUTHENTICATION
         return UNTOLD if attempted else NO_METHOD
     code = code_of(decline)
-    return _by_outcome(decline, code) or _by_code(decline, card, code, overrides)
+    verdict = _by_outcome(decline, code) or _by_code(decline, card, code, overrides)
+    if ach_consent and verdict.because == "consent_needed":
+        return msgspec.structs.replace(verdict, retry_allowed=True, because="soft_decline")
+    return verdict
 
 
 def _says_anything(decline: Decline) -> bool:

@@ -103,13 +103,14 @@ def retry(turn: Turn, fact: RetryAsked) -> None:
 
 def _retry(turn: Turn, fact: RetryAsked, case: Case) -> None:
     why = _not_now(turn, case)
-    if not why:
-        case.by_hand = True
-        answer = may_charge(case, turn.row, turn.policy, turn.now)
-        case.by_hand = isinstance(answer, Plan)
-        why = "" if case.by_hand else answer.because
     if why:
         turn.tell("command_refused", case, why, details=_said(fact))
+        return
+    before, case.by_hand = case.by_hand, True
+    answer = may_charge(case, turn.row, turn.policy, turn.now)
+    if not isinstance(answer, Plan):
+        case.by_hand = before
+        turn.tell("command_refused", case, answer.because, details={**answer.details, **_said(fact)})
         return
     turn.tell("command_taken", case, "retry_asked", details=_said(fact))
     appoint(turn, case, Plan(turn.now, "by_hand", "by_hand"))

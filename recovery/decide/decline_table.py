@@ -97,7 +97,7 @@ DEBIT_FEES: dict[str, tuple[int, str]] = {"sepa_debit": (350, "eur")}
 """What a failed debit costs the merchant, in minor units (stripe.md 1.7, a page of March 2025)."""
 
 CONSENT_NEEDED: frozenset[str] = frozenset({"us_bank_account"})
-"""Debits that may be tried again only where the customer has agreed to it (stripe.md 1.7); nothing records such consent."""
+"""Debits that may be tried again only where the customer has agreed to it (stripe.md 1.7): the merchant says so in the policy."""
 
 ACH_RAW: dict[str, str] = {
     **dict.fromkeys(("R01", "R09"), "insufficient_funds"),

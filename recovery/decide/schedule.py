@@ -129,6 +129,9 @@ def _drawn(case: Case, policy: Policy, now: datetime) -> Plan | None:
 def may_charge(case: Case, row: Customer, policy: Policy, now: datetime) -> Plan | Wait | GiveUp:
     """Whether the retry that is due may be made now. The charge itself is looked at again before it is made (B28)."""
     refusal = _refusal(case, row, policy, now)
+    if refusal == "invoice_budget":
+        made = str(budgets.tried(row.attempts, case.invoice))
+        return GiveUp(refusal, {"used": made, "limit": str(policy.budgets.per_invoice)})
     if refusal:
         return GiveUp(refusal)
     return _advised(case, now) or _budget(case, row, policy, now) or _stripe(case, policy, now) or Plan(now, because(case))

@@ -67,7 +67,9 @@ def test_the_budgets_hold_for_people_too() -> None:
         attempts=tuple(a.an_attempt(f"ch_{n}", a.at(hours=-n)) for n in range(15))
     )
     story.tell(asked(RetryAsked, 0.5))
-    assert (story.charges(), story.last("command_refused").reason) == ([], "card_budget")
+    refused = story.last("command_refused")
+    assert (story.charges(), refused.reason) == ([], "card_budget")
+    assert (refused.details["used"], refused.details["limit"], refused.details["fee_minor"]) == ("15", "15", "0")
 
 
 def test_a_retry_asked_for_near_stripes_own_is_refused() -> None:

@@ -128,6 +128,18 @@ def test_a_return_code_of_ach_that_nobody_told_us_about_is_hard() -> None:
     assert classify(Decline(code="odd", network_decline_code="R20", method_type="card"), a.VISA).kind == "soft"
 
 
+@pytest.mark.parametrize("consent", [False, True])
+def test_a_returned_ach_debit_is_tried_again_only_with_consent_and_twice_at_most(consent: bool) -> None:
+    """B27, stripe.md 1.7."""
+    debit = Decline(code="insufficient_funds", network_decline_code="R01", method_type="us_bank_account")
+    story = Story(a.an_account(a.a_policy(retry=RetryPolicy(ach_consent=consent)))).opened(debit, card=None)
+    for hours in (24, 72, 144):
+        story.until(a.at(hours=hours))
+        if story.charges() and not story.case().charges.get(story.charges()[-1].id, "none"):
+            story.charge_answered("declined", decline=debit, card=None)
+    assert len(story.charges()) == (2 if consent else 0)
+
+
 def test_an_override_of_a_tenant_is_told_and_its_waits_hold() -> None:
     """Product decision 4: the table is data; a stop of the network is not the tenant's to lift."""
     overrides = {"do_not_honor": "soft", "card_velocity_exceeded": "hard"}
