@@ -1,7 +1,7 @@
 """`make prove-decisions`: a million generated decisions, every one held against the promises.
 
-Prints progress, then the breaches with the number of the life that shows each (`--life N` lives through that one alone), and as the last line
-one JSON object. Leaves with 1 when a promise was broken.
+Prints progress, then the breaches with the number of the life that shows each (`--life N` lives through that one alone), and as the last
+line one JSON object. Leaves with 1 when a promise was broken.
 """
 
 import argparse

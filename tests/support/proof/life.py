@@ -1,4 +1,4 @@
-"""One generated life: happenings at Stripe, facts that come late, twice and in disorder, effects performed late or never, until all rests."""
+"""One generated life: happenings at Stripe, facts late, twice and in disorder, effects performed late or never, until all rests."""
 
 import heapq
 from collections.abc import Iterator
@@ -46,8 +46,8 @@ class Life:
             happening = luck.choice(RARE if luck.random() < 0.2 else COMMON)
             when = START + timedelta(hours=luck.uniform(0, 24 * 40))
             self._put(when, (happening, luck.choice(list(self.truth.bills)), f"evt_{place}"))
-        for number, invoice in enumerate(self.truth.bills):
-            self._put(START + TROUBLE_ENDS, (goes_on, invoice, f"evt_goes_on_{number}"))
+        for invoice in self.truth.bills:
+            self._put(START + TROUBLE_ENDS, (goes_on, invoice, f"evt_goes_on_{invoice}"))
 
     def run(self) -> "Life":
         """Live until nothing is left to come."""

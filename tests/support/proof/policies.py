@@ -48,11 +48,11 @@ def draw(luck: Random) -> Policy:
         prevention=PreventionPolicy(enabled=luck.random() < 0.3),
         end=EndPolicy(action=luck.choice(("none", "none", "cancel", "unpaid", "uncollectible"))),
         budgets=Budgets(
-            per_invoice=luck.choice((1, 2, 4, 8)),
-            visa_30_days=luck.choice((2, 4, 15)),
+            per_invoice=luck.choice((1, 3, 6, 8, 8)),
+            visa_30_days=luck.choice((3, 5, 15)),
             mastercard_24_hours=luck.choice((1, 2, 10)),
             mastercard_30_days=luck.choice((3, 6, 35)),
-            other_30_days=luck.choice((1, 3, 15)),
+            other_30_days=luck.choice((2, 4, 15)),
         ),
         experiment=_experiment(luck),
         decline_overrides=luck.choice(({}, {}, {"generic_decline": "soft"}, {"insufficient_funds": "hard"})),
@@ -66,6 +66,6 @@ def account(luck: Random, number: int, *, paused: bool = False) -> Account:
 
 
 def _experiment(luck: Random) -> Experiment:
-    if luck.random() < 0.6:
+    if luck.random() < 0.8:
         return Experiment()
     return Experiment(holdout_share=luck.choice((0.0, 0.2, 0.5)), explore_share=luck.choice((0.0, 0.3)), salt=f"salt-{luck.randrange(3)}")

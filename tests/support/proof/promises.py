@@ -190,15 +190,13 @@ class Watch:
             self.broken("the holdout is left alone", effect.id)
         if effect.amount_minor != case.at_stake or effect.amount_minor <= 0:
             self.broken("the amount is what is owed", f"{effect.id}: {effect.amount_minor} of {case.at_stake}")
-        made = sum(self._told.settled.get(known) in {"succeeded", "declined", "needs_action", "processing"} for known in self._same(effect))
-        if made and effect.because != "by_hand":
-            self.broken("never two charges for one plan", f"{effect.id}: position {effect.attempt} was used")
+        if self._made(effect.invoice) >= effect.attempt and effect.because != "by_hand":
+            self.broken("never two charges for one plan", f"{effect.id}: position {effect.attempt}, {self._made(effect.invoice)} were made")
         self._limits(effect, now, policy, case)
 
-    def _same(self, effect: effects.ChargeRequested) -> list[str]:
-        """Earlier charges of this invoice for the same position."""
-        charges = (known for known in self._asked.values() if isinstance(known, effects.ChargeRequested))
-        return [one.id for one in charges if (one.invoice, one.attempt) == (effect.invoice, effect.attempt) and one.id != effect.id]
+    def _made(self, invoice: str) -> int:
+        """How many charges of ours the row has been told were made on an invoice."""
+        return sum(result != "not_done" and self._asked[charge].invoice == invoice for charge, result in self._told.settled.items())
 
     def _limits(self, effect: effects.ChargeRequested, now: datetime, policy: Policy, case: Case) -> None:
         attempts, card, budgets = self._told.attempts.values(), case.card, policy.budgets

@@ -22,9 +22,7 @@ def _refusal(code: str, **more: str) -> Decline:
 
 
 DECLINES = (
-    a.SOFT,
-    a.SOFT,
-    a.SOFT,
+    *(a.SOFT,) * 12,
     a.HARD,
     a.AUTH,
     a.FRAUD,
