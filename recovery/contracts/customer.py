@@ -148,6 +148,7 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     method: Literal["", "attached", "automatically_updated"] = ""
     fresh_method: bool = False
     by_hand: bool = False
+    rested: int = 0  # seconds that a person's wish to wait has put a retry off
     test: bool = False
     renews_at: datetime | None = None
     offer: Offer | None = None
@@ -178,6 +179,7 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     sms_step: int = 0
 
     part_minor: int = 0  # of recovered_minor: what came before the invoice was paid in full
+    parts: dict[str, int] = {}  # what came and did not go back, by its cause
     last_look: datetime | None = None
     end_asked: str = ""
     hand_charge: str = ""  # the charge that somebody asked for, to credit them with it (F60)

@@ -54,6 +54,7 @@ def recover(turn: Turn, case: Case, by: RecoveryCause, amount: int, charge: str 
     shown = evidence or cause.settlement(turn.fact, charge)
     by = "by_hand" if case.hand_charge and shown.get("charge_effect") == case.hand_charge else by
     case.recovered_by, case.recovered_minor, case.recovered_charge = by, amount, charge
+    _credit(case, by, rest)
     _end(turn, case, "recovered", by, "payment_recovered", details=shown, recovered_by=by, recovered_minor=rest)
     if was in ACTIVE or was == "abandoned":
         notices.received(turn, case)
@@ -66,6 +67,7 @@ def part_paid(turn: Turn, case: Case, total: int, credit: cause.Credit) -> bool:
     if more <= 0 or case.paid:
         return False
     case.part_minor = case.recovered_minor = total
+    _credit(case, credit.by, more)
     turn.tell("partial_payment", case, credit.by, recovered_by=credit.by, recovered_minor=more, details=credit.evidence)
     return True
 
@@ -77,13 +79,23 @@ def paid_amount(case: Case, state: InvoiceState) -> int:
 
 
 def reverse(turn: Turn, case: Case, result: str, total: int) -> None:
-    """Recovered money went back; `total` is all that went back so far, each unit is told once (F67, B72). It is taken from its cause."""
+    """Recovered money went back; `total` is all that went back so far. Each unit is told once, from the latest cause first (F67, B72)."""
     more = min(total, case.recovered_minor) - case.reversed_minor
     if more <= 0:
         turn.note = "already_reversed"
         return
     case.reversed_minor += more
-    turn.tell("recovery_reversed", case, result, result=result, recovered_minor=more, recovered_by=case.recovered_by)
+    last: str = case.recovered_by or next(reversed(case.parts), "unknown")
+    for by in (last, *(other for other in case.parts if other != last)):
+        taken = min(more, case.parts.get(by, more))
+        if taken > 0:
+            more -= taken
+            case.parts = {**case.parts, by: case.parts.get(by, taken) - taken}
+            turn.tell("recovery_reversed", case, result, result=result, recovered_minor=taken, recovered_by=by)
+
+
+def _credit(case: Case, by: RecoveryCause, minor: int) -> None:
+    case.parts = {**case.parts, by: case.parts.get(by, 0) + minor}
 
 
 def _end(turn: Turn, case: Case, status: Status, reason: str, event: EventType, why: str = "", **fields: Any) -> None:
@@ -115,6 +127,7 @@ def stub(case: Case) -> Case:
         recovered_charge=case.recovered_charge,
         reversed_minor=case.reversed_minor,
         part_minor=case.part_minor,
+        parts=case.parts,
         mails_sent=case.mails_sent,
         last_mail=case.last_mail,
         end_asked=case.end_asked,
