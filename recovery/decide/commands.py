@@ -18,11 +18,8 @@ STOPPED, EXCLUDED = "stopped_by_hand", "excluded_by_hand"
 
 def hold_of(row: Customer, invoice: str, now: datetime) -> Hold | None:
     """What a person has forbidden about this invoice, or about the customer, and not taken back; over at its end date (B60)."""
-    for key in ("", invoice):
-        hold = row.holds.get(key)
-        if hold is not None and (hold.until is None or hold.until > now):
-            return hold
-    return None
+    held = [hold for key, hold in row.holds.items() if key in {"", invoice} and (hold.until is None or hold.until > now)]
+    return min(held, key=lambda hold: hold.kind == "snoozed", default=None)  # a snooze does not soften a stop
 
 
 def forbidden(row: Customer, invoice: str, now: datetime) -> str:
@@ -59,7 +56,7 @@ def exclude(turn: Turn, fact: ExcludeAsked) -> None:
 
 
 def snooze(turn: Turn, fact: SnoozeAsked) -> None:
-    """Do nothing until then; what is under way is taken back where it still can be, what falls due meanwhile moves to the end."""
+    """Do nothing until then: a charge under way is taken back where it still can be, what falls due meanwhile moves to the end."""
     if fact.until <= turn.now:
         _refuse(turn, fact, "until_in_the_past")
         return
@@ -146,9 +143,9 @@ def _resumable(case: Case, invoice: str) -> bool:
 
 
 def _set(turn: Turn, invoice: str, hold: Hold) -> None:
-    known = turn.row.holds.get(invoice)
-    if hold.kind == "snoozed" and known is not None and known.kind != "snoozed" and hold_of(turn.row, invoice, turn.now):
-        return  # a snooze does not soften a stop
+    held = hold_of(turn.row, invoice, turn.now)
+    if hold.kind == "snoozed" and held is not None and held.kind != "snoozed":
+        return
     turn.row.holds = {**turn.row.holds, invoice: hold}
 
 

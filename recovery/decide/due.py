@@ -75,6 +75,7 @@ def _put_off(turn: Turn, case: Case, until: datetime, why: str) -> None:
 
 def _rest(case: Case, until: datetime, *, retry: bool, mail: bool) -> None:
     """The wait that a person asked for uses up neither the window nor the days between mails."""
-    case.by_hand = case.by_hand or retry
+    if retry and case.retry_at is not None:
+        case.rested += int((until - case.retry_at).total_seconds())
     if mail and case.dunning_at is not None and case.dunning_from is not None:
         case.dunning_from += until - case.dunning_at

@@ -94,6 +94,7 @@ def due(turn: Turn, case: Case) -> None:
     case.retry_at = None
     answer = may_charge(case, turn.row, turn.policy, turn.now)
     if isinstance(answer, GiveUp):
+        case.by_hand = False
         turn.tell("retry_skipped", case, answer.because, details=dict(answer.details))
         reason = "retries_disabled" if answer.because == "disabled" else answer.because
         dunning.begin(turn, case, reason)

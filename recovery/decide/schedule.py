@@ -48,8 +48,8 @@ def most_retries(case: Case, policy: Policy) -> int:
 
 
 def window_end(case: Case, policy: Policy) -> datetime:
-    """After this moment nothing is retried any more."""
-    return case.failed_at + timedelta(days=policy.retry.window_days)
+    """After this moment nothing is retried any more; a wait that a person asked for does not count."""
+    return case.failed_at + timedelta(days=policy.retry.window_days, seconds=case.rested)
 
 
 def renewal(case: Case) -> datetime | None:
@@ -100,10 +100,11 @@ def _of_ladder(case: Case, policy: Policy, now: datetime) -> Plan | GiveUp:
 def _offered(case: Case, row: Customer, policy: Policy, now: datetime) -> Plan | None:
     """The first offered time that no rule forbids; a few minutes later than offered, by invoice, as offers fall on round hours (B42)."""
     offer, (earliest, latest) = case.offer, bounds(case, policy, now)
-    for slot in offer.slots if offer is not None else ():
+    if offer is None:
+        return None
+    for slot in offer.slots:
         at = spread(case, slot.at, minutes=10)
         if earliest <= at <= latest and _stripe(case, policy, at) is None and _free_at(case, row, policy, at) <= at:
-            assert offer is not None, "a slot without an offer"  # noqa: S101 - tells the type checker what the loop implies
             details = {
                 "probability": f"{slot.probability:g}",
                 "model_version": offer.model_version,

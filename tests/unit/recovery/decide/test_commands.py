@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from recovery.contracts.facts import ExcludeAsked, ResumeAsked, RetryAsked, SnoozeAsked, StopAsked
-from recovery.policy import Budgets, Experiment
+from recovery.policy import Budgets, Experiment, RetryPolicy
 from tests.support import builders as a
 from tests.support.story import Story
 
@@ -185,7 +185,28 @@ def test_a_snooze_puts_everything_off_to_its_end() -> None:
     story.days(1)
     [charge] = story.charges()
     assert a.at(days=20) <= charge.occurred_at <= a.at(days=20) + timedelta(hours=1)
+    assert charge.because == "ladder_1"
     assert (story.customer.holds if story.customer else None) == {}
+
+
+def test_retries_switched_off_during_a_snooze_stay_off_behind_it() -> None:
+    """Product decision 27."""
+    story = Story().opened()
+    story.tell(asked(SnoozeAsked, 0.1, until=a.at(days=20)))
+    story.days(2)
+    story.account = a.an_account(a.a_policy(retry=RetryPolicy(enabled=False)))
+    story.days(20)
+    assert not story.charges()
+    assert story.last("retry_skipped").reason == "disabled"
+
+
+def test_a_snooze_of_the_customer_does_not_soften_the_stop_of_an_invoice() -> None:
+    """B60."""
+    story = Story()
+    story.tell(asked(StopAsked, 0))
+    story.tell(asked(SnoozeAsked, 0.1, "", until=a.at(days=5)))
+    story.tell(a.a_failure("evt_1", a.at(days=1)))
+    assert story.last("failure_ignored").reason == "stopped_by_hand"
 
 
 def test_a_snooze_does_not_make_the_last_notice_come_first() -> None:

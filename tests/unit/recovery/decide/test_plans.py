@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from recovery.contracts.effects import PlanRequested
-from recovery.contracts.facts import Decline, MethodChanged, PlanOffered, Slot
+from recovery.contracts.facts import Card, Decline, MethodChanged, PlanOffered, Slot
+from recovery.decide.holdout import draw
 from recovery.policy import Experiment, RetryPolicy
 from tests.support import builders as a
 from tests.support.story import Story
@@ -163,14 +164,49 @@ def test_a_plan_is_asked_for_once_for_each_step_and_nobody_waits_for_it() -> Non
     story = Story(a.an_account(a.a_policy(retry=ASKING))).opened()
     [first] = asked(story)
     assert (first.attempt, first.attempts_left, first.latest) == (1, 3, a.at(days=14))
-    assert (first.decline_code, first.card_brand, first.attempts_on_card) == ("insufficient_funds", "visa", 1)
+    assert (first.decline_kind, first.decline_code, first.attempts_on_card) == ("soft", "insufficient_funds", 1)
+    assert (first.card_brand, first.card_country, first.card_funding) == ("visa", "US", "credit")
     assert story.last("retry_scheduled").details["plan_asked"] == first.id
     story.days(1)
     story.charge_answered()
     story.days(2)
     story.charge_answered()
     assert [(charge.attempt, charge.occurred_at) for charge in story.charges()] == [(1, a.at(hours=24)), (2, a.at(hours=72))]
-    assert [request.attempt for request in asked(story)] == [1, 2, 3]
+    assert [(request.attempt, request.attempts_left) for request in asked(story)] == [(1, 3), (2, 2), (3, 1)]
+
+
+def test_a_step_planned_anew_is_not_asked_about_again() -> None:
+    """Another attempt of Stripe, and the decline is judged again: the same step, the same question."""
+    story = Story(a.an_account(a.a_policy(retry=ASKING))).opened()
+    story.tell(a.a_failure("evt_2", a.at(hours=5)))
+    story.tell(a.a_reading(story.reads()[-1].id, story.now))
+    assert story.types().count("retry_scheduled") == 2
+    assert len(asked(story)) == 1
+
+
+def test_a_card_of_which_nothing_is_known_does_not_stop_the_question() -> None:
+    for card in (None, Card(brand="visa")):
+        story = Story(a.an_account(a.a_policy(retry=ASKING))).opened(card=card)
+        assert [request.attempts_on_card for request in asked(story)] == [0]
+
+
+@pytest.mark.parametrize("arm", ["holdout", "explore"])
+def test_nobody_is_asked_about_customers_of_an_experiment(arm: str) -> None:
+    """B77: their times are not the model's to choose."""
+    shares = {f"{arm}_share": 0.5}
+    salt = next(f"s{n}" for n in range(99) if draw(Experiment(**shares, salt=f"s{n}"), a.ACCOUNT, a.CUSTOMER)[0] == arm)
+    story = Story(a.an_account(a.a_policy(retry=ASKING, experiment=Experiment(**shares, salt=salt)))).opened()
+    assert not asked(story)
+    story.tell(an_offer(30))
+    assert story.last("plan_refused").reason == ("holdout" if arm == "holdout" else "drawn_by_lot")
+
+
+def test_no_more_than_twenty_offered_times_are_kept() -> None:
+    story = Story().opened()
+    story.tell(an_offer(*range(30, 80)))
+    offer = story.case().offer
+    assert offer is not None
+    assert len(offer.slots) == 20
 
 
 def test_the_answer_to_the_request_is_taken() -> None:
