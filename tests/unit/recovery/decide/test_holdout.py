@@ -112,3 +112,35 @@ def test_a_required_notice_is_never_held_out() -> None:
     policy = a.a_policy(experiment=Experiment(holdout_share=0.5, salt="s"))
     assert holdout.held_out(row, policy)
     assert not holdout.held_out(row, policy, "cancelled_for_non_payment")
+
+
+def test_the_borders_of_the_arms_are_told_apart() -> None:
+    """Everybody has exactly one arm: below the share is held out, from one minus the other share on explores."""
+    place = holdout.unit(f"x/{a.ACCOUNT}/{a.CUSTOMER}")
+
+    def arm(**shares: float) -> str:
+        return holdout.draw(Experiment(**shares, salt="x"), a.ACCOUNT, a.CUSTOMER)[0]
+
+    assert arm(holdout_share=place) == "treated"
+    assert arm(holdout_share=place + 1e-9) == "holdout"
+    assert arm(explore_share=1 - place) == "explore"
+    assert arm(explore_share=1 - place - 1e-9) == "treated"
+
+
+def test_another_salt_draws_again_when_no_case_is_open() -> None:
+    story = Story(an_account("holdout")).opened()
+    story.tell(a.a_payment(when=a.at(days=1)))
+    other = next(
+        one for one in (Experiment(0.3, 0.3, f"t{n}") for n in range(99)) if holdout.draw(one, a.ACCOUNT, a.CUSTOMER)[0] == "treated"
+    )
+    story.account = a.an_account(a.a_policy(experiment=other))
+    story.tell(a.a_failure("evt_2", a.at(days=2), "in_2"))
+    assert story.last("payment_failed").details["arm"] == "treated"
+    assert story.last("payment_failed").details["experiment"] == other.salt
+
+
+def test_the_end_of_the_exploring_brings_the_ladder_back() -> None:
+    row = a.a_customer(arm="explore")
+    assert holdout.explores(row, a.a_policy(experiment=Experiment(explore_share=0.1, salt="s")))
+    assert not holdout.explores(row, a.a_policy(experiment=Experiment(holdout_share=0.1, salt="s")))
+    assert not holdout.explores(a.a_customer(arm="treated"), a.a_policy(experiment=Experiment(explore_share=0.1, salt="s")))

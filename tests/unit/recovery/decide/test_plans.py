@@ -179,7 +179,7 @@ def test_a_step_planned_anew_is_not_asked_about_again() -> None:
     """Another attempt of Stripe, and the decline is judged again: the same step, the same question."""
     story = Story(a.an_account(a.a_policy(retry=ASKING))).opened()
     story.tell(a.a_failure("evt_2", a.at(hours=5)))
-    story.tell(a.a_reading(story.reads()[-1].id, story.now))
+    story.tell(a.a_reading(story.reads()[-1].id, story.now, Decline(decline_code="processing_error")))
     assert story.types().count("retry_scheduled") == 2
     assert len(asked(story)) == 1
 
