@@ -35,7 +35,7 @@ def join(row: Customer, case: Case) -> None:
 
 
 def _about(case: Case, hint: Hint) -> bool:
-    if not case.failed_at - KEEP <= hint.at <= case.failed_at + KEEP:
+    if hint.at > case.failed_at + KEEP:  # the failure is told late, and the charge is a later one
         return False
     if hint.invoice:
         return hint.invoice == case.invoice
@@ -44,5 +44,5 @@ def _about(case: Case, hint: Hint) -> bool:
 
 def forget(row: Customer, now: datetime) -> None:
     """Drop what is too old to be joined."""
-    if row.hints and row.hints[0].at <= now - KEEP:
+    if row.hints:
         row.hints = [hint for hint in row.hints if hint.at > now - KEEP]

@@ -93,3 +93,36 @@ def test_silence_is_ended_after_two_days() -> None:
     story.days(2.2)
     assert story.last("decline_classified").decline_code == "expired_card"
     assert len(story.reads()) == 2
+
+
+def test_a_charge_serves_one_invoice_only() -> None:
+    story = known()
+    story.tell(a_charge())
+    story.tell(a.a_failure("evt_2", a.at(hours=2), "in_2"))
+    story.tell(a.a_failure("evt_3", a.at(hours=2), "in_3"))
+    assert (story.case("in_2").decline, story.case("in_3").decline) == (a.HARD, None)
+
+
+def test_the_words_of_a_webhook_are_not_replaced() -> None:
+    story = known()
+    story.tell(a_charge())
+    story.tell(a.a_failure("evt_2", a.at(hours=2), "in_2", decline=a.SOFT))
+    assert story.case("in_2").decline == a.SOFT
+
+
+def test_a_failure_told_days_late_is_not_joined_with_a_later_charge() -> None:
+    """B3."""
+    story = known()
+    story.tell(a_charge(hours=50))
+    story.tell(a.a_failure("evt_2", a.at(hours=2), "in_2"))
+    assert story.case("in_2").decline is None
+
+
+def test_time_alone_makes_them_forgotten() -> None:
+    story = known()
+    story.tell(a_charge())
+    story.tell(a.a_tick(a.at(hours=25)))
+    assert [hint.at for hint in (story.customer.hints if story.customer else [])] == [a.at(hours=1.99)]
+    story.tell(a.a_tick(a.at(hours=26)))
+    assert story.customer is not None
+    assert story.customer.hints == []
