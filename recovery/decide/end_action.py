@@ -33,7 +33,12 @@ def look_first(turn: Turn, case: Case) -> bool:
 
 
 def _fresh(turn: Turn, case: Case) -> bool:
-    return case.last_look is not None and turn.now - case.last_look <= LOOK_HOLDS
+    """A look that was never answered is not repeated for ever: every case ends (B40)."""
+    return case.last_look is not None and (not _answered(case) or turn.now - case.last_look <= LOOK_HOLDS)
+
+
+def _answered(case: Case) -> bool:
+    return case.last_look is not None and case.shown_by_read and case.shown_at is not None and case.shown_at >= case.last_look
 
 
 def ask(turn: Turn, case: Case) -> None:
@@ -41,11 +46,10 @@ def ask(turn: Turn, case: Case) -> None:
     action = turn.policy.end.action
     if action == "none" or not wanted(turn, case):
         return
-    answered = case.last_look is not None and case.shown_by_read and case.shown_at is not None and case.shown_at >= case.last_look
-    if answered and not turn.account.paused:
+    if _answered(case) and not turn.account.paused:
         turn.ask_end(case, action)
     else:
-        turn.tell("end_skipped", case, "account_paused" if answered else "not_looked_at", details={"action": action})
+        turn.tell("end_skipped", case, "account_paused" if _answered(case) else "not_looked_at", details={"action": action})
 
 
 def settled(turn: Turn, fact: SubscriptionEndSettled) -> None:
