@@ -72,19 +72,18 @@ def resume(turn: Turn, fact: ResumeAsked) -> None:
     """Take back a stop, a snooze or an exclusion. A case that was closed by it opens again: a look tells how it stands."""
     row = turn.row
     lifted = {key: hold for key, hold in row.holds.items() if fact.invoice in {"", key}}
-    again = [case for case in row.cases.values() if _resumable(case, fact.invoice)]
-    if not lifted and not again:
-        _refuse(turn, fact, "excluded_by_hand" if "" in row.holds else "not_held")
-        return
     row.holds = {key: hold for key, hold in row.holds.items() if key not in lifted}
+    again = [case for case in row.cases.values() if _resumable(case, fact.invoice) and not forbidden(row, case.invoice, turn.now)]
+    if not lifted and not again:
+        _refuse(turn, fact, forbidden(row, fact.invoice, turn.now) or "not_held")
+        return
     _taken(turn, fact)
     snoozed = [hold.until for hold in lifted.values() if hold.kind == "snoozed" and hold.until is not None]
     for case in _open(turn, fact.invoice):
         _pull(turn, case, snoozed)
     for case in again:
-        if not forbidden(row, case.invoice, turn.now):
-            case.status, case.reason, case.ended_at, case.read_at = "retrying", "resume_asked", None, turn.now
-            turn.tell("case_updated", case, "resume_asked")
+        case.status, case.reason, case.ended_at, case.read_at = "retrying", "resume_asked", None, turn.now
+        turn.tell("case_updated", case, "resume_asked")
 
 
 def retry(turn: Turn, fact: RetryAsked) -> None:

@@ -285,3 +285,74 @@ def test_the_same_command_told_twice_is_one() -> None:
     story.charge_answered()
     story.tell(asked(RetryAsked, 0.3))
     assert len(story.charges()) == 1
+
+
+def test_without_an_invoice_all_open_ones_are_retried_and_ended_ones_are_left_out() -> None:
+    story = Story().opened()
+    for number in (2, 3):
+        story.tell(a.a_failure(f"evt_{number}", a.at(hours=1), f"in_{number}"))
+        story.tell(a.a_reading(story.reads()[-1].id, story.now, invoice=f"in_{number}"))
+    story.tell(a.a_payment("evt_p", a.at(hours=2), "in_3"))
+    story.tell(asked(RetryAsked, 0.2, ""))
+    assert sorted(charge.invoice for charge in story.charges()) == ["in_1", "in_2"]
+    assert "command_refused" not in story.types()
+
+
+@pytest.mark.parametrize("kind", [SnoozeAsked, ExcludeAsked])
+def test_an_end_that_is_now_is_no_wait(kind: Any) -> None:
+    story = Story().opened()
+    story.tell(asked(kind, 1, until=a.at(days=1)))
+    assert story.last("command_refused").reason == "until_in_the_past"
+    assert story.case().active
+
+
+def test_resuming_a_snooze_brings_its_mail_at_once() -> None:
+    story = Story().opened(a.HARD)
+    story.mail_answered()
+    story.tell(asked(SnoozeAsked, 1, until=a.at(days=20)))
+    story.days(3)
+    story.tell(asked(ResumeAsked, 5))
+    assert [(mail.step, mail.occurred_at) for mail in story.mails()][1:] == [(2, a.at(days=5))]
+
+
+def test_a_stop_of_one_invoice_is_not_taken_back_with_another() -> None:
+    story = Story().opened()
+    story.tell(asked(StopAsked, 0.1))
+    story.tell(asked(ResumeAsked, 0.2, "in_2"))
+    assert story.last("command_refused").reason == "not_held"
+    assert not story.case().active
+
+
+def test_an_exclusion_is_not_taken_back_for_one_invoice() -> None:
+    """Whoever excluded the customer meant all of it."""
+    story = Story().opened()
+    story.tell(asked(ExcludeAsked, 0.1, ""))
+    story.tell(asked(ResumeAsked, 0.2))
+    assert story.last("command_refused").reason == "excluded_by_hand"
+    assert not story.case().active
+    story.tell(asked(ResumeAsked, 0.3, ""))
+    assert story.case().active
+
+
+def test_a_paid_case_is_not_opened_again() -> None:
+    story = Story().opened()
+    story.tell(asked(StopAsked, 0.1))
+    story.tell(a.a_payment(when=a.at(days=0.2)))
+    story.tell(asked(ResumeAsked, 0.3))
+    assert story.case().status == "recovered"
+
+
+@pytest.mark.parametrize("undecided", ["processing", "subscription_paused"])
+def test_a_frozen_case_is_not_retried(undecided: str) -> None:
+    """B34, B69."""
+    reading: dict[str, Any] = {"decline": a.PROCESSING} if undecided == "processing" else {"subscription_paused": True}
+    story = Story().opened(**reading)
+    story.tell(asked(RetryAsked, 0.2))
+    assert (story.charges(), story.last("command_refused").reason) == ([], undecided)
+
+
+def test_a_snoozed_case_is_not_retried_by_hand() -> None:
+    story = Story().opened()
+    story.tell(asked(SnoozeAsked, 0.1, until=a.at(days=2)))
+    story.tell(asked(RetryAsked, 0.2))
+    assert (story.charges(), story.last("command_refused").reason) == ([], "snoozed")
