@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from recovery.contracts.customer import Case
 from recovery.contracts.facts import Card, CustomerChanged, CustomerDeleted, MethodChanged, SubscriptionChanged, SubscriptionEnded
 from recovery.decide import expiry, suppression
+from recovery.decide.commands import EXCLUDED, STOPPED
 from recovery.decide.endings import close
 from recovery.decide.reading import ENDED_STATUS, suspend
 from recovery.decide.retrying import schedule
@@ -20,6 +21,7 @@ def subscription_ended(turn: Turn, fact: SubscriptionEnded) -> None:
     """The subscription is cancelled: retries and mails of all its invoices stop at once (B67)."""
     for case in _open_cases(turn, fact.subscription):
         close(turn, case, "cancelled", fact.why)
+    _end_for_good(turn, "cancelled", fact.subscription)
 
 
 def subscription_changed(turn: Turn, fact: SubscriptionChanged) -> None:
@@ -35,11 +37,20 @@ def subscription_changed(turn: Turn, fact: SubscriptionChanged) -> None:
             turn.tell("case_updated", case, "subscription_resumed")
 
 
+def _end_for_good(turn: Turn, reason: str, subscription: str = "") -> None:
+    """A case that a person stopped cannot be resumed any more: there is nobody left to ask (B67)."""
+    for case in turn.row.cases.values():
+        if case.status == "closed" and case.reason in {STOPPED, EXCLUDED} and subscription in {"", case.subscription}:
+            case.reason = reason
+            turn.tell("case_updated", case, reason)
+
+
 def customer_deleted(turn: Turn, _fact: CustomerDeleted) -> None:
     """The customer is gone: no more contact (B10)."""
     expiry.renewed(turn, "customer_deleted")
     for case in _open_cases(turn):
         close(turn, case, "customer_deleted")
+    _end_for_good(turn, "customer_deleted")
 
 
 def customer_changed(turn: Turn, fact: CustomerChanged) -> None:

@@ -25,9 +25,8 @@ class Told:
     """What the row has been told of one customer."""
 
     attempts: dict[str, tuple[datetime, str, str, bool]] = field(default_factory=dict)  # charge: when, card, invoice, success
-    cancelled: set[str] = field(default_factory=set)
+    left: set[str] = field(default_factory=set)
     ending: set[str] = field(default_factory=set)
-    deleted: bool = False
     never: set[str] = field(default_factory=set)
     settled: dict[str, str] = field(default_factory=dict)  # effect: result
     stopped: set[str] = field(default_factory=set)
@@ -61,6 +60,7 @@ class Watch:
         """One fact was applied to a row, or to none; what a customer without a row is told is not remembered, and need not be."""
         if had_row or step.customer is not None:
             self._learn(fact)
+            self._learn_of_leaving(fact, step.customer)
         if not isinstance(fact, facts.TimePassed) and not step.events:
             self.broken("every fact leaves an event", fact.id)
         for event in step.events:
@@ -76,13 +76,7 @@ class Watch:
 
     def _learn(self, fact: Fact) -> None:
         told = self._told
-        if isinstance(fact, facts.SubscriptionEnded):
-            told.cancelled.add(fact.subscription)
-        elif isinstance(fact, facts.SubscriptionChanged):
-            (told.ending.add if fact.cancel_at_period_end else told.ending.discard)(fact.subscription)
-        elif isinstance(fact, facts.CustomerDeleted):
-            told.deleted = True
-        elif isinstance(fact, facts.MethodChanged) and fact.how == "automatically_updated":
+        if isinstance(fact, facts.MethodChanged) and fact.how == "automatically_updated":
             told.never.discard(fact.card.fingerprint)
         elif isinstance(fact, facts.StopAsked):
             told.stopped.add(fact.invoice)
@@ -98,6 +92,17 @@ class Watch:
             self._learn_charge(fact)
         elif isinstance(fact, facts.MessageSettled) and fact.result in {"skipped", "failed"}:
             self._unsent.add(fact.effect)
+
+    def _learn_of_leaving(self, fact: Fact, row: Customer | None) -> None:
+        """Which invoices are to be left alone. One whose case opens later is not among them: the look before each effect finds it."""
+        told, cases = self._told, row.cases.values() if row is not None else ()
+        if isinstance(fact, facts.CustomerDeleted):
+            told.left |= {case.invoice for case in cases}
+        elif isinstance(fact, facts.SubscriptionEnded):
+            told.left |= {case.invoice for case in cases if case.subscription == fact.subscription}
+        elif isinstance(fact, facts.SubscriptionChanged):
+            of_it = {case.invoice for case in cases if case.subscription == fact.subscription}
+            told.ending = told.ending | of_it if fact.cancel_at_period_end else told.ending - of_it
 
     def _learn_charge(self, fact: facts.ChargeSettled) -> None:
         told, card, decline = self._told, fact.card, fact.decline
@@ -164,11 +169,9 @@ class Watch:
         told, what = self._told, effect.id
         if self._status.get(effect.invoice) not in ACTIVE:
             self.broken("nothing is done on a closed case", f"{what}: it is {self._status.get(effect.invoice)}")
-        if effect.subscription and effect.subscription in told.cancelled | told.ending:
-            self.broken("who has cancelled is left alone", what)
-        if told.deleted:
-            self.broken("who was deleted is left alone", what)
-        if effect.invoice in told.stopped:
+        if effect.invoice in told.left | told.ending:
+            self.broken("who has cancelled or gone is left alone", what)
+        if told.stopped & {effect.invoice, ""}:
             self.broken("what a person stopped stays stopped", what)
 
     def _charge(self, effect: effects.ChargeRequested, now: datetime, policy: Policy, row: Customer | None, case: Case | None) -> None:

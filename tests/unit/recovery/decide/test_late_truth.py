@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from recovery.contracts.customer import Attempt
-from recovery.contracts.facts import Decline
+from recovery.contracts.facts import Decline, ResumeAsked, StopAsked, SubscriptionEnded
 from recovery.decide import budgets
 from tests.support import builders as a
 from tests.support.story import Story
@@ -19,6 +19,17 @@ def test_a_card_that_says_never_after_its_case_is_over_is_barred_for_the_others(
     story.charge_answered("declined", decline=LOST)
     assert story.customer is not None
     assert story.customer.barred == [a.VISA.fingerprint]
+
+
+def test_a_case_that_was_stopped_by_hand_is_not_resumed_for_somebody_who_has_cancelled() -> None:
+    """B60, B67."""
+    story = Story().opened()
+    story.tell(StopAsked(**a.header("cmd_1", a.at(hours=1)), who="ada"))
+    story.tell(SubscriptionEnded(**a.header("evt_s", a.at(hours=2), ""), subscription=a.SUBSCRIPTION))
+    story.tell(ResumeAsked(**a.header("cmd_2", a.at(hours=3)), who="ada"))
+    story.days(30)
+    assert (story.case().status, story.case().reason) == ("closed", "cancelled")
+    assert (story.charges(), story.mails()) == ([], [])
 
 
 def test_old_attempts_on_an_open_case_are_not_forgotten() -> None:
