@@ -73,7 +73,7 @@ def next_slot(case: Case, row: Customer, policy: Policy, now: datetime) -> Plan 
     """The time of the next attempt: drawn by lot in that arm, else offered and allowed, else that of the ladder (B39, B86)."""
     if case.position >= most_retries(case, policy):
         return GiveUp("retries_exhausted")
-    if row.arm == "explore" and holdout.explores(row, policy):
+    if holdout.explores(row, policy):
         return _drawn(case, policy, now) or _of_ladder(case, policy, now)
     if case.offer is not None and policy.retry.predictive:
         return _offered(case, row, policy, now) or _of_ladder(case, policy, now)

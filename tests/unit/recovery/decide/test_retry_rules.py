@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recovery.contracts.facts import Card, Decline
+from recovery.contracts.facts import Card, Decline, MethodChanged
 from recovery.decide.classify import classify
 from recovery.policy import Budgets, DunningPolicy, RetryPolicy
 from tests.support import builders as a
@@ -196,3 +196,25 @@ def test_a_card_that_cannot_be_counted_is_tried_by_the_invoices_budget_alone() -
     story = Story().opened(card=Card(brand="visa"))
     story.days(1)
     assert len(story.charges()) == 1
+
+
+def test_the_old_cards_wait_and_limit_are_not_the_new_cards() -> None:
+    """B22, B35: an unknown code allows one retry, after 72 h; a new card is another matter."""
+    unknown = Decline(decline_code="a_new_word")
+    early = Story().opened(unknown)
+    early.tell(MethodChanged(**a.header("evt_m", a.at(hours=2), ""), card=a.MASTERCARD, how="attached"))
+    assert [charge.because for charge in early.charges()] == ["new_method"]
+    late = Story().opened(unknown)
+    late.until(a.at(hours=72))
+    late.charge_answered("declined", decline=unknown)
+    late.mail_answered()
+    late.tell(MethodChanged(**a.header("evt_m", a.at(hours=90), ""), card=a.MASTERCARD, how="attached"))
+    assert [charge.because for charge in late.charges()] == ["ladder_1", "new_method"]
+
+
+def test_a_step_at_the_very_end_of_the_window_is_still_made() -> None:
+    story = Story(a.an_account(a.a_policy(retry=RetryPolicy(window_days=6)))).opened()
+    for hours in (24, 72, 144):
+        story.until(a.at(hours=hours))
+        story.charge_answered()
+    assert len(story.charges()) == 3
