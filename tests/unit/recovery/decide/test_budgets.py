@@ -95,3 +95,47 @@ def test_fees_and_limits_are_those_of_their_day() -> None:
 @pytest.mark.parametrize("card", [Card(fingerprint="fp", brand="amex"), Card(brand="visa")])
 def test_no_fee_is_claimed_where_none_is_published_or_nothing_counted(card: Card) -> None:
     assert budgets.exposure(attempts(40, 0.1, card.brand), card, a.at(hours=5), 1) is None
+
+
+@pytest.mark.parametrize(
+    ("brand", "day", "limit", "fee"),
+    [
+        ("visa", (2021, 4, 16), None, None),
+        ("visa", (2021, 4, 17), 15, 15),
+        ("visa", (2025, 5, 24), 15, 15),
+        ("visa", (2025, 5, 25), 20, 15),
+        ("visa", (2026, 4, 24), 20, 15),
+        ("visa", (2026, 4, 25), 20, 25),
+        ("mastercard", (2022, 12, 31), 10, None),
+        ("mastercard", (2023, 1, 1), 10, 15),
+        ("mastercard", (2023, 12, 31), 10, 15),
+        ("mastercard", (2024, 1, 1), 10, 30),
+        ("mastercard", (2024, 12, 31), 10, 30),
+        ("mastercard", (2025, 1, 1), 10, 50),
+    ],
+)
+def test_each_limit_and_fee_begins_on_its_day(brand: str, day: tuple[int, int, int], limit: int | None, fee: int | None) -> None:
+    """B31, F65: stripe.md 2.1 and 2.2, line by line."""
+    now = datetime(*day, tzinfo=UTC)
+    limits = budgets.network_windows(brand, now)
+    assert (limits[0][0] if limits else None) == limit
+    made = [Attempt(f"ch_{n}", now, "", "fp", brand, False) for n in range(40)]
+    expected = Money((40 - limit) * fee, "usd") if limit is not None and fee is not None else None
+    assert budgets.exposure(made, Card(fingerprint="fp", brand=brand), now) == expected
+
+
+def test_an_attempt_leaves_the_count_when_the_window_has_passed() -> None:
+    made = [Attempt("ch_1", a.START, a.INVOICE, "fp", "mastercard", False)]
+    card = Card(fingerprint="fp", brand="mastercard")
+    for seconds, used in ((-1, 1), (0, 0)):
+        day = budgets.remaining(made, card, LIMITS, a.START + timedelta(days=1, seconds=seconds))[0]
+        assert day.used == used
+
+
+def test_a_card_learnt_later_is_taken_over_and_a_known_one_is_kept() -> None:
+    """B2: the webhook of a charge may know less than the look, or more."""
+    row = a.a_customer()
+    budgets.remember(row, Attempt("ch_1", a.START, "", "", "visa", False), a.START)
+    budgets.remember(row, Attempt("ch_1", a.START, a.INVOICE, "fp", "visa", False), a.START)
+    budgets.remember(row, Attempt("ch_1", a.START, "in_2", "fp_2", "visa", False), a.START)
+    assert [(known.invoice, known.fingerprint) for known in row.attempts] == [(a.INVOICE, "fp")]
