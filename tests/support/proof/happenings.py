@@ -66,9 +66,11 @@ def void(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact]:
 
 def changes(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact]:
     """The amount falls by a credit, or Stripe's next attempt is told."""
-    if bill.status == "open" and truth.luck.random() < 0.5 and bill.amount > 2:
+    if bill.status != "open":
+        return
+    if truth.luck.random() < 0.5 and bill.amount > 2:
         bill.amount -= bill.amount // 3
-    elif bill.status == "open":
+    else:
         bill.stripe_next = when + timedelta(hours=truth.luck.choice((2, 10, 40)))
     yield facts.InvoiceChanged(**_about(name, when, bill.id), state=bill.state)
 
