@@ -5,18 +5,23 @@ from typing import Any
 
 import pytest
 
+from recovery.contracts.customer import encode_row
 from recovery.contracts.effects import SubscriptionEndRequested
 from recovery.contracts.facts import (
     Card,
     CardExpiring,
+    ChargeRefunded,
     ConsentGiven,
+    MessageBounced,
     MethodChanged,
     PaymentActionRequired,
     SnoozeAsked,
     SubscriptionChanged,
 )
+from recovery.decide import ledger
 from recovery.decide.expiry import NoAlarm, last_moment, notice_at
-from recovery.policy import EndPolicy, SmsPolicy
+from recovery.ids import idempotency_key
+from recovery.policy import EndPolicy, Experiment, SmsPolicy
 from tests.support import builders as a
 from tests.support.story import Story
 
@@ -209,3 +214,82 @@ def test_the_warning_comes_a_week_before_the_charge_or_at_once(charge: datetime,
     card = Card(exp_month=3, exp_year=2026)
     fact = CardExpiring(**a.header("x", a.START, ""), card=card, subscription="s", next_charge_at=charge, amount_minor=1, currency="eur")
     assert notice_at(fact, 7, now) == answer
+
+
+def test_what_goes_back_in_steps_is_taken_from_the_latest_cause_first() -> None:
+    """F60, F67: 10.00 by the customer, then 39.00 by our retry."""
+    story = Story().opened()
+    story.tell(a.a_change("evt_c", a.at(hours=5), state=a.a_state(paid=1000), request_id="req_1"))
+    story.days(1)
+    story.charge_answered("succeeded", charge="ch_paid")
+    left = []
+    for total in (1000, 4000, 4900):
+        told: Any = a.header(f"r_{total}", a.at(days=5), "")
+        story.tell(ChargeRefunded(**told, charge="ch_paid", amount_refunded=total, currency="eur"))
+        left.append(ledger.parts(story.events))
+    assert left == [{"eur": {"customer": 1000, "our_retry": 2900}}, {"eur": {"customer": 900}}, {}]
+    assert ledger.problems(story.events) == []
+
+
+def test_a_part_that_came_is_told_once_and_without_a_second_word_about_the_invoice() -> None:
+    story = Story().opened()
+    for number in range(2):
+        story.tell(a.a_change(f"evt_{number}", a.at(hours=5), state=a.a_state(paid=1000), request_id="req_1"))
+    assert story.types().count("partial_payment") == 1
+    assert story.events[-1].event_type == "fact_noted"
+
+
+def test_what_became_of_a_notice_is_told_about_its_invoice() -> None:
+    story = Story().opened(a.HARD)
+    story.mail_answered()
+    story.tell(a.a_payment("evt_p", a.at(hours=5), request_id="r"))
+    notice = story.messages()[-1]
+    story.tell(a.a_mail_outcome(notice.id, a.at(hours=5), "skipped", "no_contact"))
+    told = story.events[-1]
+    assert (told.event_type, told.invoice, told.reason, told.sequence > 0) == ("notice_skipped", "in_1", "no_contact", True)
+
+
+def test_who_is_held_out_gets_no_end_action() -> None:
+    """B77: nothing of ours."""
+    policy = a.a_policy(end=EndPolicy(action="cancel"), experiment=Experiment(holdout_share=0.5, salt="everybody"))
+    story = Story(a.an_account(policy))
+    story.tell(a.a_failure())
+    row = story.customer
+    assert row is not None
+    row.arm = "holdout"
+    story.row = encode_row(row)
+    story.tell(a.a_reading(story.reads()[-1].id, a.START, a.HARD))
+    story.days(60)
+    assert (story.case().status, story.messages()) == ("abandoned", [])
+    assert not any(isinstance(effect, SubscriptionEndRequested) for effect in story.effects)
+
+
+def test_a_bounce_of_a_mail_under_way_sends_its_step_by_text() -> None:
+    """B53."""
+    story = Story(a.an_account(a.a_policy(sms=SmsPolicy(enabled=True))))
+    story.tell(ConsentGiven(**a.header("c", a.START, ""), proof="form", zone="Europe/Berlin"))
+    story.opened(a.HARD)
+    story.tell(MessageBounced(**a.header("b", a.at(hours=1), ""), hard=True))
+    assert story.withdrawals() == [story.mails()[0].id]
+    assert [(message.medium, message.step) for message in story.messages()] == [("email", 1), ("sms", 1)]
+
+
+def test_a_failure_that_is_not_ours_beside_a_planned_retry_is_looked_at() -> None:
+    """B29: Stripe's attempt counts."""
+    story = Story().opened()
+    reads = len(story.reads())
+    story.tell(a.a_failure("evt_stripe", a.at(hours=3), request_key=""))
+    assert len(story.reads()) == reads + 1
+    charging = Story().opened()
+    charging.days(1)
+    reads = len(charging.reads())
+    charging.tell(a.a_failure("evt_ours", a.at(days=1), request_key=idempotency_key(charging.charges()[0].id)))
+    assert len(charging.reads()) == reads
+
+
+def test_an_invoice_with_nothing_left_to_pay_is_closed_only_by_the_newest_word() -> None:
+    """B3, B70."""
+    story = Story().opened()
+    story.tell(a.a_change("evt_new", a.at(hours=6)))
+    story.tell(a.a_change("evt_old", a.at(hours=5), state=a.a_state(amount=0)))
+    assert story.case().active
