@@ -241,6 +241,23 @@ REASONS: dict[str, str] = {
     "refund": "it was refunded",
     "dispute": "it was disputed",
     "whose_charge": "Stripe is asked whose charge it is",
+    "nothing_to_do": "it changes nothing",
+    "no_case": "there is no case for it",
+    "payment_failed": "a payment failed",
+    "case_ended": "the case is over",
+    "attempt_counted": "the attempt counts in the card's budget",
+    "attempt_known": "the attempt was counted already",
+    "older_than_known": "something newer is known",
+    "read_failed": "Stripe gave no answer",
+    "unknown": "nobody can tell",
+    "failed": "it was refused for good",
+    "withdrawn": "it was taken back",
+    "answer_awaited": "an answer is awaited",
+    "as_known": "it was known already",
+    "already_reversed": "it was taken back already",
+    "paused": "collection is paused",
+    "drawn_by_lot": "its times are drawn by lot",
+    "revocation_of_authorization": "the customer revoked the authorization",
 }
 NOT_DONE: dict[str, str] = {"retry": "Retry", "message": "Mail", "case": "Case", "request": "Request"}
 

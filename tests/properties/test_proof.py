@@ -118,6 +118,9 @@ def cases() -> list[tuple[str, Watched]]:
         ("no SMS in quiet hours", at_night.tell(tokyo).tell(tick, sms, days=1.1)),
         ("an effect's id is never used again", Watched().tell(tick, a_charge()).tell(tick, a_charge())),
         ("the events of an invoice have no gaps", Watched().tell(tick, events=[an_event("retry_scheduled", 3)])),
+        ("every reason has plain words", Watched().tell(tick, events=[an_event("retry_skipped", 2, reason="whim")])),
+        ("details have known names", Watched().tell(tick, events=[an_event("retry_skipped", 2, details={"mood": "bad"})])),
+        ("every message keeps its contract", Watched().tell(tick, events=[an_event("no_such_event", 2)])),
         ("every fact leaves an event", Watched().tell(a.a_change(), events=[])),
         ("one cause for each unit of money", Watched().tell(tick, events=[an_event("payment_recovered", 2, recovered_minor=4900)])),
         (

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from recovery.contracts import effects, facts
+from recovery.contracts.codec import Unprocessable, decode_effect, decode_event, encode
 from recovery.contracts.customer import Account, Case, Customer
 from recovery.contracts.effects import Effect
 from recovery.contracts.events import OUTCOME_TYPES, Event
@@ -14,6 +15,8 @@ from recovery.decide.advance import Step
 from recovery.ids import kind_of
 from recovery.policy import Policy
 from recovery.vocabulary import ACTIVE
+from recovery.words import NEXT, REASONS
+from tests.support.proof.details import DETAILS
 
 NEVER_AGAIN = frozenset({"lost_card", "stolen_card", "pickup_card", "transaction_not_allowed", "revocation_of_authorization"})
 SENT_AT_MOST = 3
@@ -117,6 +120,7 @@ class Watch:
             told.never.add(card.fingerprint)
 
     def _event(self, event: Event) -> None:
+        self._words(event)
         if event.sequence:
             self._sequence[event.invoice] += 1
             if event.sequence != self._sequence[event.invoice]:
@@ -135,6 +139,19 @@ class Watch:
             if self._reversed[event.invoice] > self._recovered[event.invoice]:
                 self.broken("no more goes back than came", f"{event.invoice}: {self._reversed[event.invoice]}")
 
+    def _words(self, event: Event) -> None:
+        """Every event keeps its contract, and says nothing for which there are no plain words; a sink's own words have spaces."""
+        try:
+            decode_event(encode(event))
+        except Unprocessable as error:
+            self.broken("every message keeps its contract", str(error))
+        if event.reason and event.reason not in REASONS and " " not in event.reason:
+            self.broken("every reason has plain words", f"{event.reason} of {event.event_type}")
+        if event.next_action not in NEXT:
+            self.broken("every reason has plain words", f"next: {event.next_action}")
+        if unknown := set(event.details) - DETAILS:
+            self.broken("details have known names", f"{', '.join(sorted(unknown))} of {event.event_type}")
+
     def _money(self, event: Event) -> None:
         self._recovered[event.invoice] += event.recovered_minor
         if event.event_type == "payment_recovered" and not event.recovered_by:
@@ -147,6 +164,10 @@ class Watch:
         if effect.id in self._ids:
             self.broken("an effect's id is never used again", effect.id)
         self._ids.add(effect.id)
+        try:
+            decode_effect(encode(effect))
+        except Unprocessable as error:
+            self.broken("every message keeps its contract", f"{effect.id}: {error}")
         self.asked[str(effect.__struct_config__.tag)] += 1
         self._asked[effect.id] = effect
         if isinstance(effect, effects.EffectWithdrawn):
