@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := dunlin recovery producers streams sinks dashboard ml control sandbox
 
-.PHONY: help demo test check lint types imports unit up down bench lock clean
+.PHONY: help demo test check lint types imports unit behaviours months prove-decisions mutants up down bench lock clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Dunlin needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.12" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
@@ -43,6 +43,15 @@ unit: $(STAMP)
 
 test: check ## everything: the fast half, then the real services, pages and the crash test
 	@$(BIN)/pytest -q tests/promises tests/integration tests/pages tests/e2e
+
+behaviours: $(STAMP) ## the 94 expected behaviours with the tests that show them, or what they wait for
+	@$(BIN)/python -m tests.support.behaviours
+
+months: $(STAMP) ## live through twenty months in memory, calm and stormy, and compare them with the truth
+	@DUNLIN_MONTHS=20 $(BIN)/pytest -q tests/properties/test_a_month.py
+
+prove-decisions: $(STAMP) ## hold a million generated decisions against every promise; the last line is JSON
+	@$(BIN)/python -m tests.support.proof
 
 bench: $(STAMP) ## measure; each bench prints its ratio to a baseline of the same run
 	@$(BIN)/python bench/gateway.py

@@ -5,8 +5,9 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from dashboard import words
-from dashboard.amounts import major, money, symbol
+from dashboard.amounts import money, symbol
+from recovery import words
+from recovery.amounts import major
 
 FAILED, RECOVERED = "#E07A5F", "#1B998B"
 KIND_COLOURS: dict[str, str] = {"soft": "#E9B44C", "hard": "#C8553D", "fraud": "#7B4B94", "needs_auth": "#4A7FB0", "": "#A0A8B0"}

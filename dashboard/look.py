@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from dashboard import words
 from dashboard.amounts import money
+from recovery import words
 
 STYLE = """<style>
 .block-container {padding-top: 4.8rem; padding-bottom: 4rem; max-width: 1320px;}

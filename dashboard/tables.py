@@ -2,8 +2,9 @@
 
 import pandas as pd
 
-from dashboard import words
-from dashboard.amounts import major, money
+from dashboard.amounts import money
+from recovery import words
+from recovery.amounts import major
 
 
 def active(rows: pd.DataFrame, currency: str) -> pd.DataFrame:

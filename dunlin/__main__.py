@@ -4,7 +4,7 @@ import importlib
 
 import typer
 
-COMMANDS = ("up", "down", "status", "doctor", "demo", "verify", "pause", "resume")
+COMMANDS = ("up", "down", "status", "doctor", "demo", "verify", "pause", "resume", "replay", "explain")
 """Modules of `dunlin.cli` with one command: a function named like the module."""
 
 GROUPS = ("topics",)

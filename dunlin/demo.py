@@ -122,7 +122,7 @@ def write_tenant(home: Path) -> None:
     (home / "tenants.toml").write_text(
         f'[[tenant]]\naccount = "{ACCOUNT}"\nname = "Wader Supply Co."\nlivemode = false\n'
         'api_key_file = "secrets/stripe.key"\nwebhook_secrets_file = "secrets/webhook.secrets"\n\n'
-        '[tenant.policy]\nmode = "act"\n'
+        '[tenant.policy]\nmode = "act"\ntest_first_invoices = false\n'
     )
 
 

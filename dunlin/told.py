@@ -14,7 +14,9 @@ def told(client: Any, account: str, mail_domain: str, parked: int) -> Told:
     )
     recovered = _rows(client, account, "SELECT invoice, any(currency), sum(recovered_minor) {from} 'payment_recovered' GROUP BY invoice")
     attempts = _rows(client, account, "SELECT DISTINCT effect {from} 'retry_attempted' AND result != ''")
-    mails = _rows(client, account, "SELECT DISTINCT effect {from} 'dunning_sent'")
+    mails = [
+        mail for sent in ("dunning_sent", "notice_sent") for mail in _rows(client, account, f"SELECT DISTINCT effect {{from}} '{sent}'")
+    ]
     rows, distinct, p50, p99 = client.query(
         "SELECT count(), uniqExact(src_partition, src_offset), "
         "quantileExactIf(0.5)(dateDiff('millisecond', received_at, inserted_at), webhook) AS p50, "

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from recovery.ids import kind_of
+
 Truth = Mapping[str, Any]
 """The sandbox's `/_truth` document."""
 
@@ -160,12 +162,15 @@ def charges_after_end(truth: Truth) -> int:
 
 
 def mails_after_end(truth: Truth) -> int:
-    """Mails about an invoice that our last look before showed as paid or cancelled (product decision 41), or sent without a look."""
+    """Mails about an invoice that our last look before showed as paid or cancelled (product decision 41), or sent without a look.
+
+    A notice tells of the payment or of the end, so it comes after it (B48).
+    """
     ends = _ends(truth)
     for invoice in truth["invoices"]:
         if invoice["paid_at"]:
             ends[invoice["id"]] = min(invoice["paid_at"], ends.get(invoice["id"], math.inf))
-    about = [mail for mail in truth["mails"] if mail["invoice"]]
+    about = [mail for mail in truth["mails"] if mail["invoice"] and not _is_notice(mail["message_id"])]
     return sum(mail["looked_at"] is None or mail["looked_at"] > ends.get(mail["invoice"], math.inf) for mail in about)
 
 
@@ -174,6 +179,11 @@ def _ends(truth: Truth) -> dict[str, float]:
     cancelled = {end["subscription"]: end["at"] for end in truth["cancellations"]}
     invoices = truth["invoices"]
     return {invoice["id"]: cancelled[invoice["subscription"]] for invoice in invoices if invoice["subscription"] in cancelled}
+
+
+def _is_notice(message: str) -> bool:
+    effect = message.strip("<>").rpartition("@")[0]
+    return effect.count(".") >= 3 and kind_of(effect) == "notice"
 
 
 def _sets(name: str, truth: Iterable[str], warehouse: Iterable[str]) -> Line:

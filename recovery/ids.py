@@ -7,6 +7,10 @@ KEY_PREFIX = "dunlin-"
 """Every idempotency key that we send to Stripe begins so; its echo in a webhook tells our attempts from others' (stripe.md 3.1)."""
 
 
+MESSAGE_KINDS: frozenset[str] = frozenset({"message", "sms", "notice"})
+"""Kinds of effects that write to somebody: reminders by mail, reminders by SMS, and mails that are no reminder."""
+
+
 def stream_key(account: str, customer: str) -> bytes:
     """The Kafka key of everything about one customer: `account/customer` (B5)."""
     return f"{account}/{customer}".encode()
@@ -33,7 +37,7 @@ def effect_id(account: str, invoice: str, kind: str, number: int) -> str:
 
 
 def kind_of(effect: str) -> str:
-    """The kind within an effect id: read, charge, message or withdrawal."""
+    """The kind within an effect id: read, charge, message, sms, notice, end or withdrawal."""
     return effect.rsplit(".", 2)[-2]
 
 

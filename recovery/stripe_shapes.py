@@ -24,6 +24,7 @@ from recovery.stripe_fields import (
     text,
     whole,
 )
+from recovery.stripe_lines import renews_at
 
 __all__ = [
     "InvoiceReading",
@@ -75,6 +76,8 @@ def invoice_state(invoice: Object) -> InvoiceState:
         subscription=subscription_of(invoice),
         created=needed_moment(invoice, "created", "invoice"),
         paid_out_of_band=_paid_out_of_band(invoice),
+        paid_off_stripe=whole(invoice, "amount_paid_off_stripe", "invoice"),
+        renews_at=renews_at(invoice),
     )
 
 

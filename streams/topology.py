@@ -4,6 +4,7 @@ from typing import Any
 
 from recovery.contracts.topics import (
     EFFECTS_MESSAGES,
+    EFFECTS_PLANS,
     EFFECTS_STRIPE,
     EVENTS,
     FACTS,
@@ -13,7 +14,7 @@ from recovery.contracts.topics import (
 )
 from streams.exactly_once import BatchSchema
 
-OUTPUTS: tuple[str, ...] = (EVENTS.name, OUTCOMES.name, EFFECTS_STRIPE.name, EFFECTS_MESSAGES.name, PARKED_STREAMS.name)
+OUTPUTS: tuple[str, ...] = (EVENTS.name, OUTCOMES.name, EFFECTS_STRIPE.name, EFFECTS_MESSAGES.name, EFFECTS_PLANS.name, PARKED_STREAMS.name)
 """Every topic that the stream speaks on."""
 
 

@@ -7,9 +7,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import exports, figures, look, queries, tables, words
-from dashboard.amounts import decimals, major, money, short
+from dashboard import exports, figures, look, queries, tables
+from dashboard.amounts import money, short
 from dashboard.source import Source
+from recovery import words
+from recovery.amounts import decimals, major
 from recovery.contracts.events import EVENT_TYPES
 from recovery.vocabulary import ACTIVE
 

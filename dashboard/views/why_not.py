@@ -4,9 +4,10 @@ from datetime import datetime
 
 import streamlit as st
 
-from dashboard import queries, tables, words
+from dashboard import queries, tables
 from dashboard.source import Source
 from dashboard.views.overview import PERIODS, first_moment
+from recovery import words
 
 MOST_ROWS = 200
 """Rows shown of one reason."""

@@ -188,7 +188,8 @@ def _dispute_opened(event: _Event) -> Fact:
 def _customer_changed(event: _Event) -> Fact:
     settings = event.previous.get("invoice_settings")
     changed = "default_source" in event.previous or (isinstance(settings, dict) and "default_payment_method" in settings)
-    return CustomerChanged(**event.about(needed_text(event.object, "id", "customer")), default_method_changed=changed)
+    about = event.about(needed_text(event.object, "id", "customer"))
+    return CustomerChanged(**about, default_method_changed=changed, email_changed="email" in event.previous)
 
 
 def _customer_deleted(event: _Event) -> Fact:
@@ -203,6 +204,7 @@ def _subscription_changed(event: _Event) -> Fact:
         status=needed_text(subscription, "status", "subscription"),
         cancel_at_period_end=subscription_ending(subscription),
         paused=subscription_paused(subscription),
+        pause_behavior=text(part(subscription, "pause_collection", "subscription"), "behavior", "subscription.pause_collection"),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from recovery.contracts.facts import Card, Decline
+from recovery.contracts.facts import Card, Decline, Slot
 from recovery.policy import OBSERVE, Policy
 from recovery.vocabulary import ACTIVE, DeclineKind, RecoveryCause, Status
 
@@ -19,6 +19,7 @@ class Account(msgspec.Struct):
     number: int = 0
     policy: Policy = OBSERVE
     paused: bool = False
+    draft: Policy | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -38,12 +39,67 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     generic: bool = False
 
 
+class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Offered times of the next attempts that a case has taken; used one by one as far as they are allowed (F12)."""
+
+    slots: tuple[Slot, ...]
+    source: str
+    model_version: str = ""
+    propensity: float = 1.0
+
+
+class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a person has forbidden, until when (None: for ever) (B60)."""
+
+    kind: Literal["stopped", "snoozed", "excluded"]
+    until: datetime | None = None
+
+
+class Hint(msgspec.Struct, array_like=True, omit_defaults=True):
+    """A failed charge or intent of which it is not known yet which invoice it was for."""
+
+    at: datetime
+    invoice: str
+    amount: int
+    currency: str
+    decline: Decline
+    card: Card | None = None
+
+
 class Flight(msgspec.Struct, omit_defaults=True):
     """The one effect of a case that has not been answered; after `until` we look for ourselves."""
 
     effect: str
     kind: Literal["read", "charge", "message"]
     until: datetime
+    lead: str = ""  # the invoice whose mail this case joined; empty when the effect is its own
+
+
+class Consent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """When and by what proof the customer agreed to a medium (B53); the zone and country of the recipient, empty where unknown."""
+
+    at: datetime
+    proof: str
+    zone: str = ""
+    country: str = ""
+
+
+class Contact(msgspec.Struct, omit_defaults=True):
+    """How the customer may be written to; kept for ever. `suppressed`: why not, by medium or `all`; `consent`: by medium."""
+
+    suppressed: dict[str, str] = {}
+    consent: dict[str, Consent] = {}
+    withdrawn: dict[str, datetime] = {}
+
+
+class Expiring(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A card that expires before the subscription's next charge, and when to write about it (F68)."""
+
+    at: datetime
+    card: Card
+    charge_at: datetime
+    amount_minor: int
+    currency: str
 
 
 class Attempt(msgspec.Struct, array_like=True):
@@ -91,6 +147,13 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     asks_for_authentication: bool = False
     method: Literal["", "attached", "automatically_updated"] = ""
     fresh_method: bool = False
+    by_hand: bool = False
+    rested: int = 0  # seconds that a person's wish to wait has put a retry off
+    test: bool = False
+    renews_at: datetime | None = None
+    offer: Offer | None = None
+    plan_asked: str = ""
+    plan_for: int = 0
 
     flight: Flight | None = None
     read_at: datetime | None = None
@@ -110,6 +173,16 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     dunning_from: datetime | None = None
     dunning_step: int = 0
     no_contact: bool = False
+    mails_sent: int = 0
+    last_mail: str = ""
+    sms_at: datetime | None = None
+    sms_step: int = 0
+
+    part_minor: int = 0  # of recovered_minor: what came before the invoice was paid in full
+    parts: dict[str, int] = {}  # what came and did not go back, by its cause
+    last_look: datetime | None = None
+    end_asked: str = ""
+    hand_charge: str = ""  # the charge that somebody asked for, to credit them with it (F60)
 
     @property
     def active(self) -> bool:
@@ -133,7 +206,17 @@ class Customer(msgspec.Struct, kw_only=True, omit_defaults=True):
     attempts: list[Attempt] = []
     barred: list[str] = []
     seen: list[str] = []
-    mailed_at: datetime | None = None
+    mails: dict[str, datetime] = {}  # reminders of the last 30 days that were sent or may yet be, by effect
+    contact: Contact | None = None
+    expiring: dict[str, Expiring] = {}  # by subscription
+    warned: dict[str, datetime] = {}  # by subscription: the charge before which a mail about the card was asked for
+    requests: int = 0
+    forget_at: datetime | None = None
+    arm: Literal["", "treated", "holdout", "explore"] = ""
+    propensity: float = 0.0
+    salt: str = ""
+    holds: dict[str, Hold] = {}  # by invoice; empty for all of the customer's
+    hints: list[Hint] = []
 
 
 class _Wake(msgspec.Struct):

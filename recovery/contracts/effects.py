@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import msgspec
+
 from recovery.contracts.envelope import Header
 from recovery.vocabulary import DeclineKind, Medium, Moment
 
@@ -10,11 +12,20 @@ class Effect(Header, frozen=True, kw_only=True):
     """Base of every effect. Not performed after `not_after` (business time), nor when `only_if` no longer holds."""
 
     not_after: Moment
-    only_if: Literal["always", "invoice_open"] = "invoice_open"
+    only_if: Literal["always", "invoice_open", "invoice_paid"] = "invoice_open"
 
 
 class ReadRequested(Effect, frozen=True, kw_only=True, tag="read_requested"):
-    """Read the invoice with its payments, subscription and customer; answered by InvoiceRead or ReadFailed."""
+    """Read the invoice with its payments, subscription and customer; answered by InvoiceRead or ReadFailed.
+
+    Or, with `what` charge, read the charge `object`; answered by ChargeRead, which goes to the row of the charge's customer and repeats
+    what is known of a dispute.
+    """
+
+    what: Literal["invoice", "charge"] = "invoice"
+    object: str = ""
+    disputed_minor: int = 0
+    dispute_reason: str = ""
 
 
 class ChargeRequested(Effect, frozen=True, kw_only=True, tag="charge_requested"):
@@ -32,8 +43,21 @@ class ChargeRequested(Effect, frozen=True, kw_only=True, tag="charge_requested")
     because: str = ""
 
 
+class AlsoOwed(msgspec.Struct, frozen=True):
+    """Another open invoice that the same message names, with what is owed in the currency's minor unit (B15)."""
+
+    invoice: str
+    amount_minor: int
+    currency: str
+
+
 class MessageRequested(Effect, frozen=True, kw_only=True, tag="message_requested"):
-    """Write to the customer about this invoice. `step` 1 to 3 is the dunning step; the wording follows the decline."""
+    """Write to the customer about this invoice. `step` 1 to 3 is the dunning step; the wording follows the decline.
+
+    Templates: payment_failed_1 to 3; with step 0 payment_recovered and cancelled_for_non_payment, which end a story, and card_expiring,
+    which prevents one.
+    `also`: the customer's other open invoices, named in the same message. `card` is the last month of an expiring card, `2027-03`.
+    """
 
     medium: Medium = "email"
     template: str
@@ -44,6 +68,44 @@ class MessageRequested(Effect, frozen=True, kw_only=True, tag="message_requested
     currency: str
     subscription: str = ""
     because: str = ""
+    also: tuple[AlsoOwed, ...] = ()
+    card: str = ""
+
+
+class SubscriptionEndRequested(Effect, frozen=True, kw_only=True, tag="subscription_end_requested"):
+    """Do what the merchant wants at the end of an unpaid case, once (B73). Answered by SubscriptionEndSettled.
+
+    cancel: the subscription, at once, without proration. unpaid: pause its collection, new invoices stay drafts.
+    uncollectible: the invoice.
+    """
+
+    action: Literal["cancel", "unpaid", "uncollectible"]
+    subscription: str = ""
+
+
+class PlanRequested(Effect, frozen=True, kw_only=True, tag="plan_requested"):
+    """Offer times for the attempts from ladder position `attempt` on, at most `attempts_left`; answered by PlanOffered, or never.
+
+    Nobody waits for it: meanwhile the ladder holds (product decision 17). The rest is what is known when asking.
+    """
+
+    attempt: int
+    attempts_left: int
+    earliest: Moment
+    latest: Moment
+    failed_at: Moment
+    last_failed_at: Moment
+    amount_minor: int
+    currency: str
+    subscription: str = ""
+    decline_kind: DeclineKind | Literal[""] = ""
+    decline_code: str = ""
+    card_brand: str = ""
+    card_country: str = ""
+    card_funding: str = ""
+    attempts_on_card: int = 0
+    renews_at: Moment | None = None
+    stripe_next: Moment | None = None
 
 
 class EffectWithdrawn(Effect, frozen=True, kw_only=True, tag="effect_withdrawn"):
@@ -53,5 +115,5 @@ class EffectWithdrawn(Effect, frozen=True, kw_only=True, tag="effect_withdrawn")
     because: str = ""
 
 
-AnyEffect = ReadRequested | ChargeRequested | MessageRequested | EffectWithdrawn
+AnyEffect = ReadRequested | ChargeRequested | MessageRequested | PlanRequested | SubscriptionEndRequested | EffectWithdrawn
 """All effects, for decoding."""

@@ -30,7 +30,21 @@ EventType = Literal[
     "case_abandoned",
     "case_closed",
     "case_updated",  # the case changed without a new step (amounts, Stripe's next attempt, new card)
+    "partial_payment",  # a part of what is owed came; `recovered_minor` is that part
+    "notice_scheduled",
+    "notice_requested",  # a message that is no reminder: payment received, subscription ended, card expiring
+    "notice_sent",
+    "notice_skipped",  # `reason` says why (F61)
+    "end_requested",  # the merchant's end action was asked for (B73)
+    "end_performed",
+    "end_skipped",  # an end action that was not done, `reason` says why
+    "contact_changed",  # the customer may be written to, or not, in another way than before (B53)
     "recovery_reversed",  # refund or dispute after recovery (F67)
+    "plan_accepted",  # offered times are taken into the case's schedule
+    "plan_refused",  # offered times that are not used, `reason` says why
+    "command_taken",  # somebody asked for something and it is done; `details` say who and why (B93)
+    "command_refused",  # it is not done, `reason` says why
+    "shadow_decided",  # a draft of the policy would have decided otherwise; nothing of it is carried out (F66)
     "policy_applied",
     "switch_set",
     "webhook_ignored",

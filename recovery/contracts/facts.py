@@ -4,68 +4,72 @@ from typing import Literal
 
 import msgspec
 
-from recovery.contracts.envelope import Header
+from recovery.contracts.command_facts import Command, ExcludeAsked, ResumeAsked, RetryAsked, SnoozeAsked, StopAsked
+from recovery.contracts.contact_facts import (
+    CardExpiring,
+    ConsentGiven,
+    ConsentWithdrawn,
+    ContactAllowed,
+    ContactSuppressed,
+    MessageBounced,
+    MessageComplained,
+)
+from recovery.contracts.fact_words import Card, Decline, Fact, InvoiceFact, InvoiceState, SeenAttempt
+from recovery.contracts.outcome_facts import ChargeRead, ChargeSettled, InvoiceRead, MessageSettled, ReadFailed, SubscriptionEndSettled
 from recovery.policy import Policy
 from recovery.vocabulary import Moment
 
-
-class InvoiceState(msgspec.Struct, frozen=True, kw_only=True):
-    """An invoice as Stripe last showed it. Amounts are minor units of `currency`; the shape is the same for every API version."""
-
-    status: str
-    currency: str
-    amount_due: int = 0
-    amount_paid: int = 0
-    amount_remaining: int = 0
-    attempt_count: int = 0
-    next_payment_attempt: Moment | None = None
-    billing_reason: str = ""
-    collection_method: str = ""
-    auto_advance: bool = True
-    subscription: str = ""
-    created: Moment
-    paid_out_of_band: bool = False
-
-
-class Decline(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a payment failed, in Stripe's raw words (stripe.md 1.1); empty where Stripe said nothing. Never interpreted here."""
-
-    code: str = ""
-    decline_code: str = ""
-    advice_code: str = ""
-    network_advice_code: str = ""
-    network_decline_code: str = ""
-    outcome_type: str = ""
-    outcome_reason: str = ""
-    network_status: str = ""
-    intent_status: str = ""
-    method_type: str = ""
-
-
-class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """A card as far as we may know it: no number, only Stripe's fingerprint (B94)."""
-
-    fingerprint: str = ""
-    brand: str = ""
-    country: str = ""
-    funding: str = ""
-    exp_month: int = 0
-    exp_year: int = 0
-    method: str = ""
-
-
-class Fact(Header, frozen=True, kw_only=True):
-    """Base of everything on the `facts` topic."""
-
-
-class InvoiceFact(Fact, frozen=True, kw_only=True):
-    """A webhook about an invoice. `request_key` is the idempotency key of the API call that caused it, empty for Stripe's own doing;
-    `request_id` is empty when Stripe acted by itself (stripe.md 3.1)."""
-
-    state: InvoiceState
-    livemode: bool = False
-    request_id: str = ""
-    request_key: str = ""
+__all__ = [
+    "AnyFact",
+    "Card",
+    "CardExpiring",
+    "ChargeFailed",
+    "ChargeRead",
+    "ChargeRefunded",
+    "ChargeSettled",
+    "Command",
+    "ConsentGiven",
+    "ConsentWithdrawn",
+    "ContactAllowed",
+    "ContactSuppressed",
+    "CustomerChanged",
+    "CustomerDeleted",
+    "Decline",
+    "DisputeOpened",
+    "ExcludeAsked",
+    "Fact",
+    "IntentFailed",
+    "InvoiceChanged",
+    "InvoiceFact",
+    "InvoicePaid",
+    "InvoicePaymentSucceeded",
+    "InvoiceRead",
+    "InvoiceState",
+    "InvoiceVoided",
+    "InvoiceWrittenOff",
+    "MessageBounced",
+    "MessageComplained",
+    "MessageSettled",
+    "MethodChanged",
+    "PaymentActionRequired",
+    "PaymentFailed",
+    "PlanOffered",
+    "PolicyPublished",
+    "ReadFailed",
+    "ResumeAsked",
+    "RetryAsked",
+    "SeenAttempt",
+    "Slot",
+    "SnoozeAsked",
+    "StopAsked",
+    "SubscriptionChanged",
+    "SubscriptionEndSettled",
+    "SubscriptionEnded",
+    "SwitchSet",
+    "TimePassed",
+    "WebhookIgnored",
+    "WebhookParked",
+]
 
 
 class PaymentFailed(InvoiceFact, frozen=True, kw_only=True, tag="payment_failed"):
@@ -142,9 +146,11 @@ class DisputeOpened(Fact, frozen=True, kw_only=True, tag="dispute_opened"):
 
 
 class CustomerChanged(Fact, frozen=True, kw_only=True, tag="customer_changed"):
-    """The customer object changed; `default_method_changed` when a new default payment method was set."""
+    """The customer object changed; `default_method_changed` when a new default payment method was set, `email_changed` when the address was
+    (the address itself is no part of it)."""
 
     default_method_changed: bool = False
+    email_changed: bool = False
 
 
 class CustomerDeleted(Fact, frozen=True, kw_only=True, tag="customer_deleted"):
@@ -152,12 +158,14 @@ class CustomerDeleted(Fact, frozen=True, kw_only=True, tag="customer_deleted"):
 
 
 class SubscriptionChanged(Fact, frozen=True, kw_only=True, tag="subscription_changed"):
-    """A subscription changed. `cancel_at_period_end` while past due is a cancellation (B68); `paused` is paused collection (B69)."""
+    """A subscription changed. `cancel_at_period_end` while past due is a cancellation (B68); `paused` is paused collection,
+    `pause_behavior` what becomes of its invoices meanwhile: void, mark_uncollectible or keep_as_draft (B69)."""
 
     subscription: str
     status: str
     cancel_at_period_end: bool = False
     paused: bool = False
+    pause_behavior: str = ""
 
 
 class SubscriptionEnded(Fact, frozen=True, kw_only=True, tag="subscription_ended"):
@@ -188,79 +196,39 @@ class WebhookParked(Fact, frozen=True, kw_only=True, tag="webhook_parked"):
     why: str
 
 
-class SeenAttempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One charge on an invoice as Stripe lists it, whoever made it. `reached_network` is False for Radar blocks (B23)."""
+class Slot(msgspec.Struct, frozen=True, kw_only=True):
+    """One offered time of an attempt, and how likely it is to succeed then (0 to 1)."""
 
-    charge: str
     at: Moment
-    succeeded: bool
-    fingerprint: str = ""
-    brand: str = ""
-    reached_network: bool = True
+    probability: float = 0.0
 
 
-class InvoiceRead(Fact, frozen=True, kw_only=True, tag="invoice_read"):
-    """The answer to a ReadRequested: the truth at `occurred_at` (B3)."""
+class PlanOffered(Fact, frozen=True, kw_only=True, tag="plan_offered"):
+    """Times at which the attempts from ladder position `attempt` on are best made, in order (F12, product decision 17).
 
-    effect: str
-    state: InvoiceState
-    decline: Decline | None = None
-    card: Card | None = None
-    attempts: tuple[SeenAttempt, ...] = ()
-    subscription_status: str = ""
-    subscription_ending: bool = False
-    subscription_paused: bool = False
-    customer_deleted: bool = False
-    disputed: bool = False
-
-
-class ReadFailed(Fact, frozen=True, kw_only=True, tag="read_failed"):
-    """A read could not be made, or was not made any more; `why` in words. `gone` when the object does not exist."""
-
-    effect: str
-    why: str
-    gone: bool = False
-
-
-class ChargeSettled(Fact, frozen=True, kw_only=True, tag="charge_settled"):
-    """What became of a ChargeRequested.
-
-    succeeded: the invoice is paid by this attempt. declined, needs_action: the attempt was made and failed. processing: made, not decided
-    yet (bank debit, B34). not_done: no attempt reached Stripe; `why` says the reason (already_paid, voided, written_off, cancelled,
-    paused, withdrawn, expired, stripe_attempt_near, ...) and `state` what the look before showed, if there was one.
+    An offer only: the decision bounds it. `request` is the PlanRequested that it answers, empty when nobody asked; `source` says what chose
+    the times (model, ...), `model_version` which one; `propensity` is the probability with which this plan was chosen among others.
     """
 
-    effect: str
-    result: Literal["succeeded", "declined", "needs_action", "processing", "not_done"]
-    why: str = ""
-    charge: str = ""
-    decline: Decline | None = None
-    card: Card | None = None
-    state: InvoiceState | None = None
-
-
-class MessageSettled(Fact, frozen=True, kw_only=True, tag="message_settled"):
-    """What became of a MessageRequested.
-
-    sent: handed to the mail server, which took it. skipped: not sent, for the reason in `why` (already_paid, voided, cancelled, withdrawn,
-    expired, no_contact, suppressed, real_mail_disabled, ...). failed: refused for good. unknown: cannot be told (product decision 18).
-    """
-
-    effect: str
-    medium: str
-    result: Literal["sent", "skipped", "failed", "unknown"]
-    why: str = ""
-    message: str = ""
-    state: InvoiceState | None = None
+    slots: tuple[Slot, ...]
+    source: str
+    model_version: str = ""
+    attempt: int = 1
+    request: str = ""
+    propensity: float = 1.0
 
 
 class PolicyPublished(Fact, frozen=True, kw_only=True, tag="policy_published"):
-    """An account's policy number `number` is in force. Written once to every partition."""
+    """An account's policy number `number` is in force. Written once to every partition.
+
+    `draft`: a policy that is only tried on paper beside it, its decisions recorded and none carried out (F66).
+    """
 
     number: int
     policy: Policy
     who: str
     why: str = ""
+    draft: Policy | None = None
 
 
 class SwitchSet(Fact, frozen=True, kw_only=True, tag="switch_set"):
@@ -298,6 +266,21 @@ AnyFact = (
     | ReadFailed
     | ChargeSettled
     | MessageSettled
+    | ChargeRead
+    | SubscriptionEndSettled
+    | MessageBounced
+    | MessageComplained
+    | ContactSuppressed
+    | ContactAllowed
+    | ConsentGiven
+    | ConsentWithdrawn
+    | CardExpiring
+    | PlanOffered
+    | RetryAsked
+    | StopAsked
+    | SnoozeAsked
+    | ExcludeAsked
+    | ResumeAsked
     | PolicyPublished
     | SwitchSet
     | TimePassed

@@ -8,7 +8,7 @@ from recovery.contracts.effects import AnyEffect, Effect, EffectWithdrawn
 from recovery.contracts.events import Event
 from recovery.contracts.facts import AnyFact
 from recovery.contracts.parked import Parked
-from recovery.ids import kind_of
+from recovery.ids import MESSAGE_KINDS, kind_of
 
 DAY_MS = 86_400_000
 LARGEST_BYTES = 2 << 20
@@ -92,6 +92,15 @@ EFFECTS_MESSAGES = Topic(
     parking="parked.sinks",
     what="mails to send, and their withdrawals",
 )
+EFFECTS_PLANS = Topic(
+    name="effects.plans",
+    speakers=("streams",),
+    listeners=("ml",),
+    key="account/customer",
+    carries=AnyEffect,
+    retention_ms=30 * DAY_MS,
+    what="asks for offered retry times; answered on facts, or not at all",
+)
 PARKED_GATEWAY = Topic(
     name="parked.gateway",
     speakers=("producers.gateway",),
@@ -145,6 +154,7 @@ TOPICS: tuple[Topic, ...] = (
     OUTCOMES,
     EFFECTS_STRIPE,
     EFFECTS_MESSAGES,
+    EFFECTS_PLANS,
     PARKED_GATEWAY,
     PARKED_STREAMS,
     PARKED_SINKS,
@@ -152,15 +162,18 @@ TOPICS: tuple[Topic, ...] = (
 """All topics but the changelog, whose name depends on the app id."""
 
 
+_TOPIC_BY_TYPE: dict[str, str] = {"message_requested": EFFECTS_MESSAGES.name, "plan_requested": EFFECTS_PLANS.name}
+
+
 def effects_topic(effect_type: str) -> str:
     """The topic of an effect by its type."""
-    return EFFECTS_MESSAGES.name if effect_type == "message_requested" else EFFECTS_STRIPE.name
+    return _TOPIC_BY_TYPE.get(effect_type, EFFECTS_STRIPE.name)
 
 
 def topic_of(effect: Effect) -> str:
     """The topic of an effect; a withdrawal travels on the topic of what it withdraws."""
     if isinstance(effect, EffectWithdrawn):
-        return EFFECTS_MESSAGES.name if kind_of(effect.effect) == "message" else EFFECTS_STRIPE.name
+        return EFFECTS_MESSAGES.name if kind_of(effect.effect) in MESSAGE_KINDS else EFFECTS_STRIPE.name
     return effects_topic(str(effect.__struct_config__.tag))
 
 

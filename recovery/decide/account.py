@@ -5,18 +5,22 @@ from typing import Any
 from recovery.contracts.customer import Account
 from recovery.contracts.events import Event, EventType
 from recovery.contracts.facts import PolicyPublished, SwitchSet
+from recovery.policy_versions import diff
 
 
 def account_told(account: Account, fact: PolicyPublished | SwitchSet) -> tuple[Account, list[Event]]:
     """The account with its new policy or switch, and the event that says so; a policy older than the one in force is only noted."""
     if isinstance(fact, SwitchSet):
-        told = Account(account.number, account.policy, fact.paused)
+        told = Account(account.number, account.policy, fact.paused, account.draft)
         details = {"who": fact.who, "paused": "true" if fact.paused else "false"}
         return told, [_event("switch_set", fact, account.number, fact.why, details)]
     if fact.number < account.number:
         return account, [_event("fact_noted", fact, account.number, "older_policy", {"who": fact.who})]
-    told = Account(fact.number, fact.policy, account.paused)
-    return told, [_event("policy_applied", fact, fact.number, fact.why, {"who": fact.who, "mode": fact.policy.mode})]
+    told = Account(fact.number, fact.policy, account.paused, fact.draft)
+    details = {"who": fact.who, "mode": fact.policy.mode}
+    if fact.draft is not None:
+        details["draft"] = " ".join(diff(fact.policy, fact.draft)) or "no difference"
+    return told, [_event("policy_applied", fact, fact.number, fact.why, details)]
 
 
 def _event(event_type: EventType, fact: PolicyPublished | SwitchSet, number: int, reason: str, details: dict[str, Any]) -> Event:

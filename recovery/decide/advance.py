@@ -1,7 +1,7 @@
 """The one state machine: a customer's row and a fact in; the row as it is then, the effects asked for and the events that tell why, out."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from recovery.contracts import facts
@@ -9,12 +9,31 @@ from recovery.contracts.customer import Account, Case, Customer
 from recovery.contracts.effects import Effect
 from recovery.contracts.events import Event
 from recovery.contracts.facts import Fact
-from recovery.decide import budgets, due, dunning, invoices, money, people, reading, retrying
+from recovery.decide import (
+    budgets,
+    commands,
+    delivery,
+    due,
+    end_action,
+    expiry,
+    hints,
+    invoices,
+    money,
+    people,
+    plans,
+    reading,
+    retrying,
+    shadow,
+    suppression,
+)
 from recovery.decide.endings import STUB, stub
 from recovery.decide.turn import Turn, next_action
 
 SEEN = 48
 """How many fact ids a row remembers; Kafka and Stripe repeat things soon or not at all."""
+
+
+LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class Step(NamedTuple):
@@ -35,26 +54,37 @@ def advance(customer: Customer | None, fact: Fact, now: datetime, account: Accou
         if kind not in OPENERS:
             return _without_row(fact, now, account)
         customer = Customer(account=fact.account, customer=fact.customer)
+    drafted = shadow.copy(customer) if account.draft is not None and shadow.concerns(customer, fact) else None
+    turn = _decide(customer, fact, now, account)
+    if drafted is not None and account.draft is not None:
+        shadow.compare(turn, _decide(drafted, fact, now, Account(account.number, account.draft, account.paused)))
+    return _finish(turn)
+
+
+def _decide(customer: Customer, fact: Fact, now: datetime, account: Account) -> Turn:
+    kind = type(fact)
     turn = Turn(customer, fact, now, account)
     if kind is not facts.TimePassed and fact.id in customer.seen:
         _tell_quietly(turn, "fact_repeated", "seen_before")
-        return _finish(turn)
+        return turn
     if kind is facts.TimePassed:
         _forget(customer, now)
     else:
         _remember(customer, fact.id)
         HANDLERS[kind](turn, fact)
     due.look(turn)
+    if customer.expiring:
+        expiry.look(turn)
     if not turn.events and kind is not facts.TimePassed:
         _tell_quietly(turn, "fact_noted", turn.note)
-    return _finish(turn)
+    return turn
 
 
 def _without_row(fact: Fact, now: datetime, account: Account) -> Step:
     if isinstance(fact, facts.TimePassed):
         return Step(None, [], [])
     turn = Turn(Customer(account=fact.account, customer=fact.customer), fact, now, account)
-    if isinstance(fact, facts.WebhookIgnored | facts.WebhookParked):
+    if isinstance(fact, facts.WebhookIgnored | facts.WebhookParked | facts.Command):
         HANDLERS[type(fact)](turn, fact)
     else:
         turn.tell_row("fact_noted", "no_case")
@@ -87,9 +117,16 @@ def _finish(turn: Turn) -> Step:
         at = next_action(case)[1]
         if at is not None and (row.wake is None or at < row.wake):
             row.wake = at
+    if row.expiring:
+        row.wake = min(row.wake or LAST, *(card.at for card in row.expiring.values()))
     if row.wake is None:
         row.wake = _forget_at(row)
-    return Step(row if row.wake is not None else None, turn.effects, turn.events)
+    return Step(row if row.wake is not None or _stays(row) else None, turn.effects, turn.events)
+
+
+def _stays(row: Customer) -> bool:
+    """Whether something holds for ever: what a person has forbidden without an end, consent, suppression (architecture 1)."""
+    return row.contact is not None or any(hold.until is None for hold in row.holds.values())
 
 
 def _forget_at(row: Customer) -> datetime | None:
@@ -97,15 +134,21 @@ def _forget_at(row: Customer) -> datetime | None:
     times = [case.ended_at + STUB for case in row.cases.values() if case.ended_at is not None]
     if row.attempts:
         times.append(max(attempt.at for attempt in row.attempts) + budgets.KEEP)
+    times += [hold.until for hold in row.holds.values() if hold.until is not None]
+    if row.forget_at is not None:
+        times.append(row.forget_at)
     return max(times, default=None)
 
 
 def _forget(row: Customer, now: datetime) -> None:
+    if row.forget_at is not None and row.forget_at <= now:
+        row.forget_at = None
+    commands.forget(row, now)
+    hints.forget(row, now)
     aged = [case.invoice for case in row.cases.values() if case.ended_at is not None and case.ended_at + STUB <= now]
     for invoice in aged:
         del row.cases[invoice]
-    if any(attempt.at + budgets.KEEP <= now for attempt in row.attempts):
-        row.attempts = [attempt for attempt in row.attempts if attempt.at + budgets.KEEP > now]
+    budgets.forget(row, now)
 
 
 def _case(turn: Turn, fact: Fact, kind: str, effect: str) -> tuple[Case | None, bool]:
@@ -130,18 +173,14 @@ def _read_failed(turn: Turn, fact: facts.ReadFailed) -> None:
     case, awaited = _case(turn, fact, "read", fact.effect)
     if case is not None:
         reading.failed(turn, case, fact, awaited=awaited)
+    elif not fact.invoice:
+        turn.tell_row("read_failed", "gone" if fact.gone else "read_failed", effect=fact.effect, details={"why": fact.why})
 
 
 def _charge_settled(turn: Turn, fact: facts.ChargeSettled) -> None:
     case, awaited = _case(turn, fact, "charge", fact.effect)
     if case is not None:
         retrying.settled(turn, case, fact, awaited=awaited)
-
-
-def _message_settled(turn: Turn, fact: facts.MessageSettled) -> None:
-    case, awaited = _case(turn, fact, "message", fact.effect)
-    if case is not None:
-        dunning.settled(turn, case, fact, awaited=awaited)
 
 
 def _webhook_ignored(turn: Turn, fact: facts.WebhookIgnored) -> None:
@@ -152,7 +191,22 @@ def _webhook_parked(turn: Turn, fact: facts.WebhookParked) -> None:
     turn.tell_row("webhook_parked", fact.why, details={"webhook": fact.event_type})
 
 
-OPENERS: frozenset[type[Fact]] = frozenset({facts.PaymentFailed, facts.PaymentActionRequired})
+OPENERS: frozenset[type[Fact]] = frozenset(
+    {
+        facts.PaymentFailed,
+        facts.PaymentActionRequired,
+        facts.StopAsked,
+        facts.SnoozeAsked,
+        facts.ExcludeAsked,
+        facts.DisputeOpened,
+        facts.MessageBounced,
+        facts.MessageComplained,
+        facts.ContactSuppressed,
+        facts.ConsentGiven,
+        facts.ConsentWithdrawn,
+        facts.CardExpiring,
+    }
+)
 """The facts that may begin a row."""
 
 HANDLERS: dict[type[Fact], Callable[[Turn, Any], None]] = {
@@ -177,6 +231,21 @@ HANDLERS: dict[type[Fact], Callable[[Turn, Any], None]] = {
     facts.InvoiceRead: _invoice_read,
     facts.ReadFailed: _read_failed,
     facts.ChargeSettled: _charge_settled,
-    facts.MessageSettled: _message_settled,
+    facts.MessageSettled: delivery.settled,
+    facts.ChargeRead: money.charge_read,
+    facts.SubscriptionEndSettled: end_action.settled,
+    facts.MessageBounced: suppression.bounced,
+    facts.MessageComplained: suppression.complained,
+    facts.ContactSuppressed: suppression.suppressed,
+    facts.ContactAllowed: suppression.allowed,
+    facts.ConsentGiven: suppression.consented,
+    facts.ConsentWithdrawn: suppression.withdrawn,
+    facts.CardExpiring: expiry.expiring,
+    facts.PlanOffered: plans.offered,
+    facts.RetryAsked: commands.retry,
+    facts.StopAsked: commands.stop,
+    facts.SnoozeAsked: commands.snooze,
+    facts.ExcludeAsked: commands.exclude,
+    facts.ResumeAsked: commands.resume,
 }
 """Who answers which fact; the time has no handler: it only asks what is due."""

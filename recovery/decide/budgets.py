@@ -1,15 +1,59 @@
 """What may still be attempted on a card and on an invoice, all actors' attempts counted (B31, product decisions 10 and 42)."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from recovery.contracts.customer import Attempt, Customer
-from recovery.policy import Budgets
+from recovery.contracts.facts import Card
+from recovery.policy import NETWORK_LIMITS, Budgets
+from recovery.vocabulary import Money
 
 KEEP = timedelta(days=35)
 """How long an attempt is remembered: the longest window of a network, and a margin."""
 
 _DAY, _MONTH = timedelta(hours=24), timedelta(days=30)
+
+
+class Remaining(NamedTuple):
+    """One limit of a card: so many of `most` attempts are left within `window`; the next is free at `free_at`."""
+
+    most: int
+    used: int
+    window: timedelta
+    free_at: datetime
+
+    @property
+    def left(self) -> int:
+        """Attempts that may be made now."""
+        return max(0, self.most - self.used)
+
+
+class Fee(NamedTuple):
+    """What a network takes for each attempt above its limits, from a day on; minor units of `currency`."""
+
+    since: datetime
+    minor: int
+    currency: str
+
+
+FEES: dict[str, tuple[Fee, ...]] = {
+    # stripe.md 2.1: 0.10 domestic and within Europe, 0.15 international, 0.25 interregional; the dearest, as the route is unknown
+    "visa": (Fee(datetime(2021, 4, 17, tzinfo=UTC), 15, "usd"), Fee(datetime(2026, 4, 25, tzinfo=UTC), 25, "usd")),
+    # stripe.md 2.2
+    "mastercard": (
+        Fee(datetime(2023, 1, 1, tzinfo=UTC), 15, "usd"),
+        Fee(datetime(2024, 1, 1, tzinfo=UTC), 30, "usd"),
+        Fee(datetime(2025, 1, 1, tzinfo=UTC), 50, "usd"),
+    ),
+}
+"""Fees per excess attempt by brand, the oldest first."""
+
+VISA_LIMITS: tuple[tuple[datetime, int], ...] = (
+    (datetime(2021, 4, 17, tzinfo=UTC), 15),
+    (datetime(2025, 5, 25, tzinfo=UTC), NETWORK_LIMITS["visa_30_days"]),
+)
+"""Attempts on a Visa card in 30 days that the network allows, from a day on (stripe.md 2.1)."""
 
 
 def windows(brand: str, budgets: Budgets) -> tuple[tuple[int, timedelta], ...]:
@@ -21,18 +65,74 @@ def windows(brand: str, budgets: Budgets) -> tuple[tuple[int, timedelta], ...]:
     return ((budgets.other_30_days, _MONTH),)
 
 
+def network_windows(brand: str, now: datetime) -> tuple[tuple[int, timedelta], ...]:
+    """The limits that the network itself sets on that day; none is known for other brands."""
+    if brand == "visa":
+        most = [limit for since, limit in VISA_LIMITS if since <= now]
+        return ((most[-1], _MONTH),) if most else ()
+    if brand == "mastercard":
+        return ((NETWORK_LIMITS["mastercard_24_hours"], _DAY), (NETWORK_LIMITS["mastercard_30_days"], _MONTH))
+    return ()
+
+
+def counted(attempts: Iterable[Attempt], fingerprint: str, since: datetime) -> list[datetime]:
+    """When the card was tried after that moment, oldest first; a success starts the count anew. Nothing for an unknown card."""
+    times: list[datetime] = []
+    if not fingerprint:
+        return times
+    for attempt in sorted((a for a in attempts if a.fingerprint == fingerprint), key=lambda a: a.at):
+        times = [] if attempt.succeeded else [*times, attempt.at]
+    return [at for at in times if at > since]
+
+
 def free_at(attempts: Iterable[Attempt], fingerprint: str, brand: str, budgets: Budgets, now: datetime) -> datetime:
     """When the card may be tried next by its budget: `now` if at once. A success starts the count anew; an unknown card has no count."""
     if not fingerprint:
         return now
-    times: list[datetime] = []
-    for attempt in sorted((a for a in attempts if a.fingerprint == fingerprint), key=lambda a: a.at):
-        times = [] if attempt.succeeded else [*times, attempt.at]
-    free = now
-    for most, window in windows(brand, budgets):
-        if len(times) >= most:
-            free = max(free, times[-most] + window)
-    return free
+    times = counted(attempts, fingerprint, now - KEEP)
+    return max([now, *(times[-most] + window for most, window in windows(brand, budgets) if len(times) >= most)])
+
+
+def remaining(attempts: Iterable[Attempt], card: Card, budgets: Budgets, now: datetime) -> tuple[Remaining, ...]:
+    """What is left of each of the card's limits (F65); nothing for a card without fingerprint, which cannot be counted."""
+    if not card.fingerprint:
+        return ()
+    times = counted(attempts, card.fingerprint, now - KEEP)
+    left = []
+    for most, window in windows(card.brand, budgets):
+        used = [at for at in times if at > now - window]
+        left.append(Remaining(most, len(used), window, used[-most] + window if len(used) >= most else now))
+    return tuple(left)
+
+
+def exposure(attempts: Iterable[Attempt], card: Card, now: datetime, further: int = 0) -> Money | None:
+    """The fees for attempts above the network's own limits, `further` ones made now included (F65); None where no fee is published.
+
+    By the fee of the day; an attempt above two limits is charged once. The first attempt of a payment is no reattempt and is counted
+    all the same: we may not have seen it, and too much is the safe side.
+    """
+    fees = [fee for fee in FEES.get(card.brand, ()) if fee.since <= now]
+    if not fees or not card.fingerprint:
+        return None
+    times = counted(attempts, card.fingerprint, now - KEEP) + [now] * further
+    excess = max(len([at for at in times if at > now - window]) - most for most, window in network_windows(card.brand, now))
+    return Money(max(0, excess) * fees[-1].minor, fees[-1].currency)
+
+
+def told(attempts: Iterable[Attempt], card: Card, budgets: Budgets, now: datetime) -> dict[str, str]:
+    """What an event says where a budget decided: the tightest limit, when it is free, and what an attempt now would cost in fees."""
+    known = list(attempts)
+    tightest = min(remaining(known, card, budgets, now), key=lambda limit: (limit.left, -limit.free_at.timestamp()), default=None)
+    if tightest is None:
+        return {}
+    said = {
+        "used": str(tightest.used),
+        "limit": str(tightest.most),
+        "window_hours": str(int(tightest.window.total_seconds() // 3600)),
+        "free_at": tightest.free_at.isoformat(),
+    }
+    fees = exposure(known, card, now, further=1)
+    return said | ({"fee_minor": str(fees.minor), "fee_currency": fees.currency} if fees is not None else {})
 
 
 def tried(attempts: Iterable[Attempt], invoice: str) -> int:
@@ -41,13 +141,24 @@ def tried(attempts: Iterable[Attempt], invoice: str) -> int:
 
 
 def remember(row: Customer, attempt: Attempt, now: datetime) -> bool:
-    """Keep the attempt unless its charge is already known; forgets what is older than KEEP. Answers whether it was new."""
+    """Keep the attempt unless its charge is already known; forgets what is too old. Answers whether it was new."""
     for known in row.attempts:
         if known.charge == attempt.charge:
             known.invoice = known.invoice or attempt.invoice
             known.fingerprint = known.fingerprint or attempt.fingerprint
             return False
-    if row.attempts and row.attempts[0].at < now - KEEP:
-        row.attempts = [known for known in row.attempts if known.at >= now - KEEP]
+    forget(row, now)
     row.attempts.append(attempt)
     return True
+
+
+def forget(row: Customer, now: datetime) -> None:
+    """Drop the attempts that are older than KEEP, but for those on an open case: an invoice's own budget has no end."""
+    oldest = now - KEEP
+    if any(known.at <= oldest for known in row.attempts):
+        row.attempts = [known for known in row.attempts if known.at > oldest or _is_open(row, known.invoice)]
+
+
+def _is_open(row: Customer, invoice: str) -> bool:
+    case = row.cases.get(invoice)
+    return case is not None and case.active

@@ -1,9 +1,24 @@
-"""Who brought the money back: exactly one cause for each recovery (F60, product decision 6)."""
+"""Who brought the money back: exactly one cause for each unit of it, with its evidence (F60, product decision 6)."""
+
+from typing import NamedTuple
 
 from recovery.contracts.customer import Case
-from recovery.contracts.facts import InvoiceFact, InvoiceRead, SeenAttempt
-from recovery.ids import effect_id, idempotency_key
+from recovery.contracts.facts import Fact, InvoiceFact, InvoiceRead, SeenAttempt
+from recovery.ids import effect_id, effect_of_key, idempotency_key
 from recovery.vocabulary import RecoveryCause
+
+
+class Credit(NamedTuple):
+    """A cause and what shows it: `evidence` names the kind, the other entries the ids."""
+
+    by: RecoveryCause
+    evidence: dict[str, str]
+
+
+def settlement(fact: Fact, charge: str) -> dict[str, str]:
+    """Evidence of a recovery that our own charge's outcome told."""
+    told = {"evidence": "settlement", "charge_effect": str(getattr(fact, "effect", "")), "charge": charge}
+    return {name: value for name, value in told.items() if value}
 
 
 def charge_of_key(account: str, case: Case, request_key: str) -> bool:
@@ -12,15 +27,23 @@ def charge_of_key(account: str, case: Case, request_key: str) -> bool:
     return request_key.startswith(prefix)
 
 
-def from_webhook(account: str, case: Case, fact: InvoiceFact) -> RecoveryCause:
-    """The cause that a webhook of a paid invoice shows."""
+def from_webhook(account: str, case: Case, fact: InvoiceFact) -> Credit:
+    """The cause that a webhook of a paid or partly paid invoice shows."""
     if charge_of_key(account, case, fact.request_key):
-        return "our_retry"
+        return Credit("our_retry", {"evidence": "idempotency_key", "charge_effect": effect_of_key(fact.request_key)})
     if fact.state.paid_out_of_band:
-        return "external"
+        return Credit("external", {"evidence": "out_of_band"})
     if fact.request_key or fact.request_id:
-        return "customer"
-    return "account_updater" if case.method == "automatically_updated" else "stripe_retry"
+        return Credit("customer", _request(case, fact.request_id))
+    if case.method == "automatically_updated":
+        return Credit("account_updater", {"evidence": "updater_event"})
+    return Credit("stripe_retry", {"evidence": "no_request"})
+
+
+def _request(case: Case, request_id: str) -> dict[str, str]:
+    """Somebody called Stripe, and it was not us: the customer on the payment page; after a mail of ours, by that mail."""
+    told = {"evidence": "request"} | ({"request": request_id} if request_id else {})
+    return told | {"evidence": "mail", "mail": case.last_mail} if case.last_mail else told
 
 
 def success(read: InvoiceRead) -> SeenAttempt | None:
@@ -28,9 +51,12 @@ def success(read: InvoiceRead) -> SeenAttempt | None:
     return next((attempt for attempt in reversed(read.attempts) if attempt.succeeded), None)
 
 
-def from_read(case: Case, read: InvoiceRead) -> RecoveryCause:
+def from_read(case: Case, read: InvoiceRead) -> Credit:
     """The cause that a look at the paid invoice shows; a look does not tell who made an attempt that is not ours."""
     if read.state.paid_out_of_band:
-        return "external"
+        return Credit("external", {"evidence": "out_of_band"})
     paid = success(read)
-    return "our_retry" if paid is not None and paid.charge in case.charges.values() else "unknown"
+    ours = next((effect for effect, charge in case.charges.items() if paid is not None and charge == paid.charge), "")
+    if paid is not None and ours:
+        return Credit("our_retry", {"evidence": "charge", "charge": paid.charge, "charge_effect": ours})
+    return Credit("unknown", {"evidence": "read"} | ({"charge": paid.charge} if paid is not None else {}))

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import cast
 
+import msgspec
+
 from recovery.contracts.customer import Verdict
 from recovery.contracts.facts import Card, Decline
 from recovery.decide import decline_table as table
@@ -20,14 +22,27 @@ AUTHENTICATION = Verdict("needs_auth", "authentication_required", "authenticatio
 _NOTHING: Mapping[str, str] = {}
 
 
-def classify(decline: Decline | None, card: Card | None, overrides: Mapping[str, str] = _NOTHING, *, attempted: bool = True) -> Verdict:
-    """The meaning of the latest decline. `attempted` False: Stripe lists no attempt at all. `overrides`: a tenant's own class per code."""
+def classify(
+    decline: Decline | None,
+    card: Card | None,
+    overrides: Mapping[str, str] = _NOTHING,
+    *,
+    attempted: bool = True,
+    ach_consent: bool = False,
+) -> Verdict:
+    """The meaning of the latest decline. `attempted` False: Stripe lists no attempt at all. `overrides`: a tenant's own class per code.
+
+    `ach_consent`: the merchant's customers have agreed that a returned debit is tried again (stripe.md 1.7).
+    """
     if decline is None or not _says_anything(decline):
         if decline is not None and decline.intent_status == "requires_action":
             return AUTHENTICATION
         return UNTOLD if attempted else NO_METHOD
     code = code_of(decline)
-    return _by_outcome(decline, code) or _by_code(decline, card, code, overrides)
+    verdict = _by_outcome(decline, code) or _by_code(decline, card, code, overrides)
+    if ach_consent and verdict.because == "consent_needed":
+        return msgspec.structs.replace(verdict, retry_allowed=True, because="soft_decline")
+    return verdict
 
 
 def _says_anything(decline: Decline) -> bool:
@@ -81,12 +96,19 @@ def _by_code(decline: Decline, card: Card | None, code: str, overrides: Mapping[
 def _row(decline: Decline, code: str) -> table.Row | None:
     debit = table.DEBIT_CODES.get(decline.method_type)
     if debit is not None:
-        return debit.get(code) or table.ERROR_CODES.get(code)
+        known = debit.get(code) or table.ERROR_CODES.get(code)
+        return table.HARD if known is None and _returned(decline) else known
     if code in table.NOT_A_DECLINE:
         return table.SOFT
     if decline.decline_code or decline.outcome_reason:
         return table.CARD_CODES.get(code) or table.LOCAL_CODES.get(code) or table.ERROR_CODES.get(code)
     return table.ERROR_CODES.get(code) or table.CARD_CODES.get(code) or table.LOCAL_CODES.get(code)
+
+
+def _returned(decline: Decline) -> bool:
+    """Whether the bank sent the debit back with a code that our table lacks: hard, as all but two of them are (stripe.md 1.7)."""
+    code = decline.network_decline_code
+    return decline.method_type == "us_bank_account" and len(code) == 3 and code[0] == "R" and code[1:].isdigit()
 
 
 def _conditional(decline: Decline, brand: str) -> tuple[table.Row, str]:
@@ -103,7 +125,8 @@ def _conditional(decline: Decline, brand: str) -> tuple[table.Row, str]:
 
 def _verdict(decline: Decline, card: Card | None, code: str, row: table.Row, because: str) -> Verdict:
     brand = card.brand if card else ""
-    wait, allowed = row.wait_hours, row.kind == "soft"
+    wait, allowed, most = row.wait_hours, row.kind == "soft", table.DEBIT_CAPS.get(decline.method_type, 0)
+    cap = min(row.cap or most, most or row.cap)
     if brand == "mastercard":
         wait = max(wait, table.TEMPORARY_MAC_HOURS.get(decline.network_advice_code, 0))
     if allowed:
@@ -111,7 +134,7 @@ def _verdict(decline: Decline, card: Card | None, code: str, row: table.Row, bec
         allowed, because = not block, block or because
     because = because or f"{row.kind}_decline"
     return Verdict(
-        row.kind, code, because, allowed, wait, row.cap, code not in table.NO_MAIL, row.kind == "fraud" or code in table.CONFIDENTIAL
+        row.kind, code, because, allowed, wait, cap, code not in table.NO_MAIL, row.kind == "fraud" or code in table.CONFIDENTIAL
     )
 
 

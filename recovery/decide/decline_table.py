@@ -90,8 +90,14 @@ _BACS: dict[str, Row] = {
 DEBIT_CODES: dict[str, dict[str, Row]] = {"us_bank_account": _ACH, "sepa_debit": _SEPA, "bacs_debit": _BACS}
 """Bank debits by payment method type, each with its own codes (stripe.md 1.7, product decision 9)."""
 
+DEBIT_CAPS: dict[str, int] = {"sepa_debit": 1, "us_bank_account": 2}
+"""The most retries of a debit, whatever the code: each failed SEPA debit costs the merchant a fee, Stripe itself stops after two for ACH
+(stripe.md 1.7)."""
+DEBIT_FEES: dict[str, tuple[int, str]] = {"sepa_debit": (350, "eur")}
+"""What a failed debit costs the merchant, in minor units (stripe.md 1.7, a page of March 2025)."""
+
 CONSENT_NEEDED: frozenset[str] = frozenset({"us_bank_account"})
-"""Debits that may be tried again only where the customer has agreed to it (stripe.md 1.7); nothing records such consent."""
+"""Debits that may be tried again only where the customer has agreed to it (stripe.md 1.7): the merchant says so in the policy."""
 
 ACH_RAW: dict[str, str] = {
     **dict.fromkeys(("R01", "R09"), "insufficient_funds"),
@@ -142,8 +148,12 @@ CONFIDENTIAL: frozenset[str] = frozenset({"fraudulent", "merchant_blacklist", "l
 
 STOP_ADVICE: frozenset[str] = frozenset({"do_not_try_again", "confirm_card_data"})
 STOP_MAC: frozenset[str] = frozenset({"01", "03", "21", "40", "41"})
+VISA_NEVER: frozenset[str] = frozenset(["04", "07", "12", "14", "15", "41", "43", "46", "57", "R0", "R1", "R3"])
+"""Visa's category 1: the issuer will never approve, every further attempt is fined (stripe.md 2.1)."""
+VISA_DATA: frozenset[str] = frozenset(["54", "55", "82", "6P", "N7"])
+"""Visa's category 3: only after a correction (stripe.md 2.1)."""
 STOP_NETWORK: dict[str, frozenset[str]] = {
-    "visa": frozenset(["04", "07", "12", "14", "15", "41", "43", "46", "57", "R0", "R1", "R3", "54", "55", "82", "6P", "N7"]),
+    "visa": VISA_NEVER | VISA_DATA,
     "mastercard": frozenset(["04", "07", "14", "15", "33", "41", "43", "54", "57", "62", "63"]),
 }
 """Signs that take a retry away, by brand (stripe.md 1.4 point 1)."""

@@ -1,8 +1,10 @@
 """An alarm is a question: what is due on the row, and may it be done now?"""
 
+from datetime import datetime
+
 from recovery.contracts.customer import Case
-from recovery.decide import dunning, reading, retrying
-from recovery.decide.schedule import after_pause
+from recovery.decide import commands, dunning, reading, retrying
+from recovery.decide.schedule import after_pause, spread
 from recovery.decide.turn import Turn, frozen
 
 
@@ -19,7 +21,11 @@ def _look(turn: Turn, case: Case) -> None:
     if not case.active or case.flight is not None:
         return
     if turn.account.paused:
-        _put_off(turn, case)
+        _put_off(turn, case, after_pause(case, turn.now), "account_paused")
+        return
+    hold = commands.hold_of(turn.row, case.invoice, turn.now) if turn.row.holds else None
+    if hold is not None and hold.until is not None:
+        _put_off(turn, case, spread(case, hold.until), "snoozed")
         return
     case.pause_noted = False
     if case.read_at is not None and case.read_at <= turn.now:
@@ -44,18 +50,32 @@ def _act(turn: Turn, case: Case) -> None:
         retrying.due(turn, case)
     while case.active and case.flight is None and case.dunning_at is not None and case.dunning_at <= turn.now:
         dunning.due(turn, case)
+    if case.active and case.flight is None and case.sms_at is not None and case.sms_at <= turn.now:
+        dunning.sms_due(turn, case)
 
 
-def _put_off(turn: Turn, case: Case) -> None:
-    """The account is paused: nothing is asked for, the due steps move on, told once for each pause (B45)."""
-    until, now = after_pause(case, turn.now), turn.now
+def _put_off(turn: Turn, case: Case, until: datetime, why: str) -> None:
+    """Nothing is asked for: the account is paused (B45), or somebody asked to wait (B60). Due steps move on, told once for each pause."""
+    now = turn.now
     retry = case.retry_at is not None and case.retry_at <= now
     mail = case.dunning_at is not None and case.dunning_at <= now
     read = case.read_at is not None and case.read_at <= now
+    if why == "snoozed":
+        _rest(case, until, retry=retry, mail=mail)
     case.retry_at = until if retry else case.retry_at
     case.dunning_at = until if mail else case.dunning_at
     case.read_at = until if read else case.read_at
+    if case.sms_at is not None and case.sms_at <= now:
+        case.sms_at = until
     if case.pause_noted or not (retry or mail or read):
         return
     case.pause_noted = True
-    turn.tell("retry_skipped" if retry else "dunning_skipped" if mail else "case_updated", case, "account_paused")
+    turn.tell("retry_skipped" if retry else "dunning_skipped" if mail else "case_updated", case, why)
+
+
+def _rest(case: Case, until: datetime, *, retry: bool, mail: bool) -> None:
+    """The wait that a person asked for uses up neither the window nor the days between mails."""
+    if retry and case.retry_at is not None:
+        case.rested += int((until - case.retry_at).total_seconds())
+    if mail and case.dunning_at is not None and case.dunning_from is not None:
+        case.dunning_from += until - case.dunning_at

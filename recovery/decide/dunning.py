@@ -2,16 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from recovery.contracts.customer import Case
-from recovery.contracts.facts import MessageSettled
+from recovery.contracts.customer import Case, Flight
+from recovery.decide import contact, conversation, holdout
 from recovery.decide.endings import abandon
-from recovery.decide.schedule import after_pause
 from recovery.decide.turn import Turn
 from recovery.policy import DUNNING_DAYS
 
 STEPS = len(DUNNING_DAYS)
-BETWEEN_MAILS = timedelta(hours=20)
-"""At least so long between two mails to one customer, over all invoices (B18, B54)."""
 FRESH = timedelta(days=1)
 """A dunning learnt of within a day of its cause counts from the cause; a later one from now, so that no last notice comes first."""
 
@@ -45,7 +42,16 @@ def refused(turn: Turn, case: Case) -> str:
         return case.verdict.code
     if case.no_contact:
         return "no_contact"
-    return "" if turn.policy.dunning.enabled else "dunning_disabled"
+    if not turn.policy.dunning.enabled:
+        return "dunning_disabled"
+    why = contact.suppressed(turn.row.contact, "email", turn.policy)
+    return "" if not why or _by_sms(turn, case) else why
+
+
+def _by_sms(turn: Turn, case: Case) -> bool:
+    """Whether an SMS may go instead of a mail, now or later: a hard bounce changes the channel (B53)."""
+    country = case.card.country if case.card is not None else ""
+    return not isinstance(contact.sms(turn.row.contact, turn.now, turn.policy, country), contact.Never)
 
 
 def due(turn: Turn, case: Case) -> None:
@@ -72,24 +78,72 @@ def _latest_step(turn: Turn, case: Case, start: datetime) -> int:
 
 
 def _write(turn: Turn, case: Case, step: int) -> None:
-    free = turn.row.mailed_at + BETWEEN_MAILS if turn.row.mailed_at is not None else turn.now
-    if turn.policy.mode == "observe":
-        case.dunning_step = step
-        turn.tell("dunning_skipped", case, "observe_mode", details={"step": str(step)})
-        next_step(turn, case)
-    elif free > turn.now and not _too_late(turn, case):
-        case.dunning_at = free
-        turn.tell("dunning_skipped", case, "recent_mail", details={"step": str(step)})
-    elif free > turn.now:
-        abandon(turn, case, "recent_mail")
+    if turn.policy.mode == "observe" or holdout.held_out(turn.row, turn.policy):
+        _pass_over(turn, case, step, "observe_mode" if turn.policy.mode == "observe" else "holdout")
+        return
+    if holdout.held_out(turn.row, turn.policy):
+        _pass_over(turn, case, step, "holdout")
+        return
+    why = contact.suppressed(turn.row.contact, "email", turn.policy)
+    if why:
+        _pass_over(turn, case, step, why)
+        beside(turn, case)
+        return
+    free, because = conversation.free_at(turn.row, turn.policy.contact, turn.now)
+    if free <= turn.now:
+        _send(turn, case, step)
+    elif turn.now >= _end(turn, case):
+        abandon(turn, case, because)
     else:
-        case.dunning_step, case.dunning_at, turn.row.mailed_at = step, None, turn.now
-        turn.ask_message(case, step, case.reason)
+        case.dunning_at = min(free, _end(turn, case))
+        turn.tell("dunning_skipped", case, because, details={"step": str(step)})
 
 
-def _too_late(turn: Turn, case: Case) -> bool:
-    days = DUNNING_DAYS[-1] + turn.policy.dunning.abandon_after_days
-    return case.dunning_from is not None and turn.now > case.dunning_from + timedelta(days=days)
+def _pass_over(turn: Turn, case: Case, step: int, because: str) -> None:
+    case.dunning_step = step
+    turn.tell("dunning_skipped", case, because, details={"step": str(step)} | holdout.marks(turn.row, turn.policy))
+    next_step(turn, case)
+
+
+def _send(turn: Turn, case: Case, step: int) -> None:
+    """One mail for all that is due: it speaks like the most urgent of them and names every open invoice (B15, product decision 30)."""
+    steps = [(case, step)]
+    others = (other for other in conversation.due_too(turn, case) if not refused(turn, other))
+    steps += [(other, _latest_step(turn, other, other.dunning_from or turn.now)) for other in others]
+    lead, step = min(steps, key=lambda pair: (-pair[1], pair[0].failed_at))
+    effect = turn.ask_message(lead, step, lead.reason, conversation.also(turn, lead))
+    conversation.remember(turn.row, effect.id, turn.now)
+    for one, its_step in steps:
+        one.dunning_step, one.dunning_at = its_step, None
+        if one is not lead and lead.flight is not None:
+            one.flight = Flight(effect.id, "message", lead.flight.until, lead.invoice)
+            details = {"with": lead.invoice, "step": str(its_step)}
+            turn.tell("dunning_requested", one, "joined_mail", effect=effect.id, details=details)
+
+
+def _end(turn: Turn, case: Case) -> datetime:
+    """When the case is given up though a step of it was never sent, so that every case ends (B40)."""
+    return (case.dunning_from or turn.now) + timedelta(days=DUNNING_DAYS[-1] + turn.policy.dunning.abandon_after_days)
+
+
+def beside(turn: Turn, case: Case) -> None:
+    """An SMS goes beside, or instead of, the step that is over, as soon as it may (F22)."""
+    if turn.policy.sms.enabled and case.active:
+        case.sms_at, case.sms_step = turn.now, case.dunning_step
+
+
+def sms_due(turn: Turn, case: Case) -> None:
+    """The SMS of a step may be due: look whether it may go now, and ask for it, or wait for the day, or say why not (B52)."""
+    case.sms_at, details = None, {"step": str(case.sms_step), "medium": "sms"}
+    country = case.card.country if case.card is not None else ""
+    answer = contact.sms(turn.row.contact, turn.now, turn.policy, country)
+    if isinstance(answer, contact.Never):
+        turn.tell("dunning_skipped", case, answer.because, details=details)
+    elif isinstance(answer, contact.Later):
+        case.sms_at = answer.at
+        turn.tell("dunning_skipped", case, answer.because, details=details)
+    elif not refused(turn, case):
+        turn.ask_sms(case, case.sms_step, case.reason)
 
 
 def _give_up(turn: Turn, case: Case) -> None:
@@ -107,36 +161,6 @@ def next_step(turn: Turn, case: Case) -> None:
         return
     case.dunning_at = case.dunning_from + timedelta(days=DUNNING_DAYS[case.dunning_step])
     turn.tell("dunning_scheduled", case, case.reason, details={"step": str(case.dunning_step + 1)})
-
-
-def settled(turn: Turn, case: Case, fact: MessageSettled, *, awaited: bool) -> None:
-    """What became of a mail. One that nobody waits for any more is still told (B47), and changes nothing else."""
-    if fact.result == "sent":
-        turn.row.mailed_at = max(turn.row.mailed_at or fact.occurred_at, fact.occurred_at)
-        details = {"medium": fact.medium, "message": fact.message, "step": str(case.dunning_step)}
-        turn.tell("dunning_sent", case, "" if awaited else "after_withdrawal", effect=fact.effect, details=details)
-    else:
-        if awaited:
-            turn.row.mailed_at = None  # the one before lies further back than the pause between mails
-        reason = fact.why or fact.result
-        turn.tell("dunning_skipped", case, reason, effect=fact.effect, result=fact.result, details={"step": str(case.dunning_step)})
-    if awaited and case.active:
-        _go_on(turn, case, fact)
-
-
-def _go_on(turn: Turn, case: Case, fact: MessageSettled) -> None:
-    if fact.result == "skipped" and fact.why == "account_paused":
-        case.dunning_step -= 1
-        case.dunning_at = after_pause(case, turn.now)
-    elif fact.result == "skipped" and fact.why == "no_contact":
-        case.no_contact = True  # the retries go on (B55)
-        case.dunning_at = None
-        if case.retry_at is None:
-            abandon(turn, case, "no_contact")
-    else:
-        if fact.result == "skipped" and fact.why in LOOK_AGAIN:
-            case.read_at = turn.now
-        next_step(turn, case)
 
 
 def unanswered(turn: Turn, case: Case) -> None:

@@ -1,12 +1,14 @@
 """How cases end: paid, blocked, abandoned, closed; and what becomes of money that comes, or goes back, after the end."""
 
 from datetime import timedelta
+from typing import Any
 
 from recovery.contracts.customer import Case
 from recovery.contracts.events import EventType
 from recovery.contracts.facts import InvoiceState
+from recovery.decide import cause, end_action, notices
 from recovery.decide.turn import Turn
-from recovery.vocabulary import RecoveryCause, Status
+from recovery.vocabulary import ACTIVE, RecoveryCause, Status
 
 STUB = timedelta(days=180)
 """How long an ended case is remembered: late payments and refunds still find it."""
@@ -23,54 +25,86 @@ def block(turn: Turn, case: Case, reason: str) -> None:
 
 
 def abandon(turn: Turn, case: Case, reason: str) -> None:
-    """The path is at its end and the money did not come (product decision 20); it may still come (B73)."""
+    """The path is at its end and the money did not come (product decision 20); it may still come (B73).
+
+    Where the merchant wants an end action, a last look comes first, and the case ends when it has been had.
+    """
+    if end_action.look_first(turn, case):
+        return
     _end(turn, case, "abandoned", reason, "case_abandoned")
+    end_action.ask(turn, case)
 
 
-def recover(turn: Turn, case: Case, by: RecoveryCause, amount: int, charge: str = "") -> None:
-    """The money came; told once for a case, also after its end (B73). An invoice settled without money is closed (B13)."""
+def recover(turn: Turn, case: Case, by: RecoveryCause, amount: int, charge: str = "", evidence: dict[str, str] | None = None) -> None:
+    """The money came; told once for a case, also after its end (B73). An invoice settled without money is closed (B13).
+
+    `amount` is all that came since the failure; what was told as a part of it before is not told again.
+    """
     if case.paid:
         case.recovered_charge = case.recovered_charge or charge
         turn.note = "already_paid"
         return
-    case.paid = True
-    if amount <= 0:
+    case.paid, rest, was = True, amount - case.part_minor, case.status
+    if rest <= 0:
         if case.ended_at is None:
             close(turn, case, "credited")
         else:
             turn.note = "credited"
         return
+    shown = evidence or cause.settlement(turn.fact, charge)
+    by = "by_hand" if case.hand_charge and shown.get("charge_effect") == case.hand_charge else by
     case.recovered_by, case.recovered_minor, case.recovered_charge = by, amount, charge
-    _end(turn, case, "recovered", by, "payment_recovered")
+    _credit(case, by, rest)
+    _end(turn, case, "recovered", by, "payment_recovered", details=shown, recovered_by=by, recovered_minor=rest)
+    if was in ACTIVE or was == "abandoned":
+        notices.received(turn, case)
+
+
+def part_paid(turn: Turn, case: Case, total: int, credit: cause.Credit) -> bool:
+    """A part of what is owed came, the rest stays owed: it counts with its own cause (stripe.md 4.4). `total` is all that came since the
+    failure; answers whether there was more than told before."""
+    more = total - case.part_minor
+    if more <= 0 or case.paid:
+        return False
+    case.part_minor = case.recovered_minor = total
+    _credit(case, credit.by, more)
+    turn.tell("partial_payment", case, credit.by, recovered_by=credit.by, recovered_minor=more, details=credit.evidence)
+    return True
 
 
 def paid_amount(case: Case, state: InvoiceState) -> int:
     """What came back: the increase of what is paid since the failure (stripe.md 4.4); out of band all that was at stake (B71)."""
     increase = state.amount_paid - case.paid_before
-    return increase if increase > 0 or not state.paid_out_of_band else case.at_stake
+    return increase if increase > case.part_minor or not state.paid_out_of_band else case.at_stake + case.part_minor
 
 
 def reverse(turn: Turn, case: Case, result: str, total: int) -> None:
-    """Recovered money went back; `total` is all that went back so far, each unit is told once (F67, B72)."""
+    """Recovered money went back; `total` is all that went back so far. Each unit is told once, from the latest cause first (F67, B72)."""
     more = min(total, case.recovered_minor) - case.reversed_minor
     if more <= 0:
         turn.note = "already_reversed"
         return
     case.reversed_minor += more
-    turn.tell("recovery_reversed", case, result, result=result, recovered_minor=more)
+    last: str = case.recovered_by or next(reversed(case.parts), "unknown")
+    for by in (last, *(other for other in case.parts if other != last)):
+        taken = min(more, case.parts.get(by, more))
+        if taken > 0:
+            more -= taken
+            case.parts = {**case.parts, by: case.parts.get(by, taken) - taken}
+            turn.tell("recovery_reversed", case, result, result=result, recovered_minor=taken, recovered_by=by)
 
 
-def _end(turn: Turn, case: Case, status: Status, reason: str, event: EventType, why: str = "") -> None:
+def _credit(case: Case, by: RecoveryCause, minor: int) -> None:
+    case.parts = {**case.parts, by: case.parts.get(by, 0) + minor}
+
+
+def _end(turn: Turn, case: Case, status: Status, reason: str, event: EventType, why: str = "", **fields: Any) -> None:
     if case.flight is not None and case.flight.kind == "read":
         case.flight = None  # a look does no harm, and may show a payment that was told before we had the case (B4)
     turn.withdraw(case, reason)
     case.status, case.reason, case.ended_at = status, reason, turn.at
-    case.read_at = case.retry_at = case.dunning_at = None
-    details = {"why": why} if why else {}
-    if event == "payment_recovered":
-        turn.tell(event, case, reason, recovered_by=case.recovered_by, recovered_minor=case.recovered_minor, details=details)
-    else:
-        turn.tell(event, case, reason, details=details)
+    case.read_at = case.retry_at = case.dunning_at = case.sms_at = None
+    turn.tell(event, case, reason, **({"details": {"why": why} if why else {}} | fields))
 
 
 def stub(case: Case) -> Case:
@@ -92,6 +126,11 @@ def stub(case: Case) -> Case:
         recovered_by=case.recovered_by,
         recovered_charge=case.recovered_charge,
         reversed_minor=case.reversed_minor,
+        part_minor=case.part_minor,
+        parts=case.parts,
+        mails_sent=case.mails_sent,
+        last_mail=case.last_mail,
+        end_asked=case.end_asked,
         failed_at=case.failed_at,
         last_failed_at=case.last_failed_at,
         verdict=case.verdict,

@@ -1,5 +1,9 @@
 """What the webhooks about an invoice do: open a case, tell more about it, or end it."""
 
+from datetime import timedelta
+
+import msgspec
+
 from recovery.contracts.customer import Case
 from recovery.contracts.facts import (
     InvoiceChanged,
@@ -11,9 +15,10 @@ from recovery.contracts.facts import (
     PaymentActionRequired,
     PaymentFailed,
 )
-from recovery.decide import cause, dunning
+from recovery.decide import cause, dunning, hints, holdout
 from recovery.decide.classify import AUTHENTICATION
-from recovery.decide.endings import close, paid_amount, recover
+from recovery.decide.commands import forbidden
+from recovery.decide.endings import close, paid_amount, part_paid, recover, reverse
 from recovery.decide.reading import show
 from recovery.decide.retrying import conclude
 from recovery.decide.turn import Turn
@@ -21,12 +26,14 @@ from recovery.ids import idempotency_key, is_ours
 from recovery.policy import Policy
 
 FIRST_INVOICE = "subscription_create"
+OLD = timedelta(days=14)
+"""A failure of which we hear for the first time so long after its invoice is left alone (B8, product decision 19)."""
 
 
 def ignored(fact: InvoiceFact, policy: Policy) -> str:
     """Why this failure opens no case; empty when it does (B11 to B14)."""
     state = fact.state
-    if state.billing_reason == FIRST_INVOICE:
+    if state.billing_reason == FIRST_INVOICE and not tests_first(fact, policy):
         return "first_invoice"
     if state.collection_method == "send_invoice":
         return "sent_invoice"
@@ -36,7 +43,14 @@ def ignored(fact: InvoiceFact, policy: Policy) -> str:
         return "human_owns_it"
     if not state.subscription and not policy.one_off_invoices:
         return "one_off_invoice"
+    if state.attempt_count > 1 and fact.occurred_at - state.created > OLD:
+        return "old_failure"
     return ""
+
+
+def tests_first(fact: InvoiceFact, policy: Policy) -> bool:
+    """Whether a failed first invoice opens a case after all: in test mode, to try the product out (product decision 23)."""
+    return policy.test_first_invoices and not policy.livemode and not fact.livemode
 
 
 def failed(turn: Turn, fact: PaymentFailed) -> None:
@@ -46,8 +60,24 @@ def failed(turn: Turn, fact: PaymentFailed) -> None:
         _open(turn, fact, decline_known=fact)
     elif case.active:
         _again(turn, case, fact)
+    elif _returned(case, fact):
+        _reopen(turn, case, fact)
     else:
         turn.note = "case_ended"
+
+
+def _returned(case: Case, fact: PaymentFailed) -> bool:
+    """Whether money that had come went back to the bank, so that the invoice is owed again (B72)."""
+    later = case.ended_at is not None and fact.occurred_at > case.ended_at
+    return case.status == "recovered" and later and fact.state.status == "open" and fact.state.amount_remaining > 0
+
+
+def _reopen(turn: Turn, case: Case, fact: PaymentFailed) -> None:
+    """The recovery is taken back, and a new case of the same invoice begins; its ids go on, so that none is used twice."""
+    reverse(turn, case, "bank_return", case.recovered_minor)
+    again = _open(turn, fact, fact)
+    if again is None:
+        turn.row.cases[fact.invoice] = case
 
 
 def action_required(turn: Turn, fact: PaymentActionRequired) -> None:
@@ -69,13 +99,16 @@ def action_required(turn: Turn, fact: PaymentActionRequired) -> None:
 
 
 def _open(turn: Turn, fact: InvoiceFact, decline_known: PaymentFailed | None = None) -> Case | None:
-    why, state = ignored(fact, turn.policy), fact.state
+    why, state = forbidden(turn.row, fact.invoice, turn.now) or ignored(fact, turn.policy), fact.state
     if why:
         amounts = {"amount_minor": state.amount_remaining, "currency": state.currency, "subscription": state.subscription}
         turn.tell_row("failure_ignored", why, **amounts)
         return None
+    known = turn.row.cases.get(fact.invoice)
     case = Case(
         invoice=fact.invoice,
+        sequence=known.sequence if known is not None else 0,
+        requests=known.requests if known is not None else 0,
         subscription=state.subscription,
         currency=state.currency,
         reason="payment_failed",
@@ -87,8 +120,13 @@ def _open(turn: Turn, fact: InvoiceFact, decline_known: PaymentFailed | None = N
         decline=decline_known.decline if decline_known is not None else None,
     )
     show(case, state, fact.occurred_at)
+    hints.join(turn.row, case)
+    holdout.assign(turn.row, turn.policy)
     turn.row.cases[fact.invoice] = case
-    turn.tell("payment_failed", case, "payment_failed", details={"attempt": str(state.attempt_count)})
+    details = {"attempt": str(state.attempt_count), **holdout.marks(turn.row, turn.policy)}
+    if state.billing_reason == FIRST_INVOICE:
+        case.test, details["test"] = True, "true"
+    turn.tell("payment_failed", case, "payment_failed", details=details)
     return case
 
 
@@ -116,9 +154,14 @@ def paid(turn: Turn, fact: InvoicePaid | InvoicePaymentSucceeded | InvoiceChange
     else:
         if case.flight is not None and idempotency_key(case.flight.effect) == fact.request_key:
             case.flight = None  # it is this payment; its outcome is on the way
-        by = cause.from_webhook(turn.row.account, case, fact)
+        credit = cause.from_webhook(turn.row.account, case, fact)
         show(case, fact.state, fact.occurred_at)
-        recover(turn, case, by, paid_amount(case, fact.state))
+        outside = fact.state.paid_off_stripe
+        if 0 < outside < fact.state.amount_paid - case.paid_before and not case.part_minor:
+            part_paid(turn, case, outside, credit)
+            inside = msgspec.structs.replace(fact.state, paid_out_of_band=False, paid_off_stripe=0)
+            credit = cause.from_webhook(turn.row.account, case, msgspec.structs.replace(fact, state=inside))
+        recover(turn, case, credit.by, paid_amount(case, fact.state), evidence=credit.evidence)
 
 
 def changed(turn: Turn, fact: InvoiceChanged) -> None:
@@ -137,9 +180,17 @@ def changed(turn: Turn, fact: InvoiceChanged) -> None:
 
 
 def _shown(turn: Turn, case: Case, fact: InvoiceFact) -> None:
-    if case.active and show(case, fact.state, fact.occurred_at):
-        turn.tell("case_updated", case, "invoice_changed")
-    else:
+    """An open invoice as it is now: partly paid, with another amount by a plan change or credit note (B70), or with nothing left to pay."""
+    came = fact.state.amount_paid - case.paid_before
+    parted = came > 0 and part_paid(turn, case, came, cause.from_webhook(turn.row.account, case, fact))
+    known, before = case.shown_at, case.at_stake
+    changed = case.active and show(case, fact.state, fact.occurred_at)
+    if case.active and fact.state.amount_remaining <= 0 and (known is None or fact.occurred_at >= known):
+        close(turn, case, "credited")
+    elif changed:
+        details = {"amount_before": str(before)} if case.at_stake != before else {}
+        turn.tell("case_updated", case, "invoice_changed", details=details)
+    elif not parted:
         turn.note = "as_known"
 
 

@@ -1,15 +1,26 @@
 """Charges and payment intents seen beside the invoice: attempts for the budgets, codes for a case not read yet, money that goes back."""
 
-from recovery.contracts.customer import Attempt, Case
-from recovery.contracts.facts import ChargeFailed, ChargeRefunded, DisputeOpened, IntentFailed
-from recovery.decide import budgets
-from recovery.decide.endings import reverse
+from datetime import timedelta
+
+from recovery.contracts.customer import Attempt, Case, Customer
+from recovery.contracts.facts import ChargeFailed, ChargeRead, ChargeRefunded, DisputeOpened, IntentFailed
+from recovery.decide import budgets, hints
+from recovery.decide.endings import close, reverse
 from recovery.decide.turn import Turn
+
+STUB_LIVES = timedelta(days=7)
+"""How long the row of a dispute is kept; its answer goes to the customer's row (architecture 1)."""
+RETURNS: frozenset[str] = frozenset({"debit_not_authorized", "bank_cannot_process", "insufficient_funds", "incorrect_account_details"})
+"""Reasons of a dispute that are a bank's return of a debit."""
 
 
 def charge_failed(turn: Turn, fact: ChargeFailed) -> None:
     """A failed charge counts once in its card's budget, and tells why an invoice failed that could not be read (B2, stripe.md 3.3)."""
     card, decline = fact.card, fact.decline
+    back = next((case for case in turn.row.cases.values() if case.paid and case.recovered_charge == fact.charge), None)
+    if back is not None:
+        reverse(turn, back, "bank_return", back.recovered_minor)  # a debit that had succeeded failed after all (B72)
+        return
     if card is not None and decline.network_status != "not_sent_to_network":
         attempt = Attempt(fact.charge, fact.occurred_at, fact.invoice, card.fingerprint, card.brand, succeeded=False)
         turn.note = "attempt_counted" if budgets.remember(turn.row, attempt, turn.now) else "attempt_known"
@@ -28,6 +39,8 @@ def _hint(turn: Turn, fact: ChargeFailed | IntentFailed) -> None:
         case = unread[0]
         if case.decline is None or fact.occurred_at >= case.last_failed_at:
             case.decline, case.card = fact.decline, fact.card or case.card
+    elif not unread and fact.invoice not in turn.row.cases:
+        hints.remember(turn.row, fact)  # its invoice's failure may still come
 
 
 def _about(case: Case, fact: ChargeFailed | IntentFailed) -> bool:
@@ -37,20 +50,62 @@ def _about(case: Case, fact: ChargeFailed | IntentFailed) -> bool:
 
 
 def refunded(turn: Turn, fact: ChargeRefunded) -> None:
-    """Money that we had counted as recovered went back (F67)."""
-    case = _recovered_by(turn, fact.charge)
-    if case is not None:
-        reverse(turn, case, "refund", fact.amount_refunded)
+    """Money went back: of a recovery, which is taken back (F67), or of a part paid while the case is open, which stops it (B72)."""
+    _went_back(turn, fact.charge, fact.invoice, "refund", fact.amount_refunded)
 
 
 def disputed(turn: Turn, fact: DisputeOpened) -> None:
-    """A charge that we had counted as recovered is disputed (B72)."""
-    case = _recovered_by(turn, fact.charge)
-    if case is not None:
-        reverse(turn, case, "dispute", fact.amount_minor)
+    """A charge is disputed. The dispute names no customer: Stripe is asked whose charge it is, and the answer goes to their row (B72)."""
+    if turn.row.customer:
+        _went_back(turn, fact.charge, fact.invoice, dispute_or_return(fact.reason), fact.amount_minor)
+    elif fact.charge:
+        turn.row.forget_at = turn.now + STUB_LIVES
+        to = f"~{fact.dispute}"
+        turn.ask_charge_read(fact.charge, to, disputed_minor=fact.amount_minor, dispute_reason=fact.reason)
 
 
-def _recovered_by(turn: Turn, charge: str) -> Case | None:
+def charge_read(turn: Turn, fact: ChargeRead) -> None:
+    """Whose charge it is: what is known of a dispute or refund is applied to the case that it paid."""
+    if fact.disputed_minor:
+        _went_back(turn, fact.charge, fact.invoice, dispute_or_return(fact.dispute_reason), fact.disputed_minor)
+    elif fact.amount_refunded:
+        _went_back(turn, fact.charge, fact.invoice, "refund", fact.amount_refunded)
+
+
+def dispute_or_return(reason: str) -> str:
+    """What a dispute is: a bank that sends a debit back opens one too (stripe.md 1.7)."""
+    return "bank_return" if reason in RETURNS else "dispute"
+
+
+def _went_back(turn: Turn, charge: str, invoice: str, what: str, total: int) -> None:
+    case = _case_of(turn.row, charge, invoice)
+    if case is None:
+        _ask_whose(turn, charge)
+    elif case.active:
+        if case.part_minor:
+            reverse(turn, case, what, total)
+        close(turn, case, {"refund": "refunded", "dispute": "disputed"}.get(what, what))
+    else:
+        if case.paid:
+            case.recovered_charge = case.recovered_charge or charge
+        reverse(turn, case, what, total)
+
+
+def _case_of(row: Customer, charge: str, invoice: str) -> Case | None:
+    """The case that a charge is of: it paid it, was made by us for it, was listed for it, or Stripe names the invoice."""
     if not charge:
-        return None
-    return next((case for case in turn.row.cases.values() if case.recovered_charge == charge), None)
+        return row.cases.get(invoice)
+    for case in row.cases.values():
+        if case.recovered_charge == charge or charge in case.charges.values():
+            return case
+    listed = next((attempt.invoice for attempt in row.attempts if attempt.charge == charge and attempt.invoice), invoice)
+    return row.cases.get(listed)
+
+
+def _ask_whose(turn: Turn, charge: str) -> None:
+    """A charge that we do not know may be the one that paid a case of which only the payment was told (F67)."""
+    unnamed = any(case.paid and not case.recovered_charge for case in turn.row.cases.values())
+    if unnamed and charge and not isinstance(turn.fact, ChargeRead):
+        turn.ask_charge_read(charge, turn.row.customer)
+    else:
+        turn.note = "no_case"

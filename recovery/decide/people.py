@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from recovery.contracts.customer import Case
 from recovery.contracts.facts import Card, CustomerChanged, CustomerDeleted, MethodChanged, SubscriptionChanged, SubscriptionEnded
+from recovery.decide import expiry, suppression
+from recovery.decide.commands import EXCLUDED, STOPPED
 from recovery.decide.endings import close
 from recovery.decide.reading import ENDED_STATUS, suspend
 from recovery.decide.retrying import schedule
@@ -19,6 +21,7 @@ def subscription_ended(turn: Turn, fact: SubscriptionEnded) -> None:
     """The subscription is cancelled: retries and mails of all its invoices stop at once (B67)."""
     for case in _open_cases(turn, fact.subscription):
         close(turn, case, "cancelled", fact.why)
+    _end_for_good(turn, "cancelled", fact.subscription)
 
 
 def subscription_changed(turn: Turn, fact: SubscriptionChanged) -> None:
@@ -28,21 +31,34 @@ def subscription_changed(turn: Turn, fact: SubscriptionChanged) -> None:
         if reason:
             close(turn, case, reason, "at_period_end" if fact.cancel_at_period_end else fact.status)
         elif fact.paused and case.suspended_at is None:
-            suspend(turn, case)
+            suspend(turn, case, fact.pause_behavior)
         elif not fact.paused and case.suspended_at is not None:
             case.read_at = turn.now  # the look tells whether it really goes on
             turn.tell("case_updated", case, "subscription_resumed")
 
 
+def _end_for_good(turn: Turn, reason: str, subscription: str = "") -> None:
+    """A case that a person stopped cannot be resumed any more: there is nobody left to ask (B67)."""
+    for case in turn.row.cases.values():
+        if case.status == "closed" and case.reason in {STOPPED, EXCLUDED} and subscription in {"", case.subscription}:
+            case.reason = reason
+            turn.tell("case_updated", case, reason)
+
+
 def customer_deleted(turn: Turn, _fact: CustomerDeleted) -> None:
     """The customer is gone: no more contact (B10)."""
+    expiry.renewed(turn, "customer_deleted")
     for case in _open_cases(turn):
         close(turn, case, "customer_deleted")
+    _end_for_good(turn, "customer_deleted")
 
 
 def customer_changed(turn: Turn, fact: CustomerChanged) -> None:
     """A new default method is worth a try; which card it is, the charge will tell (B36)."""
+    if fact.email_changed:
+        suppression.lift(turn, "email", "address_changed", {}, only="bounced")
     if fact.default_method_changed:
+        expiry.renewed(turn, "method_changed")
         for case in _open_cases(turn):
             _try_anew(turn, case, None, "attached")
 
@@ -50,6 +66,7 @@ def customer_changed(turn: Turn, fact: CustomerChanged) -> None:
 def method_changed(turn: Turn, fact: MethodChanged) -> None:
     """A new or renewed card: one retry at once for every open invoice; mails go on unless it pays (B35, B38)."""
     card = fact.card
+    expiry.renewed(turn, "method_changed")
     if fact.how == "automatically_updated" and card.fingerprint in turn.row.barred:
         turn.row.barred = [barred for barred in turn.row.barred if barred != card.fingerprint]
     for case in _open_cases(turn):

@@ -6,7 +6,7 @@ from recovery.contracts.customer import Attempt, Case
 from recovery.contracts.facts import InvoiceRead, InvoiceState, ReadFailed
 from recovery.decide import budgets, cause
 from recovery.decide.classify import UNTOLD
-from recovery.decide.endings import close, paid_amount, recover
+from recovery.decide.endings import close, paid_amount, part_paid, recover
 from recovery.decide.retrying import conclude, judge, proceed
 from recovery.decide.schedule import after_pause
 from recovery.decide.turn import Turn, next_action
@@ -14,7 +14,8 @@ from recovery.decide.turn import Turn, next_action
 AGAIN = timedelta(hours=24)
 """How long we wait before we look again at what is neither paid nor lost: paused, processing, a draft."""
 REPEATS = 3
-"""How often a look that failed is asked for again."""
+"""How often a look that failed is asked for again; one that was never answered, which took a day, counts for two. So it is decided on
+what is known after some 3 hours of failing looks, or some 2 days of silence."""
 ENDED_STATUS: dict[str, str] = {"canceled": "cancelled", "incomplete_expired": "cancelled", "unpaid": "subscription_unpaid"}
 """Subscriptions that will not go on, and the reason that their cases close with (B67)."""
 LONGEST_DEBIT = timedelta(days=15)
@@ -30,6 +31,7 @@ def show(case: Case, state: InvoiceState, at: datetime, *, by_read: bool = False
     case.at_stake = state.amount_remaining if state.amount_remaining > 0 else case.at_stake
     case.stripe_next = state.next_payment_attempt if state.auto_advance else None
     case.subscription = case.subscription or state.subscription
+    case.renews_at = state.renews_at or case.renews_at
     return before != (case.at_stake, case.stripe_next)
 
 
@@ -53,6 +55,7 @@ def answered(turn: Turn, case: Case, fact: InvoiceRead) -> None:
         turn.note = "older_than_known"
         _restart(turn, case)
     else:
+        part_paid(turn, case, fact.state.amount_paid - case.paid_before, cause.from_read(case, fact))
         _not_paid(turn, case, fact, new_failure=case.last_failed_at > known)
 
 
@@ -81,7 +84,9 @@ def _paid(turn: Turn, case: Case, fact: InvoiceRead, *, first: bool) -> None:
         if case.active:
             close(turn, case, "never_failed")
         return
-    recover(turn, case, cause.from_read(case, fact), paid_amount(case, fact.state), paid.charge if paid is not None else "")
+    credit = cause.from_read(case, fact)
+    charge = paid.charge if paid is not None else ""
+    recover(turn, case, credit.by, paid_amount(case, fact.state), charge, credit.evidence)
 
 
 def _not_paid(turn: Turn, case: Case, fact: InvoiceRead, *, new_failure: bool) -> None:
@@ -113,10 +118,13 @@ def _over(fact: InvoiceRead) -> str:
     return "disputed" if fact.disputed else ""
 
 
-def suspend(turn: Turn, case: Case) -> None:
-    """Collection is paused: neither retry nor mail, look again tomorrow; the case goes on where it stood (B69)."""
+def suspend(turn: Turn, case: Case, behavior: str = "") -> None:
+    """Collection is paused: neither retry nor mail, look again tomorrow; the case goes on where it stood (B69).
+
+    `behavior` is what becomes of invoices made meanwhile; it does not touch this one, which Stripe would go on collecting.
+    """
     case.suspended_at, case.read_at, case.reason = case.suspended_at or turn.now, turn.now + AGAIN, "subscription_paused"
-    turn.tell("case_updated", case, "subscription_paused")
+    turn.tell("case_updated", case, "subscription_paused", details={"behavior": behavior} if behavior else {})
 
 
 def _resume(turn: Turn, case: Case) -> None:
@@ -172,6 +180,7 @@ def unanswered(turn: Turn, case: Case) -> None:
     effect = case.flight.effect if case.flight is not None else ""
     turn.withdraw(case, "unanswered")
     turn.tell("read_failed", case, "unanswered", effect=effect)
+    case.unread += 1
     _without(turn, case)
 
 

@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 
 from recovery.contracts.customer import Attempt, Case, Verdict
 from recovery.contracts.facts import Card, ChargeSettled, Decline, InvoiceState
-from recovery.decide import budgets, dunning
+from recovery.decide import budgets, dunning, holdout, plans
 from recovery.decide import decline_table as table
 from recovery.decide.classify import AUTHENTICATION, classify
 from recovery.decide.endings import block, paid_amount, recover
-from recovery.decide.schedule import GiveUp, Wait, after_pause, may_charge, next_slot
+from recovery.decide.schedule import GiveUp, Plan, Wait, after_pause, may_charge, next_slot
 from recovery.decide.turn import Turn
 
 PATIENCE = 5
@@ -19,14 +19,20 @@ NEVER_ADVICE: frozenset[str] = frozenset({"03", "21"})
 
 def judge(turn: Turn, case: Case, decline: Decline | None, card: Card | None, *, attempted: bool = True) -> None:
     """Take the latest decline as what is known of the case; the first code ever stays beside it (B19)."""
-    verdict = classify(decline, card, turn.policy.decline_overrides, attempted=attempted)
+    policy = turn.policy
+    verdict = classify(decline, card, policy.decline_overrides, attempted=attempted, ach_consent=policy.retry.ach_consent)
     if case.asks_for_authentication and verdict.kind != "fraud":
         verdict = AUTHENTICATION
     case.asks_for_authentication = False
     case.decline, case.card = decline, card or case.card
     conclude(turn, case, verdict)
+    _bar(turn, verdict, decline, card)
+
+
+def _bar(turn: Turn, verdict: Verdict, decline: Decline | None, card: Card | None) -> None:
+    """A decline that says never is the card's, not the invoice's (B22)."""
     if card is not None and card.fingerprint and _never(verdict, decline, card) and card.fingerprint not in turn.row.barred:
-        turn.row.barred = [*turn.row.barred[-19:], card.fingerprint]  # a hard decline is the card's, not the invoice's (B22)
+        turn.row.barred = [*turn.row.barred[-19:], card.fingerprint]
 
 
 def conclude(turn: Turn, case: Case, verdict: Verdict) -> None:
@@ -38,14 +44,19 @@ def conclude(turn: Turn, case: Case, verdict: Verdict) -> None:
 def _raw(case: Case) -> dict[str, str]:
     details = {"first_code": case.first_code}
     if case.decline is not None:
+        fee = table.DEBIT_FEES.get(case.decline.method_type)
+        details |= {"fee_minor": str(fee[0]), "fee_currency": fee[1]} if fee is not None else {}
         fields = zip(case.decline.__struct_fields__, (getattr(case.decline, name) for name in case.decline.__struct_fields__), strict=True)
         details |= {name: value for name, value in fields if value}
     return details
 
 
 def _never(verdict: Verdict, decline: Decline | None, card: Card) -> bool:
-    advice = decline.network_advice_code if decline is not None and card.brand == "mastercard" else ""
-    return verdict.code in table.NEVER or advice in NEVER_ADVICE
+    if decline is not None and card.brand == "mastercard" and decline.network_advice_code in NEVER_ADVICE:
+        return True
+    if decline is not None and card.brand == "visa" and decline.network_decline_code in table.VISA_NEVER:
+        return True
+    return verdict.code in table.NEVER
 
 
 def proceed(turn: Turn, case: Case) -> None:
@@ -64,17 +75,18 @@ def proceed(turn: Turn, case: Case) -> None:
 
 
 def _plan(turn: Turn, case: Case) -> None:
-    slot = GiveUp("requests_came_to_nothing") if case.not_done >= PATIENCE else next_slot(case, turn.policy, turn.now)
+    case.by_hand = False
+    slot = GiveUp("requests_came_to_nothing") if case.not_done >= PATIENCE else next_slot(case, turn.row, turn.policy, turn.now)
     if isinstance(slot, GiveUp):
         dunning.begin(turn, case, slot.because, case.last_failed_at)
-    else:
-        schedule(turn, case, slot.at, slot.because)
+        return
+    asked = plans.ask(turn, case)
+    plans.appoint(turn, case, slot._replace(details={**slot.details, "plan_asked": asked}) if asked else slot)
 
 
 def schedule(turn: Turn, case: Case, at: datetime, because: str) -> None:
     """Plan the next retry for this time; a planned one gives way to it."""
-    case.status, case.reason, case.retry_at = "retrying", because, at
-    turn.tell("retry_scheduled", case, because)
+    plans.appoint(turn, case, Plan(at, because, source=because))
 
 
 def due(turn: Turn, case: Case) -> None:
@@ -82,18 +94,28 @@ def due(turn: Turn, case: Case) -> None:
     case.retry_at = None
     answer = may_charge(case, turn.row, turn.policy, turn.now)
     if isinstance(answer, GiveUp):
-        turn.tell("retry_skipped", case, answer.because)
+        case.by_hand = False
+        turn.tell("retry_skipped", case, answer.because, details=dict(answer.details))
         reason = "retries_disabled" if answer.because == "disabled" else answer.because
         dunning.begin(turn, case, reason)
     elif isinstance(answer, Wait):
         case.retry_at = answer.until
-        turn.tell("retry_skipped", case, answer.because)
-    elif turn.policy.mode == "observe":
-        case.ladder_used, case.tried_at, case.fresh_method = case.ladder_used + 1, turn.now, False
-        turn.tell("retry_recommended", case, answer.because)
-        proceed(turn, case)
+        turn.tell("retry_skipped", case, answer.because, details=dict(answer.details))
+    elif turn.policy.mode == "observe" or holdout.held_out(turn.row, turn.policy):
+        _only_told(turn, case, answer.because)
     else:
         turn.ask_charge(case, answer.because)
+
+
+def _only_told(turn: Turn, case: Case, because: str) -> None:
+    """Observed and held-out customers are not charged; their cases walk the same path in the same time and so end like the others (B77)."""
+    case.ladder_used, case.tried_at, case.fresh_method = case.ladder_used + 1, turn.now, False
+    marks = holdout.marks(turn.row, turn.policy)
+    if holdout.held_out(turn.row, turn.policy):
+        turn.tell("retry_skipped", case, "holdout", details={"would": because} | marks)
+    else:
+        turn.tell("retry_recommended", case, because, details=marks)
+    proceed(turn, case)
 
 
 def unanswered(turn: Turn, case: Case) -> None:
@@ -116,13 +138,15 @@ def settled(turn: Turn, case: Case, fact: ChargeSettled, *, awaited: bool) -> No
         case.processing_since, case.read_at, case.retry_at = turn.at, turn.now + timedelta(hours=24), None
     elif case.active:
         _failed(turn, case, fact)
+    elif fact.decline is not None:  # the case is over, the card may be wanted by another one
+        _bar(turn, classify(fact.decline, fact.card, turn.policy.decline_overrides), fact.decline, fact.card)
 
 
 def _attempted(turn: Turn, case: Case, fact: ChargeSettled) -> None:
     case.charges[fact.effect] = fact.charge or "made"
     case.retry_count += 1
     case.ladder_used += 1
-    case.not_done, case.tried_at, case.fresh_method = 0, fact.occurred_at, False
+    case.not_done, case.tried_at, case.fresh_method, case.by_hand = 0, fact.occurred_at, False, False
     card, decline = fact.card or case.card, fact.decline
     if decline is None or decline.network_status != "not_sent_to_network":  # a Radar block is no attempt on the card (B23)
         fingerprint, brand = (card.fingerprint, card.brand) if card else ("", "")
@@ -138,7 +162,7 @@ def _attempted(turn: Turn, case: Case, fact: ChargeSettled) -> None:
 def _amount(case: Case, state: InvoiceState | None) -> int:
     if state is not None and state.status == "paid":
         return paid_amount(case, state)
-    return state.amount_remaining if state is not None and state.amount_remaining > 0 else case.at_stake
+    return case.part_minor + (state.amount_remaining if state is not None and state.amount_remaining > 0 else case.at_stake)
 
 
 def _failed(turn: Turn, case: Case, fact: ChargeSettled) -> None:

@@ -1,19 +1,28 @@
-"""When a failed payment is tried again: the ladder, its window, budgets, and Stripe's own next attempt. Answers explain themselves."""
+"""When a failed payment is tried again: offers, the ladder, window, budgets, Stripe's own next attempt. Answers explain themselves."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from math import floor
+from types import MappingProxyType
 from typing import NamedTuple
 from zlib import crc32
 
 from recovery.contracts.customer import Case, Customer
-from recovery.decide import budgets
-from recovery.policy import HARD_LADDER_LIMIT, Policy
+from recovery.decide import budgets, holdout
+from recovery.policy import DEFAULT_LADDER, HARD_LADDER_LIMIT, Policy
+
+SOONEST = timedelta(hours=1)
+"""No offered or drawn time is nearer to the latest attempt, where the policy asks for no longer gap."""
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Plan(NamedTuple):
-    """Try at this time."""
+    """Try at this time; `source` says who chose it (B39)."""
 
     at: datetime
     because: str
+    source: str = "ladder"
+    details: Mapping[str, str] = NOTHING
 
 
 class Wait(NamedTuple):
@@ -21,12 +30,14 @@ class Wait(NamedTuple):
 
     until: datetime
     because: str
+    details: Mapping[str, str] = NOTHING
 
 
 class GiveUp(NamedTuple):
     """No further retry."""
 
     because: str
+    details: Mapping[str, str] = NOTHING
 
 
 def most_retries(case: Case, policy: Policy) -> int:
@@ -37,15 +48,41 @@ def most_retries(case: Case, policy: Policy) -> int:
 
 
 def window_end(case: Case, policy: Policy) -> datetime:
-    """After this moment nothing is retried any more."""
-    return case.failed_at + timedelta(days=policy.retry.window_days)
+    """After this moment nothing is retried any more; a wait that a person asked for does not count."""
+    return case.failed_at + timedelta(days=policy.retry.window_days, seconds=case.rested)
 
 
-def next_slot(case: Case, policy: Policy, now: datetime) -> Plan | GiveUp:
-    """The time of the next ladder position, counted from the first failure (F11); late positions keep their distance from each other."""
-    used, hours = case.position, policy.retry.ladder_hours
-    if used >= most_retries(case, policy):
+def renewal(case: Case) -> datetime | None:
+    """The next renewal, where it bounds the retries: money that is not there comes with the renewal's own attempt or not at all (B46)."""
+    short = case.verdict is not None and case.verdict.code == "insufficient_funds"
+    return case.renews_at if short and case.renews_at is not None and case.renews_at > case.failed_at else None
+
+
+def bounds(case: Case, policy: Policy, now: datetime) -> tuple[datetime, datetime]:
+    """Between which moments an offered or drawn time may lie: least waits on one side, window and renewal on the other (B87)."""
+    gap = max(SOONEST, timedelta(hours=policy.retry.stripe_gap_hours))
+    earliest = max(now, case.last_failed_at + SOONEST)
+    if case.verdict is not None:
+        earliest = max(earliest, case.last_failed_at + timedelta(hours=case.verdict.wait_hours))
+    if case.tried_at is not None:
+        earliest = max(earliest, case.tried_at + gap)
+    return earliest, min(window_end(case, policy), renewal(case) or window_end(case, policy))
+
+
+def next_slot(case: Case, row: Customer, policy: Policy, now: datetime) -> Plan | GiveUp:
+    """The time of the next attempt: drawn by lot in that arm, else offered and allowed, else that of the ladder (B39, B86)."""
+    if case.position >= most_retries(case, policy):
         return GiveUp("retries_exhausted")
+    if holdout.explores(row, policy):
+        return _drawn(case, policy, now) or _of_ladder(case, policy, now)
+    if case.offer is not None and policy.retry.predictive:
+        return _offered(case, row, policy, now) or _of_ladder(case, policy, now)
+    return _of_ladder(case, policy, now)
+
+
+def _of_ladder(case: Case, policy: Policy, now: datetime) -> Plan | GiveUp:
+    """Counted from the first failure (F11); late positions keep their distance from each other."""
+    used, hours = case.position, policy.retry.ladder_hours
     at = max(case.failed_at + timedelta(hours=hours[used]), now)
     if case.verdict is not None and case.verdict.wait_hours:
         at = max(at, case.last_failed_at + timedelta(hours=case.verdict.wait_hours))
@@ -54,37 +91,84 @@ def next_slot(case: Case, policy: Policy, now: datetime) -> Plan | GiveUp:
         at = max(at, case.tried_at + timedelta(hours=distance))
     if at > window_end(case, policy):
         return GiveUp("window_over")
-    return Plan(at, f"ladder_{used + 1}")
+    if case.renews_at is not None and at > (renewal(case) or at):
+        return GiveUp("renewal_first", {"renews_at": case.renews_at.isoformat()})
+    source = "ladder" if hours == DEFAULT_LADDER[: len(hours)] else "custom_hours"
+    return Plan(at, f"ladder_{used + 1}", source)
+
+
+def _offered(case: Case, row: Customer, policy: Policy, now: datetime) -> Plan | None:
+    """The first offered time that no rule forbids; a few minutes later than offered, by invoice, as offers fall on round hours (B42)."""
+    offer, (earliest, latest) = case.offer, bounds(case, policy, now)
+    if offer is None:
+        return None
+    for slot in offer.slots:
+        at = spread(case, slot.at, minutes=10)
+        if earliest <= at <= latest and _stripe(case, policy, at) is None and _free_at(case, row, policy, at) <= at:
+            details = {
+                "probability": f"{slot.probability:g}",
+                "model_version": offer.model_version,
+                "slot_propensity": f"{offer.propensity:g}",
+            }
+            return Plan(at, f"plan_{case.position + 1}", offer.source, details)
+    return None
+
+
+def _drawn(case: Case, policy: Policy, now: datetime) -> Plan | None:
+    """A whole hour drawn evenly from those between the least wait and the next position of the ladder; the same for the same invoice."""
+    earliest, latest = bounds(case, policy, now)
+    used, hours = case.position, policy.retry.ladder_hours
+    last = min(latest, case.failed_at + timedelta(hours=hours[used + 1] if used + 1 < len(hours) else hours[used] + 72))
+    if last < earliest:
+        return None
+    choices = floor((last - earliest) / timedelta(hours=1)) + 1
+    place = int(holdout.unit(f"{policy.experiment.salt}/{case.invoice}/{used}") * choices)
+    details = {"slot_propensity": f"{1 / choices:.6g}"}
+    return Plan(earliest + timedelta(hours=place), f"explored_{used + 1}", "explore", details)
 
 
 def may_charge(case: Case, row: Customer, policy: Policy, now: datetime) -> Plan | Wait | GiveUp:
     """Whether the retry that is due may be made now. The charge itself is looked at again before it is made (B28)."""
     refusal = _refusal(case, row, policy, now)
+    if refusal == "invoice_budget":
+        made = str(budgets.tried(row.attempts, case.invoice))
+        return GiveUp(refusal, {"used": made, "limit": str(policy.budgets.per_invoice)})
     if refusal:
         return GiveUp(refusal)
     return _advised(case, now) or _budget(case, row, policy, now) or _stripe(case, policy, now) or Plan(now, because(case))
 
 
 def because(case: Case) -> str:
-    """Why a retry is made: a new method, or the ladder's position."""
-    return "new_method" if case.fresh_method else f"ladder_{case.position + 1}"
+    """Why a retry is made: somebody asked, a new method, or the position."""
+    if case.by_hand:
+        return "by_hand"
+    if case.fresh_method:
+        return "new_method"
+    return case.reason if case.reason.startswith(("plan_", "explored_")) else f"ladder_{case.position + 1}"
 
 
 def after_pause(case: Case, now: datetime) -> datetime:
     """When a due step of a paused account is looked at again: in 1 to 2 h, spread by invoice, so that no burst follows (B45)."""
-    return now + timedelta(hours=1, seconds=crc32(case.invoice.encode()) % 3600)
+    return spread(case, now + timedelta(hours=1))
+
+
+def spread(case: Case, at: datetime, minutes: int = 60) -> datetime:
+    """The moment, up to so many minutes later, by invoice: many that would fall due together do not (B42). Always the same for one."""
+    return at + timedelta(seconds=crc32(case.invoice.encode()) % (60 * minutes))
 
 
 def _refusal(case: Case, row: Customer, policy: Policy, now: datetime) -> str:
-    verdict, fresh = case.verdict, case.fresh_method
-    if not policy.retry.enabled:
+    verdict, fresh, asked = case.verdict, case.fresh_method, case.by_hand
+    if not policy.retry.enabled and not asked:
         return "disabled"
     if not fresh and (verdict is None or not verdict.retry_allowed):
         return verdict.because if verdict else "not_classified"
-    if case.position >= most_retries(case, policy):
+    if case.position >= most_retries(case, policy) and not asked:
         return "retries_exhausted"
-    if not fresh and now > window_end(case, policy):
+    if not fresh and not asked and now > window_end(case, policy):
         return "window_over"
+    if not fresh and not asked and case.renews_at is not None and now > (renewal(case) or now):
+        return "renewal_first"
     if budgets.tried(row.attempts, case.invoice) >= policy.budgets.per_invoice:
         return "invoice_budget"
     if case.card is not None and case.card.fingerprint in row.barred:
@@ -100,14 +184,19 @@ def _advised(case: Case, now: datetime) -> Wait | None:
     return Wait(earliest, "advised_wait") if earliest > now else None
 
 
-def _budget(case: Case, row: Customer, policy: Policy, now: datetime) -> Wait | GiveUp | None:
+def _free_at(case: Case, row: Customer, policy: Policy, at: datetime) -> datetime:
     if case.card is None:
+        return at
+    return budgets.free_at(row.attempts, case.card.fingerprint, case.card.brand, policy.budgets, at)
+
+
+def _budget(case: Case, row: Customer, policy: Policy, now: datetime) -> Wait | GiveUp | None:
+    free = _free_at(case, row, policy, now)
+    if free <= now or case.card is None:
         return None
-    free = budgets.free_at(row.attempts, case.card.fingerprint, case.card.brand, policy.budgets, now)
-    if free <= now:
-        return None
+    details = budgets.told(row.attempts, case.card, policy.budgets, now)
     last = now + timedelta(days=policy.retry.window_days) if case.fresh_method else window_end(case, policy)
-    return Wait(free, "card_budget") if free <= last else GiveUp("card_budget")
+    return Wait(free, "card_budget", details) if free <= last else GiveUp("card_budget", details)
 
 
 def _stripe(case: Case, policy: Policy, now: datetime) -> Wait | None:

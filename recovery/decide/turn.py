@@ -1,10 +1,19 @@
 """One fact's turn on one customer's row: collects what follows, in order, and fills in how each case stands when it is over."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from recovery.contracts.customer import Account, Case, Customer, Flight
-from recovery.contracts.effects import ChargeRequested, Effect, EffectWithdrawn, MessageRequested, ReadRequested
+from recovery.contracts.effects import (
+    AlsoOwed,
+    ChargeRequested,
+    Effect,
+    EffectWithdrawn,
+    MessageRequested,
+    PlanRequested,
+    ReadRequested,
+    SubscriptionEndRequested,
+)
 from recovery.contracts.events import OUTCOME_TYPES, Event, EventType
 from recovery.contracts.facts import Fact, TimePassed
 from recovery.ids import effect_id
@@ -13,7 +22,7 @@ VALID = timedelta(hours=24)
 """How long an effect may be performed after it was asked for."""
 MARGIN = timedelta(hours=1)
 """How long after that we wait for its answer before we look for ourselves."""
-SILENT: frozenset[str] = frozenset({"fact_noted", "fact_repeated"})
+SILENT: frozenset[str] = frozenset({"fact_noted", "fact_repeated", "plan_refused", "command_refused", "shadow_decided"})
 """Events that say nothing about where a case stands."""
 STANDING: frozenset[str] = OUTCOME_TYPES | {"retry_attempted"}
 """Events that still say where a case stands after its end; the others, told late, leave its last word alone."""
@@ -87,32 +96,79 @@ class Turn:
             because=because,
         )
         case.charges[effect.id] = ""
+        if case.by_hand and because == "by_hand":
+            case.hand_charge = effect.id
         self._fly(case, effect, "charge")
         self.tell("retry_requested", case, because, effect=effect.id)
 
-    def ask_message(self, case: Case, step: int, because: str) -> None:
-        """Ask for the mail of a dunning step. The reason goes along only where a customer may be told it (stripe.md 1.3)."""
-        verdict = case.verdict
-        effect = MessageRequested(
-            **self._header(case, "message"),
-            not_after=self.now + VALID,
-            template=f"payment_failed_{step}",
-            step=step,
-            decline_kind=verdict.kind if verdict else "",
-            decline_reason=verdict.code if verdict and verdict.code and not verdict.generic else "generic",
-            amount_minor=case.at_stake,
-            currency=case.currency,
-            subscription=case.subscription,
-            because=because,
-        )
+    def ask_plan(self, case: Case, **known: Any) -> str:
+        """Ask for offered retry times; nobody waits for them (product decision 17). Answers the request's id."""
+        amounts: dict[str, Any] = {"amount_minor": case.at_stake, "currency": case.currency, "subscription": case.subscription}
+        effect = PlanRequested(**self._header(case, "plan"), not_after=self.now + VALID, **(amounts | known))
+        self.effects.append(effect)
+        return effect.id
+
+    def ask_message(self, case: Case, step: int, because: str, also: tuple[AlsoOwed, ...] = ()) -> MessageRequested:
+        """Ask for the mail of a dunning step; `also` are the other invoices that it names."""
+        effect = self.message(case, "message", f"payment_failed_{step}", step=step, because=because, also=also)
         self._fly(case, effect, "message")
-        self.tell("dunning_requested", case, because, effect=effect.id)
+        details = {"also": " ".join(owed.invoice for owed in also)} if also else {}
+        self.tell("dunning_requested", case, because, effect=effect.id, details=details)
+        return effect
+
+    def ask_sms(self, case: Case, step: int, because: str) -> None:
+        """Ask for the SMS that goes with a dunning step."""
+        effect = self.message(case, "sms", f"payment_failed_{step}", step=step, because=because, medium="sms")
+        self._fly(case, effect, "message")
+        self.tell("dunning_requested", case, because, effect=effect.id, details={"medium": "sms"})
+
+    def message(self, case: Case, kind: str, template: str, **fields: Any) -> MessageRequested:
+        """A message about a case. The decline's reason goes along only where a customer may be told it (stripe.md 1.3)."""
+        verdict = case.verdict
+        told: dict[str, Any] = {
+            "decline_kind": verdict.kind if verdict else "",
+            "decline_reason": verdict.code if verdict and verdict.code and not verdict.generic else "generic",
+            "amount_minor": case.at_stake,
+            "currency": case.currency,
+            "subscription": case.subscription,
+        }
+        return MessageRequested(**self._header(case, kind), not_after=self.now + VALID, template=template, **(told | fields))
+
+    def ask_notice(self, case: Case, template: str, only_if: Literal["invoice_paid", "invoice_open"], **fields: Any) -> None:
+        """Ask for a mail that is no reminder; nobody waits for what becomes of it."""
+        effect = self.message(case, "notice", template, step=0, only_if=only_if, **fields)
+        self.effects.append(effect)
+        self.tell("notice_requested", case, template, effect=effect.id)
+
+    def ask_end(self, case: Case, action: Literal["cancel", "unpaid", "uncollectible"]) -> None:
+        """Ask for the merchant's end action; nobody waits for what becomes of it (B73)."""
+        header = self._header(case, "end")
+        effect = SubscriptionEndRequested(**header, not_after=self.now + VALID, action=action, subscription=case.subscription)
+        case.end_asked = effect.id
+        self.effects.append(effect)
+        self.tell("end_requested", case, action, effect=effect.id)
+
+    def ask_charge_read(self, charge: str, to: str, **known: Any) -> None:
+        """Ask whose charge it is and how it stands; `to` is the customer, or the object, that this row is called by."""
+        header = self.header(charge, "read") | {"customer": to}
+        effect = ReadRequested(**header, not_after=self.now + 7 * VALID, only_if="always", what="charge", object=charge, **known)
+        self.effects.append(effect)
+        self.tell_row("read_requested", "whose_charge", effect=effect.id, details={"charge": charge})
+
+    def header(self, about: str, kind: str) -> dict[str, Any]:
+        """The header of a request that concerns no case; `about` names the object that it concerns."""
+        self.row.requests += 1
+        return self._common(effect_id(self.row.account, f"~{about}", kind, self.row.requests))
 
     def withdraw(self, case: Case, because: str) -> None:
         """Take back what is in flight, if anything is; its outcome may still come."""
         flight, case.flight = case.flight, None
-        if flight is None:
+        if flight is None or flight.lead:  # a mail that it only joined: the sender leaves out what is not owed
             return
+        for other in self.row.cases.values():
+            if other.flight is not None and other.flight.effect == flight.effect:
+                other.flight, other.dunning_step, other.dunning_at = None, other.dunning_step - 1, self.now
+                self.tell("dunning_skipped", other, "joined_mail_withdrawn", effect=flight.effect)
         header = self._header(case, "withdrawal")
         self.effects.append(
             EffectWithdrawn(**header, not_after=self.now + 7 * VALID, only_if="always", effect=flight.effect, because=because)
@@ -121,12 +177,14 @@ class Turn:
 
     def _header(self, case: Case, kind: str) -> dict[str, Any]:
         case.requests += 1
+        return self._common(effect_id(self.row.account, case.invoice, kind, case.requests)) | {"invoice": case.invoice}
+
+    def _common(self, id: str) -> dict[str, Any]:
         fact = self.fact
         return {
-            "id": effect_id(self.row.account, case.invoice, kind, case.requests),
+            "id": id,
             "account": self.row.account,
             "customer": self.row.customer,
-            "invoice": case.invoice,
             "occurred_at": max(self.at, self.now),  # an answer may be old, what is asked for is asked for now
             "received_at": fact.received_at,
             "cause": fact.id,
@@ -162,6 +220,8 @@ def next_action(case: Case) -> tuple[str, datetime | None]:
         nearest, what = case.retry_at, "retry"
     if case.dunning_at is not None and (nearest is None or case.dunning_at < nearest):
         nearest, what = case.dunning_at, "dunning" if case.dunning_step < 3 else "abandon"
+    if case.sms_at is not None and (nearest is None or case.sms_at < nearest):
+        nearest, what = case.sms_at, "sms"
     return (what, nearest) if nearest is not None else ("", None)
 
 

@@ -7,8 +7,8 @@ from typing import Any, Literal
 import msgspec
 
 from recovery import ids
-from recovery.contracts.effects import ChargeRequested, Effect, MessageRequested, ReadRequested
-from recovery.contracts.facts import ChargeSettled, Fact, MessageSettled, ReadFailed
+from recovery.contracts.effects import ChargeRequested, Effect, MessageRequested, ReadRequested, SubscriptionEndRequested
+from recovery.contracts.facts import ChargeSettled, Fact, MessageSettled, ReadFailed, SubscriptionEndSettled
 from recovery.vocabulary import Clock
 
 FIRST_WAIT, LONGEST_WAIT = 0.2, 30.0
@@ -102,6 +102,8 @@ def not_performed(effect: Effect, why: str, clocks: Clocks, of_a_mail: Literal["
         return ReadFailed(**fields)
     if isinstance(effect, ChargeRequested):
         return ChargeSettled(**fields, result="not_done")
+    if isinstance(effect, SubscriptionEndRequested):
+        return SubscriptionEndSettled(**fields, action=effect.action, result="not_done")
     if isinstance(effect, MessageRequested):
         return MessageSettled(**fields, medium=effect.medium, result=of_a_mail)
     raise TypeError(f"A {type(effect).__name__} has no outcome.")

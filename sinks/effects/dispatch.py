@@ -229,5 +229,5 @@ def lane_of(kind: str) -> Lane:
 
 
 def outgoing(effect: Effect, fact: Fact) -> Outgoing:
-    """The outcome of an effect as it goes to `facts`."""
-    return Outgoing(id=effect.id, topic=FACTS.name, key=stream_key(effect.account, effect.customer), value=encode(fact))
+    """The outcome of an effect as it goes to `facts`, to the row that it is about: a charge's to that of its customer."""
+    return Outgoing(id=effect.id, topic=FACTS.name, key=stream_key(fact.account, fact.customer), value=encode(fact))

@@ -17,8 +17,8 @@ from recovery.contracts.effects import MessageRequested
 from recovery.contracts.facts import InvoiceState, MessageSettled
 from recovery.stripe_shapes import reading
 from sinks.effects.answers import Answer, Clocks, Doubt, Job, Later, Settled, header
-from sinks.effects.look import why_not
-from sinks.effects.render import Letter, Rendered, render
+from sinks.effects.look import why_no_message
+from sinks.effects.render import Also, Letter, Rendered, render
 from sinks.effects.smtp import Deferred, MailServer, RefusedForGood, Unclear
 from sinks.effects.stripe import Busy, Gone, NotAllowed, Object, Refused, StripeDoor, Unreachable
 
@@ -74,14 +74,17 @@ class Mails:
         if why := self._why_not_at_all(job, effect):
             return self._not_sent(job, effect, why)
         try:
+            if not effect.invoice:
+                return self._without_invoice(job, effect)
             invoice = self._door.invoice(effect.account, effect.invoice)
+            also = self._also(effect)
         except Gone:
             return self._not_sent(job, effect, "gone")
         except (NotAllowed, Refused) as error:
             return self._not_sent(job, effect, f"not_allowed: {error}")
         except (Busy, Unreachable) as error:
             return Later(str(error)) if job.since is None else Doubt(str(error))
-        return self._look_and_send(job, effect, invoice)
+        return self._look_and_send(job, effect, invoice, also)
 
     def _why_not_at_all(self, job: Job, effect: MessageRequested) -> str:
         if job.withdrawn:
@@ -94,38 +97,72 @@ class Mails:
             return "no_mail_server"
         return "" if self._post.may_leave else "real_mail_disabled"
 
-    def _look_and_send(self, job: Job, effect: MessageRequested, invoice: Object) -> Answer:
-        seen = reading(invoice)
-        if why := why_not(effect, invoice, seen):
-            return self._not_sent(job, effect, why, seen.state)
-        who, link = payer(invoice), str(invoice.get("hosted_invoice_url") or "")
+    def _also(self, effect: MessageRequested) -> dict[str, Also]:
+        """The other invoices that the mail names: those of them that are owed at this moment (B15, B47)."""
+        owed: dict[str, Also] = {}
+        for other in effect.also:
+            try:
+                invoice = self._door.invoice(effect.account, other.invoice)
+            except Gone:
+                continue
+            seen, link = reading(invoice), str(invoice.get("hosted_invoice_url") or "")
+            if not why_no_message(effect, invoice, seen) and link.startswith(("https://", "http://")):
+                owed[other.invoice] = Also(seen.state.amount_remaining, seen.state.currency, link)
+        return owed
+
+    def _without_invoice(self, job: Job, effect: MessageRequested) -> Answer:
+        """A mail about a card, not about an invoice: there is nothing to pay yet."""
+        who = payer({"customer": self._door.customer(effect.account, effect.customer)})
+        if why := self._unwritable(effect, who):
+            return self._not_sent(job, effect, why)
+        letter = self._letter(effect, who, amount_minor=effect.amount_minor, currency=effect.currency, link="", subscription=True)
+        return self._send(job, effect, None, who, letter, ())
+
+    def _unwritable(self, effect: MessageRequested, who: Payer) -> str:
         self._contacts.remember(effect.account, effect.customer, who.email, who.name, who.locale, self._clocks.wall())
         if not who.email:
-            return self._not_sent(job, effect, "no_contact", seen.state)
+            return "no_contact"
         if not who.email.isascii() or "@" not in who.email:
-            return self._not_sent(job, effect, "unusable_address", seen.state)
+            return "unusable_address"
+        return "expired" if self._clocks.business() > effect.not_after else ""
+
+    def _look_and_send(self, job: Job, effect: MessageRequested, invoice: Object, also: dict[str, Also]) -> Answer:
+        seen = reading(invoice)
+        if why := why_no_message(effect, invoice, seen):
+            return self._not_sent(job, effect, why, seen.state)
+        who, link = payer(invoice), str(invoice.get("hosted_invoice_url") or "")
+        if why := self._unwritable(effect, who):
+            return self._not_sent(job, effect, why, seen.state)
         if not link.startswith(("https://", "http://")):
             return self._not_sent(job, effect, "no_pay_link", seen.state)
-        if self._clocks.business() > effect.not_after:
-            return self._not_sent(job, effect, "expired", seen.state)
-        return self._send(job, effect, seen.state, who, self._letter(effect, seen.state, who, link))
+        paid = effect.only_if == "invoice_paid"
+        told: Object = {
+            "amount_minor": effect.amount_minor if paid else seen.state.amount_remaining,
+            "currency": seen.state.currency,
+            "link": link,
+            "subscription": bool(seen.state.subscription),
+            "also": tuple(also.values()),
+        }
+        letter = self._letter(effect, who, **told)
+        return self._send(job, effect, seen.state, who, letter, tuple(also))
 
-    def _letter(self, effect: MessageRequested, state: InvoiceState, who: Payer, link: str) -> Letter:
+    def _letter(self, effect: MessageRequested, who: Payer, **told: Any) -> Letter:
         return Letter(
             merchant=self._merchants.name(effect.account),
             support_email=self._merchants.support_email(effect.account),
             customer_name=who.name,
             locale=who.locale,
-            amount_minor=state.amount_remaining,
-            currency=state.currency,
-            link=link,
+            template=effect.template,
+            card=effect.card,
             step=effect.step,
             decline_kind=effect.decline_kind,
             decline_reason=effect.decline_reason,
-            subscription=bool(state.subscription),
+            **told,
         )
 
-    def _send(self, job: Job, effect: MessageRequested, state: InvoiceState, who: Payer, letter: Letter) -> Answer:
+    def _send(
+        self, job: Job, effect: MessageRequested, state: InvoiceState | None, who: Payer, letter: Letter, also: tuple[str, ...]
+    ) -> Answer:
         server = self._post.server
         assert server is not None, "_why_not_at_all lets nothing pass without a server"  # noqa: S101 - told to the type checker
         message_id = ids.message_id(effect.id, self._domain)
@@ -138,7 +175,7 @@ class Mails:
             return self._settled(effect, result="failed" if job.since is None else "unknown", why=str(error), state=state)
         except Unclear as error:
             return Doubt(str(error))
-        return self._settled(effect, result="sent", message=message_id, state=state)
+        return self._settled(effect, result="sent", message=message_id, state=state, also=also)
 
     def _not_sent(self, job: Job, effect: MessageRequested, why: str, state: InvoiceState | None = None) -> Settled:
         """Not sent now; in doubt it may have been sent before, which nobody can tell."""

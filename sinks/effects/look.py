@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from recovery.contracts.effects import ChargeRequested, Effect
+from recovery.contracts.effects import ChargeRequested, Effect, MessageRequested
 from recovery.contracts.facts import InvoiceState
 from recovery.stripe_shapes import InvoiceReading
 from sinks.effects.stripe import Object, payment_intents
@@ -22,6 +22,15 @@ def why_not(effect: Effect, invoice: Object, seen: InvoiceReading) -> str:
     if seen.disputed:
         return "disputed"
     return _why_not_owed(invoice, seen.state) if effect.only_if == "invoice_open" or isinstance(effect, ChargeRequested) else ""
+
+
+def why_no_message(effect: MessageRequested, invoice: Object, seen: InvoiceReading) -> str:
+    """Why this message must not go now; empty when it may. A notice tells of an end, so it needs that end and not an open invoice."""
+    if effect.template == "cancelled_for_non_payment":  # the subscription has ended, by the merchant's own wish
+        return "customer_deleted" if seen.customer_deleted else _why_not_owed(invoice, seen.state)
+    if effect.only_if == "invoice_paid" and seen.state.status != "paid":
+        return f"invoice_{seen.state.status}"
+    return why_not(effect, invoice, seen)
 
 
 def why_not_now(effect: ChargeRequested, state: InvoiceState, now: datetime) -> str:

@@ -19,6 +19,7 @@ from sinks.effects.answers import Clocks, Performer
 from sinks.effects.charges import Charges
 from sinks.effects.dispatch import Dispatcher
 from sinks.effects.email import Mails, Post
+from sinks.effects.end_actions import EndActions
 from sinks.effects.inbox import Inbox
 from sinks.effects.ledger import Ledger
 from sinks.effects.outbox import Outbox
@@ -152,6 +153,7 @@ def _dispatcher(settings: Settings, ledger: Ledger, clocks: Clocks, paused: Call
     performers: dict[str, Performer] = {
         "read_requested": Reads(door, clocks),
         "charge_requested": Charges(door, accounts, clocks),
+        "subscription_end_requested": EndActions(door, accounts, clocks),
         "message_requested": Mails(door, accounts, Contacts(settings.contacts_url), _post(settings), clocks),
     }
     return Dispatcher(ledger, performers, door, clocks, paused)

@@ -1,9 +1,12 @@
-"""Reading an invoice for the streams: the truth at this moment (B3), one retrieve and the charges of its payment intents."""
+"""Reading for the streams: an invoice as it is at this moment (B3), with the charges of its payment intents; or a charge."""
+
+from typing import Any
 
 import msgspec
 
 from recovery.contracts.effects import ReadRequested
-from recovery.contracts.facts import InvoiceRead, ReadFailed
+from recovery.contracts.facts import ChargeRead, InvoiceRead, ReadFailed
+from recovery.stripe_fields import id_of, needed_text, needed_whole, whole
 from recovery.stripe_shapes import reading
 from sinks.effects.answers import Answer, Clocks, Job, Later, Settled, header, not_performed
 from sinks.effects.stripe import Busy, Gone, NotAllowed, Refused, StripeDoor, Unreachable
@@ -16,7 +19,7 @@ class Reads:
         self._door, self._clocks = door, clocks
 
     def __call__(self, job: Job) -> Answer:
-        """Answer with InvoiceRead or ReadFailed. Raises UnknownShape when Stripe's answer cannot be understood."""
+        """Answer with InvoiceRead, ChargeRead or ReadFailed. Raises UnknownShape when Stripe's answer cannot be understood."""
         effect = job.effect
         if not isinstance(effect, ReadRequested):
             raise TypeError(f"{type(effect).__name__} is no read.")
@@ -24,8 +27,7 @@ class Reads:
             return Settled(not_performed(effect, "withdrawn", self._clocks))
         head = header(effect, self._clocks)  # the time before asking: what was read is at least as new
         try:
-            invoice = self._door.invoice(effect.account, effect.invoice)
-            seen = reading(invoice, self._door.charges_of(effect.account, invoice))
+            return Settled(self._charge(effect, head) if effect.what == "charge" else self._invoice(effect, head))
         except Gone as error:
             return Settled(ReadFailed(**head, why=f"gone: {error}", gone=True))
         except NotAllowed as error:
@@ -34,4 +36,24 @@ class Reads:
             return Settled(ReadFailed(**head, why=f"refused: {error}"))
         except (Busy, Unreachable) as error:
             return Later(str(error))
-        return Settled(InvoiceRead(**head, **msgspec.structs.asdict(seen)))
+
+    def _invoice(self, effect: ReadRequested, head: dict[str, Any]) -> InvoiceRead:
+        invoice = self._door.invoice(effect.account, effect.invoice)
+        seen = reading(invoice, self._door.charges_of(effect.account, invoice))
+        return InvoiceRead(**head, **msgspec.structs.asdict(seen))
+
+    def _charge(self, effect: ReadRequested, head: dict[str, Any]) -> ChargeRead:
+        """A charge as it stands, addressed to the row of its customer; a charge of nobody goes back to the row that asked."""
+        charge = self._door.charge(effect.account, effect.object)
+        customer = id_of(charge, "customer", "charge") or effect.customer
+        invoice = self._door.invoice_of_charge(effect.account, charge)
+        return ChargeRead(
+            **(head | {"customer": customer, "invoice": invoice}),
+            charge=needed_text(charge, "id", "charge"),
+            payment_intent=id_of(charge, "payment_intent", "charge"),
+            amount_minor=needed_whole(charge, "amount", "charge"),
+            amount_refunded=whole(charge, "amount_refunded", "charge"),
+            currency=needed_text(charge, "currency", "charge"),
+            disputed_minor=effect.disputed_minor,
+            dispute_reason=effect.dispute_reason,
+        )

@@ -9,16 +9,26 @@ import babel
 import jinja2
 import msgspec
 import premailer
+from babel.dates import get_month_names
 from babel.numbers import format_currency, get_currency_precision
 
-from sinks.effects.wording import situation, words
+from sinks.effects.wording import NOTICES, situation, words
 
 _MARK = "https://link.invalid/"
 """Stands for the pay link while the style is moved into the tags: that step would mangle a template expression in a href."""
 
 
+class Also(msgspec.Struct, frozen=True):
+    """Another open invoice that the mail names: what is owed, in the currency's minor unit, and where it can be paid."""
+
+    amount_minor: int
+    currency: str
+    link: str
+
+
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a mail says. `amount_minor` is what is owed, in the currency's minor unit; `link` where it can be paid."""
+    """All that a mail says. `amount_minor` is what is owed, in the currency's minor unit; `link` where it can be paid, empty where nothing
+    can be yet. `template` other than a reminder's names a notice; `card` is an expiring card's last month, `2027-03`."""
 
     merchant: str
     support_email: str = ""
@@ -31,6 +41,9 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     decline_kind: str = ""
     decline_reason: str = ""
     subscription: bool = True
+    template: str = ""
+    card: str = ""
+    also: tuple[Also, ...] = ()
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -47,15 +60,18 @@ def render(letter: Letter) -> Rendered:
     fill = {
         "merchant": merchant,
         "amount": amount(letter.amount_minor, letter.currency, letter.locale),
+        "month": _month(letter.card),
         "service": f"your {merchant} subscription" if letter.subscription else f"your order with {merchant}",
     }
-    said = words(letter.step, situation(letter.decline_kind, letter.decline_reason))
+    said = NOTICES.get(letter.template) or words(letter.step, situation(letter.decline_kind, letter.decline_reason))
     lines = {name: getattr(said, name).format(**fill) for name in said.__struct_fields__}
     shown: dict[str, Any] = {
         **fill,
         **lines,
         "name": _one_line(letter.customer_name),
         "link": letter.link,
+        "also": [(amount(one.amount_minor, one.currency, letter.locale), one.link) for one in letter.also],
+        "total": _total(letter) if letter.also else "",
         "support_email": _one_line(letter.support_email),
         "mailto": f"mailto:{_one_line(letter.support_email)}",
     }
@@ -70,6 +86,19 @@ def amount(minor: int, currency: str, locale: str) -> str:
     code = currency.upper()
     decimals = _STRIPE_DECIMALS.get(code, get_currency_precision(code))
     return str(format_currency(Decimal(minor).scaleb(-decimals), code, locale=_locale(locale)))
+
+
+def _total(letter: Letter) -> str:
+    """All that is owed, per currency: never summed across currencies."""
+    sums = {letter.currency: letter.amount_minor}
+    for one in letter.also:
+        sums[one.currency] = sums.get(one.currency, 0) + one.amount_minor
+    return " + ".join(amount(minor, currency, letter.locale) for currency, minor in sums.items())
+
+
+def _month(card: str) -> str:
+    year, _, month = card.partition("-")
+    return f"{get_month_names(locale='en')[int(month)]} {year}" if month else ""
 
 
 _STRIPE_DECIMALS = {"UGX": 2, "ISK": 2, "HUF": 2, "TWD": 2, "CLP": 0, "VND": 0, "KRW": 0, "JPY": 0, "MGA": 0}

@@ -125,6 +125,36 @@ class StripeDoor:
         with self._asking(account) as client:
             return _plain(client.v1.charges.retrieve(charge))
 
+    def invoice_of_charge(self, account: str, charge: Object) -> str:
+        """The id of the invoice that a charge paid, in either shape (stripe.md 3.3); empty for a charge without one."""
+        named, intent = _id(charge.get("invoice")), _id(charge.get("payment_intent"))
+        if named or not intent:
+            return named
+        with self._asking(account) as client:
+            payment: Object = {"payment": {"type": "payment_intent", "payment_intent": intent}, "limit": 1}
+            found = _plain(client.v1.invoice_payments.list(payment))["data"]  # type: ignore[arg-type]  # built by hand, not as the typed dict
+        return _id(found[0].get("invoice")) if found else ""
+
+    def cancel(self, account: str, subscription: str, key: str) -> None:
+        """End a subscription now, without proration and without a last invoice. A repetition finds it ended and raises Refused or Gone."""
+        with self._asking(account) as client:
+            client.v1.subscriptions.cancel(subscription, {"invoice_now": False, "prorate": False}, {"idempotency_key": key})
+
+    def pause_collection(self, account: str, subscription: str, key: str) -> None:
+        """Leave the subscription's new invoices as drafts."""
+        with self._asking(account) as client:
+            client.v1.subscriptions.update(subscription, {"pause_collection": {"behavior": "keep_as_draft"}}, {"idempotency_key": key})
+
+    def mark_uncollectible(self, account: str, invoice: str, key: str) -> None:
+        """Write an invoice off."""
+        with self._asking(account) as client:
+            client.v1.invoices.mark_uncollectible(invoice, None, {"idempotency_key": key})
+
+    def customer(self, account: str, customer: str) -> Object:
+        """One customer."""
+        with self._asking(account) as client:
+            return _plain(client.v1.customers.retrieve(customer))
+
     def pay(self, account: str, invoice: str, key: str) -> Object:
         """Pay the invoice off session under an idempotency key; the same key always means the same parameters.
 
@@ -205,6 +235,11 @@ def payment_intents(invoice: Object) -> list[Object]:
     payments = (invoice.get("payments") or {}).get("data") or []
     intents = [(payment.get("payment") or {}).get("payment_intent") for payment in payments]
     return [intent for intent in intents if isinstance(intent, dict)]
+
+
+def _id(value: Any) -> str:
+    """The id of an object that is given by id or expanded."""
+    return str(value.get("id") or "") if isinstance(value, dict) else str(value or "")
 
 
 def _error_object(error: stripe.StripeError) -> Object:

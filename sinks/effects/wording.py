@@ -17,7 +17,7 @@ AUTHENTICATION = frozenset({"authentication_required", "authentication_not_handl
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):
-    """The sentences of one mail; `{merchant}`, `{amount}` and `{service}` are filled in later."""
+    """The sentences of one mail; `{merchant}`, `{amount}`, `{service}` and `{month}` are filled in later. `label` names the amount."""
 
     subject: str
     preview: str
@@ -27,6 +27,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     ask: str
     button: str
     closing: str
+    label: str = "Amount due"
 
 
 class _Tone(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +88,43 @@ _REASONS: dict[Situation, tuple[str, str, str]] = {
 _SUBJECT_TO_CONFIRM = {1: "Please confirm your payment to {merchant}", 2: "Your payment to {merchant} still needs your confirmation"}
 _HEADING_TO_CONFIRM = {1: "Please confirm your payment"}
 _SUBJECT_NEW_CARD = {1: "Your card for {merchant} needs an update"}
+
+
+NOTICES: dict[str, Words] = {
+    "payment_recovered": Words(
+        subject="Thank you: your payment to {merchant} was received",
+        preview="Everything is settled. There is nothing you need to do.",
+        heading="Your payment was received",
+        opening="Thank you. Your payment of {amount} for {service} has gone through, and everything is settled.",
+        reason="Earlier we wrote that a payment was open; you can disregard those messages.",
+        ask="There is nothing you need to do.",
+        button="View your invoice",
+        closing="Thank you for staying with us.",
+        label="Amount paid",
+    ),
+    "cancelled_for_non_payment": Words(
+        subject="{merchant}: your subscription has ended",
+        preview="A payment stayed open, so the subscription has ended.",
+        heading="Your subscription has ended",
+        opening="We were not able to collect your payment of {amount}, so {service} has ended.",
+        reason="We are sorry to see you go.",
+        ask="If you would like to come back, please pay the open amount and write to us; we will be glad to help.",
+        button="Pay the open amount",
+        closing="If you have paid in the meantime, thank you, and please let us know.",
+    ),
+    "card_expiring": Words(
+        subject="Your card for {merchant} expires soon",
+        preview="A new card now keeps {service} running.",
+        heading="Your card expires soon",
+        opening="The card we have on file for {service} is good until the end of {month}, before your next payment of {amount} is due.",
+        reason="If your bank has sent you a new card, please add it in your account with {merchant}.",
+        ask="It takes a minute, and nothing is charged before the payment is due.",
+        button="Add a new card",
+        closing="If you have already added a new card, thank you: everything is fine, and please ignore this message.",
+        label="Next payment",
+    ),
+}
+"""The mails that are no reminder, by template: the payment came, the subscription ended unpaid, a card will not live to the next charge."""
 
 
 def situation(decline_kind: str, decline_reason: str) -> Situation:

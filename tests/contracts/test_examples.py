@@ -21,6 +21,15 @@ def decode(path):
     return DECODERS[path.parts[-3].split(".")[0]](path.read_bytes())
 
 
+def holds(encoded, example):
+    """Whether nothing that the example says is lost; fields that came later have their defaults."""
+    if isinstance(example, dict):
+        return all(name in encoded and holds(encoded[name], value) for name, value in example.items())
+    if isinstance(example, list):
+        return len(encoded) == len(example) and all(map(holds, encoded, example))
+    return encoded == example
+
+
 def names(topic):
     return {path.stem for path in FOLDER.glob(f"{topic}/v{codec.CURRENT_VERSION}/*.json")}
 
@@ -28,7 +37,7 @@ def names(topic):
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: "/".join(path.parts[-3:]))
 def test_an_example_decodes_and_encodes_to_the_same(path):
     message = decode(path)
-    assert json.loads(codec.encode(message)) == json.loads(path.read_bytes())
+    assert holds(json.loads(codec.encode(message)), json.loads(path.read_bytes()))
     assert getattr(message, "event_type", None) or message.__struct_config__.tag == path.stem
 
 

@@ -158,6 +158,11 @@ class World:
                 del self.outstanding[effect.invoice]
             return
         assert not self.story.account.paused, f"{effect.id} was asked for in a pause"
+        if isinstance(effect, MessageRequested) and not effect.step:
+            thanks = effect.template == "payment_recovered"
+            assert self.story.case(effect.invoice).paid is thanks, f"{effect.id} tells of an end that was not"
+            self.put(self.story.now + timedelta(minutes=self.luck.choice((0, 1, 900))), effect)
+            return
         assert effect.invoice not in self.ended, f"{effect.id} was asked for after the end"
         assert effect.invoice not in self.outstanding, f"{effect.id} was asked for while {self.outstanding[effect.invoice]} is unanswered"
         self.outstanding[effect.invoice] = effect.id
@@ -175,9 +180,11 @@ class World:
         elif isinstance(effect, ChargeRequested):
             self._charge(effect, truth, why or NOT_OWED[truth.status])
         elif isinstance(effect, MessageRequested):
-            why = why or NOT_OWED[truth.status] or self.luck.choice(("", "", "", "", "no_contact"))
-            truth.mails += [] if why else [now]
-            self.send(now, a.a_mail_outcome(effect.id, now, "skipped" if why else "sent", why, effect.invoice))
+            not_now = NOT_OWED[truth.status] if effect.step else "" if truth.status == "paid" else "not_paid"
+            why = why or not_now or self.luck.choice(("", "", "", "", "no_contact"))
+            truth.mails += [] if why or not effect.step else [now]
+            owed = tuple(one.invoice for one in effect.also if self.invoices[one.invoice].status == "open")
+            self.send(now, a.a_mail_outcome(effect.id, now, "skipped" if why else "sent", why, effect.invoice, also=() if why else owed))
 
     def _reading(self, effect: Effect, truth: Truth) -> Fact:
         state = a.a_state(truth.status)

@@ -99,8 +99,11 @@ def a_settlement(effect: str, when: datetime, result: str, invoice: str = INVOIC
     return ChargeSettled(**header(f"{effect}:outcome", when, invoice), effect=effect, result=result, **(told | fields))  # type: ignore[arg-type] # a plain word
 
 
-def a_mail_outcome(effect: str, when: datetime, result: str = "sent", why: str = "", invoice: str = INVOICE) -> MessageSettled:
-    return MessageSettled(**header(f"{effect}:outcome", when, invoice), effect=effect, medium="email", result=result, why=why)  # type: ignore[arg-type] # a plain word
+def a_mail_outcome(
+    effect: str, when: datetime, result: str = "sent", why: str = "", invoice: str = INVOICE, **fields: Any
+) -> MessageSettled:
+    told: dict[str, Any] = {"medium": "email", "result": result, "why": why, "message": f"<{effect}@dunlin.example>"}
+    return MessageSettled(**header(f"{effect}:outcome", when, invoice), effect=effect, **(told | fields))
 
 
 def a_tick(when: datetime) -> TimePassed:

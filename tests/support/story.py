@@ -66,7 +66,15 @@ class Story:
         return [effect for effect in self.effects if isinstance(effect, ChargeRequested)]
 
     def mails(self) -> list[MessageRequested]:
+        """The reminders by mail."""
+        return [effect for effect in self.messages() if effect.step and effect.medium == "email"]
+
+    def messages(self) -> list[MessageRequested]:
         return [effect for effect in self.effects if isinstance(effect, MessageRequested)]
+
+    def notices(self) -> list[str]:
+        """The templates of the mails that are no reminder."""
+        return [effect.template for effect in self.messages() if not effect.step]
 
     def withdrawals(self) -> list[str]:
         return [effect.effect for effect in self.effects if isinstance(effect, EffectWithdrawn)]
@@ -81,4 +89,6 @@ class Story:
         return self.tell(a.a_settlement(self.charges()[-1].id, self.now, result, self.charges()[-1].invoice, **fields))
 
     def mail_answered(self, result: str = "sent", why: str = "") -> Step:
-        return self.tell(a.a_mail_outcome(self.mails()[-1].id, self.now, result, why, self.mails()[-1].invoice))
+        mail = self.mails()[-1]
+        also = tuple(owed.invoice for owed in mail.also) if result == "sent" else ()
+        return self.tell(a.a_mail_outcome(mail.id, self.now, result, why, mail.invoice, also=also))

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from dashboard.amounts import decimals, major, money, short
+from dashboard.amounts import money, short
+from recovery.amounts import decimals, major, with_code
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,8 @@ def test_the_main_unit_is_exact():
 
 def test_upper_case_codes_are_known_too():
     assert decimals("JPY") == 0
+
+
+def test_an_amount_with_its_code_needs_no_sign() -> None:
+    """B50."""
+    assert [with_code(4900, "eur"), with_code(1200, "jpy"), with_code(1234, "kwd")] == ["49.00 EUR", "1,200 JPY", "1.234 KWD"]

@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime
 import pandas as pd
 import pytest
 
-from dashboard import exports, figures, look, tables, words
+from dashboard import exports, figures, look, tables
 from dashboard.views.overview import first_moment, rates
+from recovery import words
 from recovery.contracts.events import EVENT_TYPES
 from recovery.vocabulary import ACTIVE, ENDED
 

@@ -147,6 +147,14 @@ def test_a_mail_after_a_look_at_a_cancellation_is_harm() -> None:
     assert compare(ended, told(attempted=frozenset()), BASELINE).mails_after_end == 1
 
 
+def test_a_reminder_after_the_payment_is_counted_and_a_notice_of_the_payment_is_not() -> None:
+    """B47, B48."""
+    paid = [invoice("in_a", paid_at=6.0), invoice("in_b")]
+    reminder, notice = (mail(message_id=f"<acct_1.in_a.{kind}@x>") for kind in ("message.3", "notice.4"))
+    counted = [compare(world(invoices=paid, mails=[one]), told(), BASELINE).mails_after_end for one in (reminder, notice)]
+    assert counted == [1, 0]
+
+
 def test_what_opens_no_case_is_no_failure() -> None:
     assert opens_a_case(invoice("in_a"))
     assert not opens_a_case(invoice("in_a", billing_reason="subscription_create"))

@@ -147,6 +147,7 @@ def test_a_new_default_method_is_seen_in_the_previous_attributes(previous, chang
     fact = the_fact(event)
     assert isinstance(fact, CustomerChanged)
     assert fact.default_method_changed is changed
+    assert fact.email_changed is (previous is not None and "email" in previous)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -165,6 +166,7 @@ def test_an_ending_or_paused_subscription_is_recognised(version, changes, ending
     fact = the_fact(an_event("customer.subscription.updated", a_subscription(version, **changes)))
     assert isinstance(fact, SubscriptionChanged)
     assert (fact.cancel_at_period_end, fact.paused) == (ending, paused)
+    assert fact.pause_behavior == changes.get("pause_collection", {}).get("behavior", "")  # B69
 
 
 def test_a_cancelled_subscription_tells_why():

@@ -176,3 +176,10 @@ def test_unix_seconds_become_aware_utc():
     for seconds in (-1, 10**15):
         with pytest.raises(UnknownShape):
             moment(seconds)
+
+
+def test_what_was_paid_beside_stripe_is_told_with_its_amount():
+    """The late versions tell the amount, the early ones a flag (B71)."""
+    state = reading(a_read_invoice(VERSIONS[-1], amount_paid=900, amount_paid_off_stripe=400)).state
+    assert (state.paid_off_stripe, state.paid_out_of_band) == (400, True)
+    assert reading(a_read_invoice(VERSIONS[0])).state.paid_off_stripe == 0

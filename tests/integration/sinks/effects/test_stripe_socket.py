@@ -4,6 +4,7 @@ import http.server
 import json
 import threading
 from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote
 
 import pytest
 
@@ -49,7 +50,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer)
 
-    do_POST = do_GET
+    do_POST = do_DELETE = do_GET
 
     def log_message(self, *_):
         """Say nothing."""
@@ -114,6 +115,44 @@ def test_a_payment_carries_key_version_and_off_session(server):
     assert (method, path) == ("POST", "/v1/invoices/in_1/pay")
     assert (headers["Idempotency-Key"], headers["Stripe-Version"], headers["Authorization"]) == ("key-1", API_VERSION, "Bearer sk_test_1")
     assert "off_session=true" in body
+
+
+@pytest.mark.parametrize(
+    ("call", "request_line", "said"),
+    [
+        ("cancel", ("DELETE", "/v1/subscriptions/x_1"), ("prorate=false", "invoice_now=false")),
+        ("pause_collection", ("POST", "/v1/subscriptions/x_1"), ("pause_collection[behavior]=keep_as_draft",)),
+        ("mark_uncollectible", ("POST", "/v1/invoices/x_1/mark_uncollectible"), ()),
+    ],
+)
+def test_an_end_action_is_one_call_under_its_key(server, call, request_line, said):
+    """B73, B67: no proration credit for a cycle that nobody paid."""
+    getattr(StripeDoor(Account(), server.url), call)("acct_1", "x_1", "key-1")
+    ((method, path, headers, body),) = server.requests
+    assert (method, path.partition("?")[0], headers["Idempotency-Key"]) == (*request_line, "key-1")
+    assert all(words in unquote(path + body) for words in said)
+
+
+@pytest.mark.parametrize(
+    ("charge", "found", "invoice", "asked"),
+    [
+        ({"invoice": "in_7", "payment_intent": "pi_1"}, [], "in_7", []),  # acacia
+        ({"payment_intent": "pi_1"}, [{"invoice": "in_8"}], "in_8", ["pi_1"]),  # basil and later
+        ({"payment_intent": {"id": "pi_1"}}, [{"invoice": {"id": "in_8"}}], "in_8", ["pi_1"]),
+        ({"payment_intent": "pi_1"}, [], "", ["pi_1"]),
+        ({"payment_intent": None}, [], "", []),
+    ],
+)
+def test_the_invoice_of_a_charge_is_found_in_every_version(server, charge, found, invoice, asked):
+    """Stripe took the charge's own field away with basil."""
+    server.body = {"object": "list", "data": found, "has_more": False}
+    assert StripeDoor(Account(), server.url).invoice_of_charge("acct_1", charge) == invoice
+    assert ["pi_1" for _, path, *_ in server.requests if "payment_intent]=pi_1" in unquote(path)] == asked
+
+
+def test_a_customer_is_read(server):
+    server.body = {"id": "cus_1", "object": "customer", "email": "a@payer.example"}
+    assert StripeDoor(Account(), server.url).customer("acct_1", "cus_1")["email"] == "a@payer.example"
 
 
 def test_nothing_is_written_to_stripe_for_an_account_that_only_observes(server):

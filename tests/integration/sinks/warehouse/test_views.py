@@ -88,6 +88,7 @@ def test_an_event_without_a_status_does_not_move_the_case(story):
 
 
 def test_days_count_failures_when_opened_and_money_when_it_came(story):
+    """B75."""
     columns = "day, failed_n, failed_minor, recovered_n, recovered_minor, reversed_minor"
     rows = story(f"SELECT {columns} FROM dunlin.recovery_daily WHERE currency = 'eur'")
     assert sorted(rows) == [

@@ -1,8 +1,12 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from recovery.contracts.customer import Attempt
+from recovery.contracts.facts import Card
 from recovery.decide import budgets
 from recovery.policy import Budgets
+from recovery.vocabulary import Money
 from tests.support import builders as a
 
 LIMITS = Budgets()
@@ -46,3 +50,92 @@ def test_a_charge_counts_once_and_is_forgotten_after_five_weeks() -> None:
     later = a.START + budgets.KEEP + timedelta(seconds=1)
     budgets.remember(row, Attempt("ch_2", later, a.INVOICE, "fp", "visa", False), later)
     assert [attempt.charge for attempt in row.attempts] == ["ch_2"]
+
+
+def test_what_is_left_is_told_for_each_limit_of_the_card() -> None:
+    """F65."""
+    card = a.MASTERCARD
+    made = [Attempt(f"ch_{n}", a.at(hours=n), a.INVOICE, card.fingerprint, "mastercard", False) for n in range(10)]
+    day, month = budgets.remaining(made, card, LIMITS, a.at(hours=10))
+    assert (day.used, day.left, day.free_at) == (10, 0, a.at(hours=24))
+    assert (month.used, month.left, month.free_at) == (10, 25, a.at(hours=10))
+    assert budgets.remaining(made, Card(brand="mastercard"), LIMITS, a.at(hours=10)) == ()
+
+
+@pytest.mark.parametrize(
+    ("brand", "made", "further", "minor"),
+    [
+        ("visa", 15, 1, 0),  # ours is stricter than the network's 20 of today
+        ("visa", 20, 0, 0),
+        ("visa", 20, 1, 15),
+        ("visa", 22, 1, 45),
+        ("mastercard", 10, 1, 50),
+        ("mastercard", 10, 0, 0),
+    ],
+)
+def test_the_fees_at_stake_are_those_of_the_networks_own_limit(brand: str, made: int, further: int, minor: int) -> None:
+    """F65, stripe.md 2.1 and 2.2, the fees of March 2026."""
+    card = Card(fingerprint="fp", brand=brand)
+    fees = budgets.exposure(attempts(made, 0.1, brand), card, a.at(hours=3), further)
+    assert fees == Money(minor, "usd")
+
+
+def test_fees_and_limits_are_those_of_their_day() -> None:
+    """B31: limits with an effective date."""
+    card = Card(fingerprint="fp", brand="visa")
+    old, new = datetime(2024, 6, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
+    for now, minor in ((old, 15), (new, 0)):
+        made = [Attempt(f"ch_{n}", now - timedelta(hours=n), "", "fp", "visa", False) for n in range(16)]
+        assert budgets.exposure(made, card, now) == Money(minor, "usd")
+    assert budgets.exposure(attempts(40, 0.1), Card(fingerprint="fp", brand="visa"), a.at(days=90), 1) == Money(0, "usd")
+    dear = [Attempt(f"ch_{n}", new - timedelta(hours=n), "", "fp", "visa", False) for n in range(21)]
+    assert budgets.exposure(dear, card, new) == Money(25, "usd")
+
+
+@pytest.mark.parametrize("card", [Card(fingerprint="fp", brand="amex"), Card(brand="visa")])
+def test_no_fee_is_claimed_where_none_is_published_or_nothing_counted(card: Card) -> None:
+    assert budgets.exposure(attempts(40, 0.1, card.brand), card, a.at(hours=5), 1) is None
+
+
+@pytest.mark.parametrize(
+    ("brand", "day", "limit", "fee"),
+    [
+        ("visa", (2021, 4, 16), None, None),
+        ("visa", (2021, 4, 17), 15, 15),
+        ("visa", (2025, 5, 24), 15, 15),
+        ("visa", (2025, 5, 25), 20, 15),
+        ("visa", (2026, 4, 24), 20, 15),
+        ("visa", (2026, 4, 25), 20, 25),
+        ("mastercard", (2022, 12, 31), 10, None),
+        ("mastercard", (2023, 1, 1), 10, 15),
+        ("mastercard", (2023, 12, 31), 10, 15),
+        ("mastercard", (2024, 1, 1), 10, 30),
+        ("mastercard", (2024, 12, 31), 10, 30),
+        ("mastercard", (2025, 1, 1), 10, 50),
+    ],
+)
+def test_each_limit_and_fee_begins_on_its_day(brand: str, day: tuple[int, int, int], limit: int | None, fee: int | None) -> None:
+    """B31, F65: stripe.md 2.1 and 2.2, line by line."""
+    now = datetime(*day, tzinfo=UTC)
+    limits = budgets.network_windows(brand, now)
+    assert (limits[0][0] if limits else None) == limit
+    made = [Attempt(f"ch_{n}", now, "", "fp", brand, False) for n in range(40)]
+    expected = Money((40 - limit) * fee, "usd") if limit is not None and fee is not None else None
+    assert budgets.exposure(made, Card(fingerprint="fp", brand=brand), now) == expected
+
+
+def test_an_attempt_leaves_the_count_when_the_window_has_passed() -> None:
+    made = [Attempt("ch_1", a.START, a.INVOICE, "fp", "mastercard", False)]
+    card = Card(fingerprint="fp", brand="mastercard")
+    for seconds, used in ((-1, 1), (0, 0)):
+        day = budgets.remaining(made, card, LIMITS, a.START + timedelta(days=1, seconds=seconds))[0]
+        assert day.used == used
+
+
+def test_a_card_learnt_later_is_taken_over_and_a_known_one_is_kept() -> None:
+    """B2: the webhook of a charge may know less than the look, or more."""
+    row = a.a_customer()
+    budgets.remember(row, Attempt("ch_1", a.START, "", "", "visa", False), a.START)
+    budgets.remember(row, Attempt("ch_1", a.START, a.INVOICE, "fp", "visa", False), a.START)
+    budgets.remember(row, Attempt("ch_1", a.START, "in_2", "fp_2", "visa", False), a.START)
+    assert [(known.invoice, known.fingerprint) for known in row.attempts] == [(a.INVOICE, "fp")]

@@ -165,7 +165,7 @@ def test_a_mail_that_a_paused_account_held_back_is_sent_later() -> None:
 def test_waiting_for_other_mails_has_an_end_too() -> None:
     """B18, B40: a customer who always has a newer mail does not keep a case open for ever."""
     case = a.a_case(status="dunning", dunning_from=a.START, dunning_at=a.at(days=15))
-    row = a.a_customer(case, mailed_at=a.at(days=14.9))
+    row = a.a_customer(case, mails={"m": a.at(days=14.9)})
     step = advance(row, a.a_tick(a.at(days=15)), a.at(days=15), a.an_account())
     assert step.events[-1].event_type == "case_abandoned"
     assert step.events[-1].reason == "recent_mail"

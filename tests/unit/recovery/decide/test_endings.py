@@ -144,7 +144,9 @@ def test_only_the_increase_since_the_failure_is_recovered() -> None:
     story.tell(a.a_change("evt_part", a.at(hours=1), state=a.a_state(paid=2000)))
     assert story.case().at_stake == 2900
     story.tell(a.a_payment("evt_p", a.at(hours=2), request_id="req_1"))
-    assert story.last("payment_recovered").recovered_minor == 3900
+    part, rest = story.last("partial_payment"), story.last("payment_recovered")
+    assert (part.recovered_minor, rest.recovered_minor) == (1000, 2900)
+    assert (part.recovered_by, rest.recovered_by, part.status) == ("stripe_retry", "customer", "retrying")
 
 
 def test_an_invoice_settled_by_a_credit_note_is_no_recovery() -> None:

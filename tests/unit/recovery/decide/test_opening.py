@@ -34,10 +34,24 @@ def test_a_failure_opens_a_case_and_asks_for_one_look() -> None:
 def test_some_failures_open_no_case_and_leave_no_row(state: dict[str, Any], why: str) -> None:
     """B11 to B14."""
     story = Story()
-    step = story.tell(a.a_failure(state=a.a_state(**state)))
+    step = story.tell(a.a_failure(state=a.a_state(**state), livemode=True))
     assert step.customer is None
     assert [(event.event_type, event.reason) for event in step.events] == [("failure_ignored", why)]
     assert not step.effects
+
+
+def test_a_failed_first_invoice_in_test_mode_opens_a_case_marked_test() -> None:
+    """Product decision 23: so that the test card of the manual shows up."""
+    story = Story()
+    story.tell(a.a_failure(state=a.a_state(billing_reason="subscription_create")))
+    assert story.last("payment_failed").details["test"] == "true"
+    assert story.case().test
+    off = Story(a.an_account(a.a_policy(test_first_invoices=False)))
+    off.tell(a.a_failure(state=a.a_state(billing_reason="subscription_create")))
+    assert off.last("failure_ignored").reason == "first_invoice"
+    live = Story(a.an_account(a.a_policy(livemode=True)))
+    live.tell(a.a_failure(state=a.a_state(billing_reason="subscription_create")))
+    assert live.last("failure_ignored").reason == "first_invoice"
 
 
 def test_a_failed_trial_conversion_and_a_wanted_one_off_open_a_case() -> None:

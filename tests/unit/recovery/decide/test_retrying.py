@@ -115,6 +115,7 @@ def test_eight_attempts_on_one_invoice_are_enough() -> None:
     story.days(1)
     assert not story.charges()
     assert (story.last("retry_skipped").reason, story.case().status) == ("invoice_budget", "dunning")
+    assert story.last("retry_skipped").details == {"used": "8", "limit": "8"}
 
 
 def test_a_radar_block_is_no_attempt_on_the_card() -> None:

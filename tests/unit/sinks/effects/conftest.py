@@ -71,19 +71,46 @@ class FakeDoor:
     echo: Any = None
     keys: list[str] = field(default_factory=list)
     reads: int = 0
+    others: dict[str, Any] = field(default_factory=dict)
+    charge_read: Any = None
+    charge_invoice: str = "in_1"
+    ended: list[tuple[str, str, str]] = field(default_factory=list)
+    end_trouble: Any = None
 
     def wait(self, account: str) -> float:
         return 0.0
 
     def invoice(self, account: str, invoice: str) -> dict[str, Any]:
         self.reads += 1
+        if invoice in self.others:
+            return _give(self.others[invoice])
         return _give(self.invoices.pop(0) if len(self.invoices) > 1 else self.invoices[0])
 
     def charges_of(self, account: str, invoice: dict[str, Any]) -> list[dict[str, Any]]:
         return []
 
     def charge(self, account: str, charge: str) -> dict[str, Any]:
-        return stripe_charge()
+        return _give(self.charge_read or stripe_charge())
+
+    def invoice_of_charge(self, account: str, charge: dict[str, Any]) -> str:
+        return self.charge_invoice
+
+    def customer(self, account: str, customer: str) -> dict[str, Any]:
+        return {"id": customer, "email": "ana@payer.example", "name": "Ana", "preferred_locales": ["de-DE"]}
+
+    def cancel(self, account: str, subscription: str, key: str) -> None:
+        self._end("cancel", subscription, key)
+
+    def pause_collection(self, account: str, subscription: str, key: str) -> None:
+        self._end("pause_collection", subscription, key)
+
+    def mark_uncollectible(self, account: str, invoice: str, key: str) -> None:
+        self._end("mark_uncollectible", invoice, key)
+
+    def _end(self, what: str, object_id: str, key: str) -> None:
+        if self.end_trouble is not None:
+            raise self.end_trouble
+        self.ended.append((what, object_id, key))
 
     def pay(self, account: str, invoice: str, key: str) -> dict[str, Any]:
         self.keys.append(key)

@@ -3,8 +3,10 @@
 import email
 from email.policy import default
 
+import msgspec
 import pytest
 
+from recovery.contracts.effects import AlsoOwed
 from sinks.effects.answers import Doubt, Later, Settled
 from sinks.effects.email import Mails, Post
 from sinks.effects.smtp import Deferred, RefusedForGood, Unclear
@@ -128,3 +130,66 @@ def test_an_unreadable_invoice_delays_or_ends_the_mail(mails, door, mail, job):
 def test_no_mail_without_a_server_or_the_permission_to_leave(door, accounts, contacts, clocks, mail, job, post, why):
     assert result(Mails(door, accounts, contacts, post, clocks)(job(mail))) == ("skipped", why)
     assert door.reads == 0
+
+
+def test_one_mail_names_every_invoice_that_is_owed_at_that_moment(mails, server, door, mail, job, an_invoice):
+    """B15, B47: one was paid meanwhile, one is gone."""
+    also = tuple(AlsoOwed(name, 1900, "usd") for name in ("in_2", "in_3", "in_4"))
+    door.others = {
+        "in_2": an_invoice(amount_remaining=1900, currency="usd", hosted_invoice_url="https://pay.example/i/2"),
+        "in_3": an_invoice("paid", hosted_invoice_url="https://pay.example/i/3"),
+        "in_4": Gone("no"),
+    }
+    answer = mails(job(msgspec.structs.replace(mail, also=also)))
+    assert (result(answer), answer.fact.also) == (("sent", ""), ("in_2",))
+    text = server.taken[0][2].get_body(("plain",)).get_content()
+    assert "https://pay.example/i/2" in text
+    assert "19,00" in text
+    assert "https://pay.example/i/3" not in text
+
+
+def test_a_mail_waits_when_one_of_its_invoices_cannot_be_looked_at(mails, server, door, mail, job):
+    door.others = {"in_2": Unreachable("down")}
+    assert isinstance(mails(job(msgspec.structs.replace(mail, also=(AlsoOwed("in_2", 1, "usd"),)))), Later)
+    assert server.taken == []
+
+
+ENDED = {"parent": {"subscription_details": {"subscription": {"id": "sub_1", "status": "canceled"}}}}
+
+
+@pytest.mark.parametrize(
+    ("template", "only_if", "invoice", "outcome"),
+    [
+        ("payment_recovered", "invoice_paid", {"status": "paid"}, ("sent", "")),
+        ("payment_recovered", "invoice_paid", {"status": "open"}, ("skipped", "invoice_open")),
+        ("payment_recovered", "invoice_paid", {"status": "paid", **ENDED}, ("skipped", "cancelled")),
+        ("cancelled_for_non_payment", "invoice_open", ENDED, ("sent", "")),
+        ("cancelled_for_non_payment", "invoice_open", {"status": "paid", **ENDED}, ("skipped", "already_paid")),
+        (
+            "cancelled_for_non_payment",
+            "invoice_open",
+            {"customer": {"id": "cus_1", "deleted": True}, **ENDED},
+            ("skipped", "customer_deleted"),
+        ),
+    ],
+)
+def test_a_notice_needs_the_end_that_it_tells_of(mails, door, mail, job, an_invoice, template, only_if, invoice, outcome):
+    """B48: and nobody who has cancelled is thanked."""
+    door.invoices = [an_invoice(**invoice)]
+    assert result(mails(job(msgspec.structs.replace(mail, template=template, step=0, only_if=only_if)))) == outcome
+
+
+def test_a_payment_received_is_told_with_the_amount_that_was_owed(mails, server, door, mail, job, an_invoice):
+    door.invoices = [an_invoice("paid")]
+    mails(job(msgspec.structs.replace(mail, template="payment_recovered", step=0, only_if="invoice_paid")))
+    message = server.taken[0][2]
+    assert "was received" in message["Subject"]
+    assert "49,00" in message.get_body(("plain",)).get_content()
+
+
+def test_a_warning_about_a_card_needs_no_invoice(mails, server, door, mail, job):
+    """F68."""
+    warning = msgspec.structs.replace(mail, invoice="", template="card_expiring", step=0, only_if="always", card="2027-03")
+    assert result(mails(job(warning))) == ("sent", "")
+    assert (door.reads, server.taken[0][1]) == (0, "ana@payer.example")
+    assert "March 2027" in server.taken[0][2].get_body(("plain",)).get_content()

@@ -2,10 +2,13 @@
 
 import pytest
 
-from recovery.contracts.facts import InvoiceRead, ReadFailed
+from recovery.contracts.effects import ReadRequested
+from recovery.contracts.facts import ChargeRead, InvoiceRead, ReadFailed
 from sinks.effects.answers import Later, Settled
+from sinks.effects.dispatch import outgoing
 from sinks.effects.reads import Reads
 from sinks.effects.stripe import Busy, Gone, NotAllowed, Unreachable
+from tests.unit.sinks.effects.conftest import HEAD
 
 
 def test_a_read_tells_the_invoice_its_decline_and_its_attempts(door, clocks, read, job):
@@ -27,6 +30,44 @@ def test_what_cannot_be_read_is_told(door, clocks, read, job, trouble, gone):
     assert isinstance(answer, Settled)
     assert isinstance(answer.fact, ReadFailed)
     assert answer.fact.gone is gone
+
+
+def a_charge_read():
+    return ReadRequested(
+        id="acct_1.~ch_1.read.1",
+        what="charge",
+        object="ch_1",
+        disputed_minor=4900,
+        dispute_reason="fraudulent",
+        **(HEAD | {"customer": "~dp_1", "invoice": ""}),
+    )
+
+
+def a_charge(**more):
+    return {"id": "ch_1", "amount": 4900, "amount_refunded": 100, "currency": "eur", "customer": "cus_9", "payment_intent": "pi_1", **more}
+
+
+def test_a_charge_is_told_to_the_row_of_its_customer(door, clocks, job):
+    """B72: the dispute names no customer, its charge does."""
+    door.charge_read = a_charge()
+    fact = Reads(door, clocks)(job(a_charge_read())).fact
+    assert isinstance(fact, ChargeRead)
+    assert (fact.customer, fact.invoice, fact.charge, fact.payment_intent) == ("cus_9", "in_1", "ch_1", "pi_1")
+    assert (fact.amount_refunded, fact.disputed_minor, fact.dispute_reason) == (100, 4900, "fraudulent")
+    assert outgoing(a_charge_read(), fact).key == b"acct_1/cus_9"
+
+
+def test_a_charge_of_nobody_goes_back_to_the_row_that_asked(door, clocks, job):
+    door.charge_read, door.charge_invoice = a_charge(customer=None), ""
+    fact = Reads(door, clocks)(job(a_charge_read())).fact
+    assert (fact.customer, outgoing(a_charge_read(), fact).key) == ("~dp_1", b"acct_1/~dp_1")
+
+
+def test_a_charge_that_cannot_be_read_is_told_to_the_row_that_asked(door, clocks, job):
+    door.charge_read = Gone("no")
+    fact = Reads(door, clocks)(job(a_charge_read())).fact
+    assert isinstance(fact, ReadFailed)
+    assert outgoing(a_charge_read(), fact).key == b"acct_1/~dp_1"
 
 
 @pytest.mark.parametrize("trouble", [Busy("429"), Unreachable("down")])

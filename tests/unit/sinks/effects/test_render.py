@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sinks.effects.render import Letter, amount, render
-from sinks.effects.wording import situation, words
+from sinks.effects.render import Also, Letter, amount, render
+from sinks.effects.wording import NOTICES, situation, words
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = {
@@ -16,6 +16,15 @@ CASES = {
     "1-authentication": {"step": 1, "decline_kind": "needs_auth"},
     "2-funds": {"step": 2, "decline_reason": "insufficient_funds", "decline_kind": "soft", "locale": "de-DE"},
     "3-generic": {"step": 3, "decline_reason": "lost_card", "decline_kind": "hard", "locale": "fr", "customer_name": ""},
+    "2-several": {
+        "step": 2,
+        "decline_reason": "insufficient_funds",
+        "decline_kind": "soft",
+        "also": (Also(1900, "eur", "https://pay.example/i/def"), Also(1500, "usd", "https://pay.example/i/ghi")),
+    },
+    "recovered": {"step": 0, "template": "payment_recovered"},
+    "cancelled": {"step": 0, "template": "cancelled_for_non_payment"},
+    "card-expiring": {"step": 0, "template": "card_expiring", "card": "2027-03", "link": ""},
     "3-one-off": {"step": 3, "subscription": False, "support_email": "", "currency": "jpy", "locale": "ja"},
 }
 
@@ -76,6 +85,20 @@ def test_no_subject_speaks_of_a_balance_and_no_sentence_accuses_or_shows_a_code(
     assert not re.search(r"fund|balance|insufficient|declin|amount", said.subject + said.preview, re.IGNORECASE)
     everything = " ".join(getattr(said, name) for name in said.__struct_fields__)
     assert not re.search(r"fraud|stolen|\blost\b|suspicious|\w+_\w+", everything, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("template", NOTICES)
+def test_no_notice_accuses_or_shows_a_code(template):
+    said = NOTICES[template]
+    everything = " ".join(getattr(said, name) for name in said.__struct_fields__)
+    assert not re.search(r"fraud|stolen|declin|balance|\w+_\w+", everything, re.IGNORECASE)
+
+
+def test_a_mail_about_several_invoices_links_each_and_sums_within_a_currency_only():
+    """B15, product decision 11."""
+    mail = render(letter(**CASES["2-several"]))
+    assert all(link in mail.text and link in mail.html for link in ("https://pay.example/i/def", "https://pay.example/i/ghi"))
+    assert "Open in all: €68.00 + $15.00" in mail.text
 
 
 def test_the_three_steps_grow_more_urgent_and_each_has_the_link():

@@ -1,0 +1,47 @@
+"""The events of one invoice, read from ClickHouse in the order in which they happened."""
+
+from pathlib import Path
+from typing import Any
+
+from dunlin import root_lock, state
+from recovery.contracts.warehouse import DATABASE, EVENTS_TABLE
+
+COLUMNS = (
+    "account, customer, invoice, sequence, occurred_at, event_type, reason, status, next_action, next_action_at, retry_count, "
+    "dunning_step, amount_minor, recovered_minor, currency, decline_kind, decline_code, result, recovered_by, cause_type, "
+    "policy_version, details"
+)
+
+
+def warehouse_of(home: Path, configured: str) -> str:
+    """The configured ClickHouse, else that of the stack which runs in `home`. Raises ValueError when there is neither."""
+    if configured:
+        return configured
+    home = state.living(home)
+    told = state.read(home) if root_lock.is_held(home / "run") else None
+    if told is None or "clickhouse" not in told.parts:
+        raise ValueError(f"No stack runs in {home} and DUNLIN_CLICKHOUSE_URL is not set: there is no database to ask.")
+    return told.parts["clickhouse"].urls["dashboard"]
+
+
+def events_of(client: Any, invoice: str, account: str = "") -> list[dict[str, Any]]:
+    """Every event of the invoice, oldest first.
+
+    Raises:
+        LookupError: there is none, or several accounts have such an invoice and `account` does not say which; the text says what to do.
+
+    """
+    found = client.query(
+        f"SELECT {COLUMNS} FROM {DATABASE}.{EVENTS_TABLE} WHERE invoice = {{invoice:String}} "  # noqa: S608 - only names of ours are put in
+        "AND ({account:String} = '' OR account = {account:String}) ORDER BY account, src_partition, src_offset",
+        parameters={"invoice": invoice, "account": account},
+        tz_mode="aware",
+    )
+    rows = list(found.named_results())
+    if not rows:
+        raise LookupError(f"Nothing is known of invoice {invoice}. Is the id right, did its payment fail, and does the warehouse sink run?")
+    if accounts := sorted({row["account"] for row in rows} - {rows[0]["account"]}):
+        raise LookupError(
+            f"Several accounts have an invoice {invoice}: {', '.join([rows[0]['account'], *accounts])}. Name one with --account."
+        )
+    return rows

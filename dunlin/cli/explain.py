@@ -1,0 +1,39 @@
+"""`dunlin explain`: the story of one invoice."""
+
+import os
+from typing import Annotated
+
+import typer
+
+
+def explain(
+    invoice: Annotated[str, typer.Argument(help="The Stripe invoice (in_...).")],
+    account: Annotated[str, typer.Option(help="The Stripe account, where several have this invoice's id.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the story as one JSON object.")] = False,
+) -> None:
+    """Tell what happened to a failed payment, in plain sentences: each decision with its reason, its time and its policy."""
+    import msgspec
+    from rich.console import Console
+    from rich.table import Table
+
+    from dunlin.case_events import events_of, warehouse_of
+    from dunlin.explain import story, when
+    from recovery.adapters.clickhouse import client
+    from recovery.config import from_env
+
+    settings = from_env(os.environ)  # noqa: TID251 - a command is an entry point
+    try:
+        rows = events_of(client(warehouse_of(settings.home, settings.clickhouse_url)), invoice, account)
+    except (LookupError, ValueError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    told = story(rows)
+    if as_json:
+        typer.echo(msgspec.json.encode(told).decode())
+        return
+    console = Console()
+    console.print(f"{told.invoice} of customer {told.customer or '(unknown)'}, account {told.account}\n{told.summary}\n", highlight=False)
+    table = Table("when", "what and why", "policy", box=None, pad_edge=False)
+    for line in told.lines:
+        table.add_row(when(line.at), line.sentence, str(line.policy_version or "-"))
+    console.print(table)

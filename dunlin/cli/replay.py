@@ -1,0 +1,74 @@
+"""`dunlin replay`: the state rebuilt from the facts, compared with the stream's own."""
+
+import json
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dunlin.replay import Replayed
+
+
+def replay(
+    verify: Annotated[bool, typer.Option("--verify", help="Compare rows and messages with those of the stream, byte for byte.")] = False,
+    partition: Annotated[int | None, typer.Option(help="Only this partition.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
+) -> None:
+    """Rebuild the stream's state from `facts`, in memory; leaves with 0 when nothing differs, else with 1."""
+    import msgspec
+    from rich.console import Console
+
+    from dunlin.replay import CannotReplayError
+    from dunlin.switching import kafka_of
+    from recovery.config import from_env
+
+    settings = from_env(os.environ)  # noqa: TID251 - a command is an entry point
+    console = Console(stderr=as_json)
+    numbers = range(settings.partitions) if partition is None else [partition]
+    try:
+        bootstrap = kafka_of(settings.home, settings.kafka_bootstrap)
+        done = [_one(console, bootstrap, settings.app_id, number, verify) for number in numbers]
+    except (CannotReplayError, ValueError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    differences = sum(one.differences for one in done)
+    _conclude(console, done, verify, differences)
+    if as_json:
+        typer.echo(json.dumps({"differences": differences, "partitions": [msgspec.to_builtins(one) for one in done]}))
+    raise typer.Exit(1 if differences else 0)
+
+
+def _one(console: "Console", bootstrap: str, app_id: str, number: int, verify: bool) -> "Replayed":
+    from dunlin.partition_source import KafkaPartition
+    from dunlin.replay import apart, replay
+    from recovery.contracts.topics import FACTS
+
+    source = KafkaPartition(bootstrap, app_id, number)
+    try:
+        with console.status(f"partition {number}: reading the stream's rows") as status:
+
+            def say(done: int, end: int) -> None:
+                if done % 1_000 == 0:
+                    status.update(f"partition {number}: {done:,} of {end:,} facts")
+
+            told = replay(source, app_id, FACTS.name, verify=verify, say=say)
+    finally:
+        source.close()
+    console.print(f"partition {number}: {told.facts:,} facts, {told.outputs:,} messages, {told.rows:,} rows, state {told.digest}")
+    for difference in told.shown:
+        kept, replayed = apart(difference.kept or "(nothing)", difference.replayed or "(nothing)")
+        console.print(f"  {difference.kind} in {difference.where}\n    kept:     {kept}\n    replayed: {replayed}", markup=False)
+    return told
+
+
+def _conclude(console: "Console", done: "list[Replayed]", verify: bool, differences: int) -> None:
+    facts = sum(one.facts for one in done)
+    if not verify:
+        console.print(f"{facts:,} facts replayed; nothing was compared (`--verify` does)")
+    elif differences:
+        console.print(f"{differences:,} differences in {facts:,} facts. Was the stream run by another version of the program?")
+    else:
+        console.print(f"{facts:,} facts replayed, no difference: rows and messages are the same, byte for byte")

@@ -1,0 +1,116 @@
+"""Cards that expire before the next charge: one mail at a good time, and none where the network renews the card by itself (F68)."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from recovery.contracts.customer import Expiring
+from recovery.contracts.effects import MessageRequested
+from recovery.contracts.facts import Card, CardExpiring
+from recovery.decide import contact, conversation, holdout
+from recovery.decide.turn import VALID, Turn
+
+
+class NoAlarm(NamedTuple):
+    """Nobody need be written to."""
+
+    because: str
+
+
+def last_moment(card: Card) -> datetime | None:
+    """The first moment at which the card is no longer good: it is good to the last day of its month; None when that is not known."""
+    if not (1 <= card.exp_month <= 12 and card.exp_year >= 2000):
+        return None
+    year, month = (card.exp_year, card.exp_month + 1) if card.exp_month < 12 else (card.exp_year + 1, 1)
+    return datetime(year, month, 1, tzinfo=UTC)
+
+
+def notice_at(fact: CardExpiring, days_before: int, now: datetime) -> datetime | NoAlarm:
+    """When to write about a card: so many days before the charge that it will not live to see."""
+    end = last_moment(fact.card)
+    if end is None:
+        return NoAlarm("expiry_unknown")
+    if end > fact.next_charge_at:
+        return NoAlarm("card_still_good")
+    if fact.updater_covers:
+        return NoAlarm("updater_covers")
+    if fact.next_charge_at <= now:
+        return NoAlarm("charge_is_over")
+    return max(now, fact.next_charge_at - timedelta(days=days_before))
+
+
+def expiring(turn: Turn, fact: CardExpiring) -> None:
+    """Appoint the one mail about this card and charge, or say why there is none."""
+    if not turn.policy.prevention.enabled:
+        _skip(turn, fact.subscription, "prevention_disabled")
+        return
+    at = notice_at(fact, turn.policy.prevention.days_before, turn.now)
+    if isinstance(at, NoAlarm):
+        _skip(turn, fact.subscription, at.because)
+        return
+    known = turn.row.warned.get(fact.subscription)
+    if known == fact.next_charge_at:
+        turn.note = "as_known"
+        return
+    appointed = Expiring(at, fact.card, fact.next_charge_at, fact.amount_minor, fact.currency)
+    turn.row.expiring = {**turn.row.expiring, fact.subscription: appointed}
+    turn.tell_row("notice_scheduled", "card_expiring", subscription=fact.subscription, next_action="notice", next_action_at=at)
+
+
+def renewed(turn: Turn, why: str) -> None:
+    """The customer has another card, or is gone: nobody need be warned."""
+    for subscription in turn.row.expiring:
+        _skip(turn, subscription, why)
+    turn.row.expiring = {}
+
+
+def look(turn: Turn) -> None:
+    """Ask for the mails that are due, unless something speaks against them now."""
+    for subscription, card in list(turn.row.expiring.items()):
+        if card.at > turn.now:
+            continue
+        turn.row.expiring = {name: other for name, other in turn.row.expiring.items() if name != subscription}
+        why = _why_not(turn, card)
+        if why:
+            _skip(turn, subscription, why)
+        else:
+            _ask(turn, subscription, card)
+
+
+def _why_not(turn: Turn, card: Expiring) -> str:
+    policy = turn.policy
+    if not policy.prevention.enabled:
+        return "prevention_disabled"
+    if policy.mode == "observe":
+        return "observe_mode"
+    if turn.account.paused:
+        return "account_paused"
+    if holdout.held_out(turn.row, policy):
+        return "holdout"
+    if any(case.active for case in turn.row.cases.values()):
+        return "case_open"  # they are written to already
+    if card.charge_at <= turn.now:
+        return "charge_is_over"
+    return contact.suppressed(turn.row.contact, "email", policy) or conversation.free_at(turn.row, policy.contact, turn.now)[1]
+
+
+def _ask(turn: Turn, subscription: str, card: Expiring) -> None:
+    effect = MessageRequested(
+        **turn.header(subscription, "notice"),
+        not_after=min(turn.now + VALID, card.charge_at),
+        only_if="always",
+        template="card_expiring",
+        step=0,
+        amount_minor=card.amount_minor,
+        currency=card.currency,
+        subscription=subscription,
+        card=f"{card.card.exp_year}-{card.card.exp_month:02}",
+    )
+    turn.effects.append(effect)
+    turn.row.warned = {**turn.row.warned, subscription: card.charge_at}
+    turn.row.forget_at = max(card.charge_at, turn.row.forget_at or card.charge_at)
+    money: dict[str, Any] = {"amount_minor": card.amount_minor, "currency": card.currency}
+    turn.tell_row("notice_requested", "card_expiring", subscription=subscription, effect=effect.id, **money)
+
+
+def _skip(turn: Turn, subscription: str, because: str) -> None:
+    turn.tell_row("notice_skipped", because, subscription=subscription, details={"template": "card_expiring"})

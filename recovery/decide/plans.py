@@ -1,0 +1,94 @@
+"""Offered retry times: asked for, taken in, bounded; and times drawn by lot. No offer, a late one or a bad one: the ladder holds (B86)."""
+
+from datetime import datetime, timedelta
+
+from recovery.contracts.customer import Case, Customer, Offer
+from recovery.contracts.facts import PlanOffered
+from recovery.decide import budgets, holdout
+from recovery.decide.schedule import Plan, bounds, most_retries, next_slot
+from recovery.decide.turn import Turn
+
+MOST_SLOTS = 20
+"""So many offered times are kept; more than the longest ladder can use, with some to spare."""
+
+
+def offered(turn: Turn, fact: PlanOffered) -> None:
+    """Take offered times into the case's schedule as far as they are allowed; say why where they are not (B39, B87)."""
+    case = turn.row.cases.get(fact.invoice)
+    if case is None:
+        turn.note = "no_case"
+        return
+    why = _refused(turn, case, fact)
+    if why:
+        turn.tell("plan_refused", case, why, details=_details(fact))
+        return
+    slots = tuple(sorted(fact.slots, key=lambda slot: slot.at)[:MOST_SLOTS])
+    case.offer = Offer(slots, fact.source, fact.model_version, fact.propensity)
+    plan = next_slot(case, turn.row, turn.policy, turn.now)
+    if not isinstance(plan, Plan) or plan.source != fact.source:
+        case.offer = None
+        turn.tell("plan_refused", case, "no_usable_time", details=_details(fact))
+        return
+    turn.tell("plan_accepted", case, plan.because, details=_details(fact))
+    appoint(turn, case, plan)
+
+
+def appoint(turn: Turn, case: Case, plan: Plan) -> None:
+    """Plan the next retry for this time; a planned one gives way to it. The event says which source chose the time (B39)."""
+    case.status, case.reason, case.retry_at = "retrying", plan.because, plan.at
+    details = {"source": plan.source, **plan.details, **holdout.marks(turn.row, turn.policy)}
+    turn.tell("retry_scheduled", case, plan.because, details=details)
+
+
+def _refused(turn: Turn, case: Case, fact: PlanOffered) -> str:
+    if not case.active:
+        return "case_ended"
+    if not turn.policy.retry.predictive:
+        return "fixed_ladder"
+    if holdout.held_out(turn.row, turn.policy) or holdout.explores(turn.row, turn.policy):
+        return "holdout" if turn.row.arm == "holdout" else "drawn_by_lot"
+    if case.retry_at is None or case.status != "retrying" or case.fresh_method or case.by_hand:
+        return "not_retrying"
+    if fact.attempt != case.position + 1 or (fact.request and fact.request != case.plan_asked):
+        return "stale_plan"
+    return ""
+
+
+def _details(fact: PlanOffered) -> dict[str, str]:
+    return {"source": fact.source, "model_version": fact.model_version, "times": str(len(fact.slots)), "propensity": f"{fact.propensity:g}"}
+
+
+def ask(turn: Turn, case: Case) -> str:
+    """Ask for times for the next attempts, once for each position, where the policy wants it; answers the request's id, else nothing."""
+    policy, row = turn.policy, turn.row
+    if not (policy.retry.ask_models and policy.retry.predictive) or case.plan_for == case.position + 1:
+        return ""
+    if holdout.held_out(row, policy) or holdout.explores(row, policy):
+        return ""
+    earliest, latest = bounds(case, policy, turn.now)
+    card, verdict = case.card, case.verdict
+    case.plan_for = case.position + 1
+    case.plan_asked = turn.ask_plan(
+        case,
+        attempt=case.position + 1,
+        attempts_left=most_retries(case, policy) - case.position,
+        earliest=earliest,
+        latest=latest,
+        failed_at=case.failed_at,
+        last_failed_at=case.last_failed_at,
+        decline_kind=verdict.kind if verdict is not None else "",
+        decline_code=verdict.code if verdict is not None else "",
+        card_brand=card.brand if card is not None else "",
+        card_country=card.country if card is not None else "",
+        card_funding=card.funding if card is not None else "",
+        attempts_on_card=_on_card(row, case, turn.now),
+        renews_at=case.renews_at,
+        stripe_next=case.stripe_next,
+    )
+    return case.plan_asked
+
+
+def _on_card(row: Customer, case: Case, now: datetime) -> int:
+    if case.card is None or not case.card.fingerprint:
+        return 0
+    return len(budgets.counted(row.attempts, case.card.fingerprint, now - timedelta(days=30)))

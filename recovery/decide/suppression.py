@@ -1,0 +1,103 @@
+"""What was told about whether the customer may be written to: bounces, complaints, wishes, consents (B53, B56)."""
+
+from recovery.contracts import facts
+from recovery.contracts.customer import Case, Consent, Contact
+from recovery.decide import contact
+from recovery.decide.dunning import refused
+from recovery.decide.endings import abandon
+from recovery.decide.turn import Turn
+from recovery.ids import kind_of
+
+
+def bounced(turn: Turn, fact: facts.MessageBounced) -> None:
+    """A hard bounce of the customer's own address closes it; a soft one, or that of another contact, is only told (B56)."""
+    if fact.hard and not fact.contact:
+        _suppress(turn, fact.medium, "bounced", {"why": fact.why, "message": fact.message})
+    else:
+        _tell(turn, "soft_bounce" if not fact.hard else "other_contact_bounced", fact.medium, {"why": fact.why})
+
+
+def complained(turn: Turn, fact: facts.MessageComplained) -> None:
+    """A complaint closes the medium."""
+    _suppress(turn, fact.medium, "complained", {"message": fact.message})
+
+
+def suppressed(turn: Turn, fact: facts.ContactSuppressed) -> None:
+    """Somebody asked for silence. Whether a wish to get no billing mail is followed is the policy's decision; it is recorded anyway."""
+    _suppress(turn, fact.medium, fact.why, {"who": fact.who})
+
+
+def allowed(turn: Turn, fact: facts.ContactAllowed) -> None:
+    """The suppression is lifted."""
+    lift(turn, None if fact.medium == "all" else fact.medium, "allowed", {"who": fact.who, "why": fact.why})
+
+
+def consented(turn: Turn, fact: facts.ConsentGiven) -> None:
+    """A consent is kept with its proof; one that is older than a withdrawal is not one."""
+    consent = Consent(fact.occurred_at, fact.proof, fact.zone, fact.country)
+    holds = contact.agree(_contact(turn), fact.medium, fact.occurred_at, consent)
+    _tell(turn, "consent_given" if holds else "consent_outdated", fact.medium, {"proof": fact.proof})
+
+
+def withdrawn(turn: Turn, fact: facts.ConsentWithdrawn) -> None:
+    """STOP ends the medium it came by, and only that; what is under way by it is taken back."""
+    contact.withdraw(_contact(turn), fact.medium, fact.occurred_at)
+    _tell(turn, "consent_withdrawn", fact.medium, {"why": fact.why})
+    for case in _active(turn):
+        if fact.medium == "sms":
+            case.sms_at = None
+        if case.flight is not None and case.flight.kind == "message" and (kind_of(case.flight.effect) == "sms") == (fact.medium == "sms"):
+            turn.withdraw(case, "consent_withdrawn")
+
+
+def lift(turn: Turn, medium: str | None, because: str, details: dict[str, str], *, only: str = "") -> None:
+    """End the suppression of a medium, of all when None; with `only`, just one that was for that reason."""
+    known = turn.row.contact
+    gone = [name for name, why in known.suppressed.items() if medium in {None, name} and only in {"", why}] if known is not None else []
+    if known is None or not gone:
+        turn.note = "not_suppressed"
+        return
+    known.suppressed = {name: why for name, why in known.suppressed.items() if name not in gone}
+    if known == Contact():
+        turn.row.contact = None
+    _tell(turn, because, " ".join(gone), details)
+
+
+def _suppress(turn: Turn, medium: str, why: str, details: dict[str, str]) -> None:
+    known = _contact(turn)
+    known.suppressed = {**known.suppressed, medium: why}
+    _tell(turn, why, medium, details)
+    for case in _active(turn):
+        _silence(turn, case)
+
+
+def _silence(turn: Turn, case: Case) -> None:
+    """What is under way is taken back. A case that only waited for its mails goes on by SMS, or is given up at its next step."""
+    if case.flight is not None and case.flight.kind == "message":
+        medium = "sms" if kind_of(case.flight.effect) == "sms" else "email"
+        if not contact.suppressed(turn.row.contact, "sms" if medium == "sms" else "email", turn.policy):
+            return
+        joined = bool(case.flight.lead)
+        turn.withdraw(case, "suppressed")
+        if medium == "email":
+            case.dunning_step, case.dunning_at = case.dunning_step - 1, turn.now
+            if joined:
+                turn.tell("dunning_skipped", case, "joined_mail_withdrawn", details={"step": str(case.dunning_step + 1)})
+    why = refused(turn, case)
+    if why and case.dunning_from is not None and case.flight is None and case.retry_at is None:
+        abandon(turn, case, why)
+
+
+def _contact(turn: Turn) -> Contact:
+    if turn.row.contact is None:
+        turn.row.contact = Contact()
+    return turn.row.contact
+
+
+def _active(turn: Turn) -> list[Case]:
+    return [case for case in turn.row.cases.values() if case.active]
+
+
+def _tell(turn: Turn, reason: str, medium: str, details: dict[str, str]) -> None:
+    said = {"medium": medium} | {name: value for name, value in details.items() if value}
+    turn.tell_row("contact_changed", reason, details=said)

@@ -1,0 +1,224 @@
+"""Money that comes in parts, and money that goes back: refunds, disputes, returns of a debit."""
+
+from typing import Any
+
+import pytest
+
+from recovery.contracts.effects import ReadRequested
+from recovery.contracts.facts import ChargeFailed, ChargeRead, ChargeRefunded, DisputeOpened, InvoicePaymentSucceeded, SubscriptionChanged
+from recovery.decide import ledger
+from tests.support import builders as a
+from tests.support.story import Story
+
+
+def recovered(charge: str = "ch_paid") -> Story:
+    """Our first retry brought 49.00."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("succeeded", charge=charge)
+    return story
+
+
+def paid_by_webhook() -> Story:
+    """The customer paid; which charge it was, nobody told."""
+    story = Story().opened()
+    story.tell(a.a_payment("evt_p", a.at(hours=5), request_id="req_1"))
+    return story
+
+
+def refund(when: Any, amount: int = 4900, charge: str = "ch_paid", id: str = "evt_r", invoice: str = "") -> ChargeRefunded:
+    return ChargeRefunded(**a.header(id, when, invoice), charge=charge, amount_refunded=amount, currency="eur")
+
+
+def a_charge(effect: str, when: Any, **fields: Any) -> ChargeRead:
+    told: dict[str, Any] = {"charge": "ch_paid", "amount_minor": 4900, "currency": "eur"}
+    return ChargeRead(**a.header(f"{effect}:outcome", when), effect=effect, **(told | fields))
+
+
+def net(story: Story) -> dict[str, int]:
+    assert ledger.problems(story.events) == []
+    return ledger.totals(story.events)
+
+
+def test_a_dispute_asks_whose_charge_it_is_and_its_row_is_gone_after_a_week() -> None:
+    """Architecture 1: the dispute names no customer; the answer goes to the customer's row."""
+    stub = Story()
+    fact = DisputeOpened(
+        **(a.header("evt_d", a.START, "") | {"customer": ""}),
+        dispute="dp_1",
+        charge="ch_paid",
+        amount_minor=4900,
+        currency="eur",
+        reason="fraudulent",
+    )
+    stub.tell(fact)
+    (asked,) = stub.reads()
+    assert (asked.what, asked.object, asked.customer, asked.invoice) == ("charge", "ch_paid", "~dp_1", "")
+    assert (asked.disputed_minor, asked.dispute_reason) == (4900, "fraudulent")
+    stub.tell(fact)
+    assert len(stub.reads()) == 1
+    stub.days(6)
+    assert stub.row is not None
+    stub.days(1.1)
+    assert stub.row is None
+
+
+def test_a_dispute_takes_the_recovery_back() -> None:
+    """B72, F67."""
+    story = recovered()
+    story.tell(a_charge("acct_1.~ch_paid.read.1", a.at(days=9), disputed_minor=4900, dispute_reason="fraudulent"))
+    reversed_ = story.last("recovery_reversed")
+    assert (reversed_.reason, reversed_.recovered_minor, reversed_.recovered_by, reversed_.status) == (
+        "dispute",
+        4900,
+        "our_retry",
+        "recovered",
+    )
+    assert net(story) == {}
+
+
+def test_a_refund_of_a_charge_that_nobody_named_is_found_by_asking_stripe() -> None:
+    """F67."""
+    story = paid_by_webhook()
+    story.tell(refund(a.at(days=3), 1900))
+    asked = story.reads()[-1]
+    assert (asked.what, asked.object, asked.customer) == ("charge", "ch_paid", a.CUSTOMER)
+    story.tell(a_charge(asked.id, a.at(days=3), amount_refunded=1900))
+    assert net(story) == {"eur": 3000}
+    story.tell(refund(a.at(days=4), 4900, id="evt_r2"))
+    assert net(story) == {}, "now the charge is known: the rest is taken back, no unit twice"
+
+
+def test_a_charge_of_something_else_is_only_noted() -> None:
+    story = paid_by_webhook()
+    story.tell(refund(a.at(days=3), charge="ch_shop"))
+    other = ChargeRead(
+        **a.header("x", a.at(days=3), "in_other"), effect="x", charge="ch_shop", amount_minor=500, amount_refunded=500, currency="eur"
+    )
+    story.tell(other)
+    assert (story.events[-1].event_type, net(story)) == ("fact_noted", {"eur": 4900})
+
+
+def test_a_failed_read_of_a_charge_is_told() -> None:
+    story = paid_by_webhook()
+    story.tell(refund(a.at(days=3)))
+    asked = story.reads()[-1]
+    story.tell(a.no_reading(asked.id, a.at(days=3), "not_allowed", invoice=""))
+    assert (story.events[-1].event_type, story.events[-1].effect) == ("read_failed", asked.id)
+
+
+@pytest.mark.parametrize(("reason", "called"), [("debit_not_authorized", "bank_return"), ("product_not_received", "dispute")])
+def test_a_return_by_the_bank_is_told_from_a_dispute(reason: str, called: str) -> None:
+    """B72."""
+    story = recovered()
+    story.tell(a_charge("x", a.at(days=40), disputed_minor=4900, dispute_reason=reason))
+    assert (story.last("recovery_reversed").reason, net(story)) == (called, {})
+
+
+def test_a_debit_that_fails_after_its_success_is_taken_back_and_counts_as_no_attempt() -> None:
+    """B72: eight weeks later."""
+    story = recovered()
+    before = len(story.customer.attempts) if story.customer else 0
+    failed = ChargeFailed(**a.header("evt_cf", a.at(days=20), ""), charge="ch_paid", amount_minor=4900, currency="eur", decline=a.SOFT)
+    story.tell(failed)
+    assert (story.last("recovery_reversed").reason, net(story)) == ("bank_return", {})
+    assert story.customer is not None
+    assert len(story.customer.attempts) <= before
+
+
+def test_an_invoice_that_fails_anew_after_its_recovery_is_a_new_failure() -> None:
+    """B72: the money is taken back, a new case begins, no id is used twice; what comes then counts again."""
+    story = recovered()
+    story.tell(a.a_failure("evt_return", a.at(days=30)))
+    assert story.types()[-3:] == ["recovery_reversed", "payment_failed", "read_requested"]
+    assert (story.case().status, net(story)) == ("retrying", {})
+    story.tell(a.a_reading(story.reads()[-1].id, a.at(days=30), a.HARD, attempts=(a.an_attempt("ch_9", a.at(days=30)),)))
+    story.tell(a.a_payment("evt_p2", a.at(days=31), request_id="req_1"))
+    assert net(story) == {"eur": 4900}
+    assert len({effect.id for effect in story.effects}) == len(story.effects)
+    sequence = [event.sequence for event in story.events if event.invoice]
+    assert sequence == list(range(1, len(sequence) + 1))
+
+
+def test_an_old_failure_told_late_does_not_open_a_recovered_invoice_again() -> None:
+    """B3, B4."""
+    story = recovered()
+    story.tell(a.a_failure("evt_old", a.at(hours=3)))
+    assert (story.case().status, net(story)) == ("recovered", {"eur": 4900})
+
+
+def test_a_dispute_of_a_part_stops_the_case() -> None:
+    """B72: the rest is not collected from somebody who disputes."""
+    story = Story().opened()
+    attempts = (a.an_attempt("ch_1"), a.an_attempt("ch_part", a.at(hours=4), succeeded=True))
+    story.tell(a.a_change("evt_c", a.at(hours=5), state=a.a_state(paid=1000), request_id="req_1"))
+    story.tell(a.a_reading("x", a.at(hours=5), a.SOFT, state=a.a_state(paid=1000), attempts=attempts))
+    story.tell(a_charge("y", a.at(hours=6), charge="ch_part", disputed_minor=1000, dispute_reason="fraudulent"))
+    assert (story.case().status, story.case().reason, net(story)) == ("closed", "disputed", {})
+    assert not story.days(100)
+
+
+def test_parts_of_the_money_have_causes_of_their_own_and_sum_to_the_whole() -> None:
+    """F60, stripe.md 4.4: 10.00 by the customer, 39.00 by our retry."""
+    story = Story().opened()
+    story.tell(InvoicePaymentSucceeded(**a.header("evt_s", a.at(hours=5)), state=a.a_state(paid=1000), request_id="req_1"))
+    story.tell(a.a_change("evt_c", a.at(hours=5), state=a.a_state(paid=1000), request_id="req_1"))
+    assert (story.case().active, story.case().at_stake) == (True, 3900)
+    story.days(1)
+    assert story.charges()[-1].amount_minor == 3900
+    story.charge_answered("succeeded")
+    story.tell(a.a_payment("evt_p", story.now, request_key="dunlin-acct_1.in_1.charge.2"))
+    assert ledger.parts(story.events) == {"eur": {"customer": 1000, "our_retry": 3900}}
+    assert net(story) == {"eur": 4900}
+
+
+def test_a_part_paid_beside_stripe_is_told_from_the_part_that_stripe_took() -> None:
+    """B71, stripe.md 4.4."""
+    story = Story().opened()
+    state = a.a_state("paid", paid_out_of_band=True, paid_off_stripe=1500)
+    story.tell(a.a_payment("evt_p", a.at(hours=5), state=state, request_id="req_1"))
+    assert ledger.parts(story.events) == {"eur": {"external": 1500, "customer": 3400}}
+    assert net(story) == {"eur": 4900}
+
+
+def test_a_part_that_came_before_giving_up_stays_counted() -> None:
+    story = Story().opened(a.HARD)
+    story.tell(a.a_change("evt_c", a.at(hours=5), state=a.a_state(paid=1000), request_id="req_1"))
+    story.days(60)
+    assert (story.case().status, net(story)) == ("abandoned", {"eur": 1000})
+    story.tell(a.a_payment("evt_p", a.at(days=70), request_id="req_2"))
+    assert net(story) == {"eur": 4900}
+
+
+def test_a_credit_note_lowers_what_is_owed_and_one_over_all_closes_the_case() -> None:
+    """B70."""
+    story = Story().opened()
+    story.tell(a.a_change("evt_c", a.at(hours=5), state=a.a_state(amount=2900)))
+    assert (story.last("case_updated").amount_minor, story.last("case_updated").details) == (2900, {"amount_before": "4900"})
+    story.tell(a.a_change("evt_d", a.at(hours=6), state=a.a_state(amount=0)))
+    assert (story.case().status, story.case().reason) == ("closed", "credited")
+
+
+def test_a_failure_that_is_old_when_we_first_hear_of_it_is_shown_and_left_alone() -> None:
+    """B8, product decision 19."""
+    story = Story()
+    story.tell(a.a_failure("evt_o", a.at(days=20), state=a.a_state(attempt_count=4)))
+    assert (story.last("failure_ignored").reason, story.row) == ("old_failure", None)
+    story.tell(a.a_failure("evt_n", a.at(days=20), "in_2", state=a.a_state(attempt_count=1)))
+    assert story.case("in_2").active, "a first attempt that late is a new failure"
+
+
+def test_a_paused_collection_says_what_becomes_of_new_invoices() -> None:
+    """B69."""
+    story = Story().opened()
+    fact = SubscriptionChanged(
+        **a.header("e", a.at(hours=1), ""), subscription=a.SUBSCRIPTION, status="active", paused=True, pause_behavior="void"
+    )
+    story.tell(fact)
+    assert (story.last("case_updated").reason, story.last("case_updated").details) == ("subscription_paused", {"behavior": "void"})
+    story.days(3)
+    assert story.charges() == []
+
+
+def test_reads_about_invoices_stay_as_they_were() -> None:
+    assert [(read.what, read.object) for read in Story().opened().effects if isinstance(read, ReadRequested)] == [("invoice", "")]
