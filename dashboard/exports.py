@@ -64,7 +64,7 @@ EXPORTS: dict[str, Export] = {
         "Recoveries",
         _EVENT_COLUMNS,
         _EVENTS,
-        "event_type IN ('payment_recovered', 'recovery_reversed') AND occurred_at >= {since:DateTime64(3)}",
+        "event_type IN ('payment_recovered', 'partial_payment', 'recovery_reversed') AND occurred_at >= {since:DateTime64(3)}",
         "occurred_at, invoice, sequence",
     ),
     "retries": Export(

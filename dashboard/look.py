@@ -65,7 +65,7 @@ def sentence(row: Mapping[Any, Any]) -> str:
         said.append(str(row["result"]).replace("_", " "))
     if row["event_type"] in {"payment_failed", "retry_attempted"} and row["amount_minor"]:
         said.append(money(int(row["amount_minor"]), str(row["currency"])))
-    if row["event_type"] in {"payment_recovered", "recovery_reversed"}:
+    if row["event_type"] in {"payment_recovered", "partial_payment", "recovery_reversed"}:
         said.append(money(int(row["recovered_minor"]), str(row["currency"])))
     if row["event_type"] in {"payment_failed", "failure_repeated", "decline_classified", "retry_attempted"} and row["decline_code"]:
         said.append(f"{words.say(words.KINDS, str(row['decline_kind'])).lower()}: {str(row['decline_code']).replace('_', ' ')}")

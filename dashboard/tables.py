@@ -27,7 +27,7 @@ def active(rows: pd.DataFrame, currency: str) -> pd.DataFrame:
 
 def log(rows: pd.DataFrame) -> pd.DataFrame:
     """Events as people read them."""
-    back = rows["event_type"].isin(["payment_recovered", "recovery_reversed"])
+    back = rows["event_type"].isin(["payment_recovered", "partial_payment", "recovery_reversed"])
     minors = rows["recovered_minor"].where(back, rows["amount_minor"])
     amounts = [money(int(minor), str(code)) if code else "" for minor, code in zip(minors, rows["currency"], strict=True)]
     return pd.DataFrame(

@@ -77,7 +77,7 @@ SELECT
     minIf(toNullable(e.occurred_at), event_type = 'payment_failed') AS opened_at,
     max(e.occurred_at) AS last_event_at,
     maxIf(toNullable(e.occurred_at), event_type = 'payment_recovered') AS recovered_at,
-    sum(multiIf(event_type = 'payment_recovered', e.recovered_minor, event_type = 'recovery_reversed', -abs(e.recovered_minor), 0)) AS recovered_minor,
+    sum(multiIf(event_type IN ('payment_recovered', 'partial_payment'), e.recovered_minor, event_type = 'recovery_reversed', -abs(e.recovered_minor), 0)) AS recovered_minor,
     sumIf(abs(e.recovered_minor), event_type = 'recovery_reversed') AS reversed_minor,
     max(e.sequence) AS last_sequence,
     argMaxIfState(tuple(toString(e.status), toString(e.reason), toString(e.next_action), e.next_action_at, e.retry_count, e.dunning_step), e.sequence, e.status != '') AS standing,

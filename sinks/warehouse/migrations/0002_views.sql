@@ -78,7 +78,7 @@ CREATE OR REPLACE VIEW dunlin.recovery_daily (
     failed_n UInt64 COMMENT 'cases opened on the day',
     failed_minor Int128 COMMENT 'their amounts when opened, minor units',
     recovered_n UInt64 COMMENT 'recoveries on the day, whenever the case was opened',
-    recovered_minor Int128 COMMENT 'their money, minor units',
+    recovered_minor Int128 COMMENT 'the money that came on the day, parts of invoices included, minor units',
     reversed_n UInt64 COMMENT 'recoveries taken back on the day by refund or dispute',
     reversed_minor Int128 COMMENT 'their money, minor units, above zero'
 ) SQL SECURITY INVOKER AS
@@ -89,11 +89,11 @@ SELECT
     countIf(e.event_type = 'payment_failed') AS failed_n,
     sumIf(toInt128(e.amount_minor), e.event_type = 'payment_failed') AS failed_minor,
     countIf(e.event_type = 'payment_recovered') AS recovered_n,
-    sumIf(toInt128(e.recovered_minor), e.event_type = 'payment_recovered') AS recovered_minor,
+    sumIf(toInt128(e.recovered_minor), e.event_type IN ('payment_recovered', 'partial_payment')) AS recovered_minor,
     countIf(e.event_type = 'recovery_reversed') AS reversed_n,
     sumIf(toInt128(abs(e.recovered_minor)), e.event_type = 'recovery_reversed') AS reversed_minor
 FROM dunlin.events AS e
-WHERE e.event_type IN ('payment_failed', 'payment_recovered', 'recovery_reversed')
+WHERE e.event_type IN ('payment_failed', 'payment_recovered', 'partial_payment', 'recovery_reversed')
 GROUP BY account, day, currency
 COMMENT 'Failures by the day they opened, recoveries by the day the money came; for a rate use cases, by opened_at';
 
