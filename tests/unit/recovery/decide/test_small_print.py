@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import pytest
 
-from recovery.contracts.facts import Decline, MethodChanged, PolicyPublished, SwitchSet
+from recovery.contracts.facts import Decline, MethodChanged, PaymentActionRequired, PolicyPublished, SwitchSet
 from recovery.decide import contact, holdout, schedule
 from recovery.decide.account import account_told
 from recovery.decide.retrying import PATIENCE
-from recovery.policy import Experiment, SmsPolicy
+from recovery.policy import DEFAULT_LADDER, Experiment, RetryPolicy, SmsPolicy
 from tests.support import builders as a
 from tests.support.story import Story
 
@@ -94,3 +94,24 @@ def test_a_method_attached_is_not_one_renewed_by_its_network():
         story = Story().opened(a.HARD)
         story.tell(MethodChanged(**a.header("evt_m", a.at(hours=1), ""), card=a.MASTERCARD, how=how))
         assert story.case().method == how
+
+
+def test_charges_that_nobody_answers_are_counted_towards_giving_up():
+    """B33, B40."""
+    story = Story(a.an_account(a.a_policy(retry=RetryPolicy(max_retries=5, ladder_hours=DEFAULT_LADDER, window_days=60)))).opened()
+    for expected in (1, 2):
+        while len(story.charges()) < expected:
+            story.days(1)
+        story.until(story.charges()[-1].not_after + timedelta(hours=1))
+        assert story.case().not_done == expected
+        story.tell(a.a_reading(story.reads()[-1].id, story.now))
+        story.tell(a.a_settlement(story.charges()[-1].id, story.now, "not_done", why="withdrawn"))
+
+
+def test_a_bank_that_asks_for_the_customer_while_a_case_is_open_changes_its_way():
+    """B17."""
+    story = Story().opened()
+    story.tell(PaymentActionRequired(**a.header("evt_a", a.at(hours=2)), state=a.a_state()))
+    story.days(2)
+    assert story.case().status == "action_required"
+    assert (len(story.charges()), len(story.mails())) == (0, 1)
