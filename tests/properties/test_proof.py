@@ -22,9 +22,9 @@ NOW = a.at(days=1)
 
 
 def test_a_sample_of_the_generated_decisions_breaks_no_promise() -> None:
-    proof = prove(15_000, seed=11)
+    proof = prove(30_000, seed=11)
     assert not proof.examples
-    assert proof.decisions >= 15_000
+    assert proof.decisions >= 30_000
     assert set(proof.asked) >= {"charge_requested", "message_requested", "read_requested", "effect_withdrawn"}
     assert set(proof.ended) >= {"payment_recovered", "case_abandoned", "case_closed", "case_blocked"}
 
@@ -120,6 +120,9 @@ def cases() -> list[tuple[str, Watched]]:
         ("the events of an invoice have no gaps", Watched().tell(tick, events=[an_event("retry_scheduled", 3)])),
         ("every reason has plain words", Watched().tell(tick, events=[an_event("retry_skipped", 2, reason="whim")])),
         ("details have known names", Watched().tell(tick, events=[an_event("retry_skipped", 2, details={"mood": "bad"})])),
+        ("details have known names", Watched().tell(tick, events=[an_event("dunning_skipped", 2, details={"step": "None"})])),
+        ("a next action has its time", Watched().tell(tick, events=[an_event("retry_scheduled", 2, next_action="retry")])),
+        ("an effect's id names its kind", Watched().tell(tick, msgspec.structs.replace(a_charge(), id="acct_1.in_1.END.1"))),
         ("every message keeps its contract", Watched().tell(tick, events=[an_event("no_such_event", 2)])),
         ("every fact leaves an event", Watched().tell(a.a_change(), events=[])),
         ("one cause for each unit of money", Watched().tell(tick, events=[an_event("payment_recovered", 2, recovered_minor=4900)])),

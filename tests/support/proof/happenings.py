@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
+import msgspec
+
 from recovery.contracts import facts
 from recovery.contracts.facts import Fact
 from tests.support import builders as a
@@ -137,7 +139,6 @@ def goes_back(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[F
 def contacts(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact]:
     """Something about whether and how the customer may be written to."""
     luck, head = truth.luck, _about(name, when)
-    money: dict[str, Any] = {"amount_minor": bill.amount, "currency": bill.currency}
     yield luck.choice(
         (
             facts.MessageBounced(**head, hard=luck.random() < 0.5),
@@ -147,9 +148,16 @@ def contacts(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fa
             facts.ConsentGiven(**head, proof="form 7", zone=luck.choice(("", "America/New_York", "Asia/Tokyo")), country="US"),
             facts.ConsentGiven(**head, proof="form 8", zone="Europe/Berlin"),
             facts.ConsentWithdrawn(**head),
-            facts.CardExpiring(**head, card=truth.card, subscription="sub_0", next_charge_at=when + timedelta(days=12), **money),
         )
     )
+
+
+def expires(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact]:
+    """A card will not live to see its next charge."""
+    card = msgspec.structs.replace(truth.card, exp_month=when.month, exp_year=when.year)
+    told: dict[str, Any] = {"subscription": "sub_0", "amount_minor": bill.amount, "currency": bill.currency}
+    charge_at = when + timedelta(days=truth.luck.choice((12, 40)))
+    yield facts.CardExpiring(**_about(name, when), card=card, next_charge_at=charge_at, updater_covers=truth.luck.random() < 0.1, **told)
 
 
 def commands(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact]:
@@ -182,5 +190,9 @@ def noise(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact]
     yield facts.WebhookIgnored(**_about(name, when), event_type="radar.early_fraud_warning.created", why="the type of event is not known")
 
 
-COMMON: tuple[Happening, ...] = (attempt, attempt, attempt, attempt, pays, changes, new_card, new_card, offers, contacts, commands, pauses)
+COMMON: tuple[Happening, ...] = (
+    *(attempt,) * 4,
+    *(new_card,) * 2,
+    *(pays, changes, offers, contacts, commands, pauses, expires),
+)
 RARE: tuple[Happening, ...] = (void, cancels, goes, goes_back, goes_back, noise)

@@ -45,7 +45,7 @@ def draw(luck: Random) -> Policy:
             tell_recovered=luck.random() < 0.7,
         ),
         sms=SmsPolicy(enabled=luck.random() < 0.3),
-        prevention=PreventionPolicy(enabled=luck.random() < 0.3),
+        prevention=PreventionPolicy(enabled=luck.random() < 0.6),
         end=EndPolicy(action=luck.choice(("none", "none", "cancel", "unpaid", "uncollectible"))),
         budgets=Budgets(
             per_invoice=luck.choice((1, 3, 6, 8, 8)),

@@ -20,6 +20,15 @@ from tests.support.proof.details import DETAILS
 
 NEVER_AGAIN = frozenset({"lost_card", "stolen_card", "pickup_card", "transaction_not_allowed", "revocation_of_authorization"})
 SENT_AT_MOST = 3
+KINDS: dict[str, tuple[str, ...]] = {
+    "read_requested": ("read",),
+    "charge_requested": ("charge",),
+    "message_requested": ("message", "sms", "notice"),
+    "plan_requested": ("plan",),
+    "subscription_end_requested": ("end",),
+    "effect_withdrawn": ("withdrawal",),
+}
+"""What the ids of each type of effect say of it."""
 DAY = timedelta(days=1)
 
 
@@ -149,6 +158,10 @@ class Watch:
             self.broken("every reason has plain words", f"{event.reason} of {event.event_type}")
         if event.next_action not in NEXT:
             self.broken("every reason has plain words", f"next: {event.next_action}")
+        if bool(event.next_action) != (event.next_action_at is not None):
+            self.broken("a next action has its time", f"{event.next_action} of {event.event_type}")
+        if not event.details.get("step", "0").isdigit():
+            self.broken("details have known names", f"step {event.details['step']} of {event.event_type}")
         if unknown := set(event.details) - DETAILS:
             self.broken("details have known names", f"{', '.join(sorted(unknown))} of {event.event_type}")
 
@@ -168,7 +181,10 @@ class Watch:
             decode_effect(encode(effect))
         except Unprocessable as error:
             self.broken("every message keeps its contract", f"{effect.id}: {error}")
-        self.asked[str(effect.__struct_config__.tag)] += 1
+        kind = str(effect.__struct_config__.tag)
+        self.asked[kind] += 1
+        if kind_of(effect.id) not in KINDS[kind]:
+            self.broken("an effect's id names its kind", effect.id)
         self._asked[effect.id] = effect
         if isinstance(effect, effects.EffectWithdrawn):
             self._unsent.add(effect.effect)
