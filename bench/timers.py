@@ -50,6 +50,8 @@ FIRST_DUE = START + timedelta(hours=24)
 """When the first retry of the ladder of those falls due who failed at the start."""
 SOON = timedelta(minutes=5)
 """Within it all fall due that shall; the others an hour later at the earliest."""
+SETTLING_SECONDS = 2.0
+"""After the start; connections that were used for loading close, which is not what an idle worker costs."""
 QUIET_SECONDS = 5.0
 QUIET_TICKS = 50
 
@@ -154,6 +156,7 @@ def worker(bootstrap: str, due: int, outputs: int) -> dict[str, float]:
     with running(bootstrap) as (process, weight):
         print(f"ready after {weight.ready_s:.1f} s and {weight.cpu_s:.1f} s of CPU, {weight.rss_mb:,.0f} MB", flush=True)
         publisher = Publisher(bootstrap, **{"linger.ms": 0})
+        time.sleep(SETTLING_SECONDS)
         idle = quiet(process, publisher, 0)
         ticking = quiet(process, publisher, QUIET_TICKS)
         took, cpu = burst(bootstrap, process, publisher, due, outputs)
