@@ -7,17 +7,23 @@ import pytest
 
 from recovery.contracts.facts import (
     ChargeSettled,
+    CustomerChanged,
     Decline,
     ExcludeAsked,
     InvoiceVoided,
+    MessageBounced,
+    MessageComplained,
     PaymentActionRequired,
     ResumeAsked,
+    RetryAsked,
     SnoozeAsked,
     StopAsked,
+    SubscriptionChanged,
 )
 from recovery.decide import ledger
 from recovery.decide.classify import classify
 from recovery.decide.endings import paid_amount
+from recovery.decide.reading import REPEATS
 from tests.support import builders as a
 from tests.support.story import Story
 
@@ -190,3 +196,87 @@ def test_a_charge_that_nobody_awaits_any_more_still_pays_its_case() -> None:
     assert (story.case().status, story.last("payment_recovered").recovered_by) == ("recovered", "our_retry")
     assert story.case().ended_at == a.at(days=1, hours=2)
     assert not story.until(story.now + timedelta(days=30))
+
+
+def test_a_refused_command_says_who_asked_and_why() -> None:
+    """B93: of a case, of an ended one, and of nobody."""
+    said = {"command": "retry_asked", "who": "ada", "why": "please"}
+    story = Story().opened()
+    story.tell(SnoozeAsked(**a.header("c0", a.at(hours=1)), who="ada", until=a.at(hours=1), why="rest"))
+    assert story.last("command_refused").details == {"command": "snooze_asked", "who": "ada", "why": "rest"}
+    story.tell(StopAsked(**a.header("c1", a.at(hours=2)), who="ada"))
+    story.tell(RetryAsked(**a.header("c2", a.at(hours=3)), who="ada", why="please"))
+    assert (story.last("command_refused").reason, story.last("command_refused").details) == ("case_ended", said)
+
+
+def test_what_comes_after_the_end_says_so_and_what_concerns_no_case_too() -> None:
+    """B16."""
+    story = Story().opened()
+    for id, invoice in (("evt_v", "in_1"), ("evt_w", "in_1"), ("evt_x", "in_9")):
+        story.tell(InvoiceVoided(**a.header(id, a.at(hours=1), invoice), state=a.a_state("void")))
+    assert [event.reason for event in story.events[-2:]] == ["case_ended", "no_case"]
+
+
+def test_a_look_at_an_invoice_that_is_gone_says_so() -> None:
+    story = Story()
+    story.tell(a.a_failure())
+    story.tell(a.no_reading(story.reads()[0].id, story.now, "deleted", gone=True))
+    event = story.last("read_failed")
+    assert (event.reason, event.details, story.case().reason) == ("gone", {"why": "deleted"}, "invoice_gone")
+
+
+def test_a_suspended_case_whose_looks_fail_waits_another_day() -> None:
+    """B69: nothing is decided while collection is paused."""
+    story = Story().opened()
+    story.tell(
+        SubscriptionChanged(
+            **a.header("e", a.at(hours=1), ""), subscription=a.SUBSCRIPTION, status="active", paused=True, pause_behavior="void"
+        )
+    )
+    assert story.last("case_updated").reason == "subscription_paused"
+    story.days(1.1)
+    for _ in range(REPEATS + 1):
+        story.tell(a.no_reading(story.reads()[-1].id, story.now))
+        story.days(0.1)
+    assert story.case().read_at is not None
+    assert story.case().read_at > story.now + timedelta(hours=20)
+    assert (story.charges(), story.mails()) == ([], [])
+
+
+def test_a_merchants_own_class_of_a_code_decides() -> None:
+    """B19: `decline_overrides` of the policy reach the verdict of a look."""
+    story = Story(a.an_account(a.a_policy(decline_overrides={"insufficient_funds": "hard"}))).opened()
+    assert story.last("decline_classified").decline_kind == "hard"
+
+
+def test_a_charge_that_was_not_made_is_told_with_its_result() -> None:
+    """B23."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("not_done", why="stripe_attempt_near")
+    event = story.last("retry_skipped")
+    assert (event.reason, event.result, event.effect) == ("stripe_attempt_near", "not_done", story.charges()[0].id)
+
+
+def test_each_appointment_of_a_retry_says_why_it_was_chosen() -> None:
+    """B39."""
+    story = Story().opened()
+    assert story.last("retry_scheduled").reason == "ladder_1"
+
+
+@pytest.mark.parametrize(("kind", "reason"), [(MessageBounced, "bounced"), (MessageComplained, "complained")])
+def test_a_bounce_and_a_complaint_keep_their_proof(kind: Any, reason: str) -> None:
+    """B53."""
+    story = Story().opened()
+    more = {"why": "550 no such user", "hard": True} if kind is MessageBounced else {}
+    story.tell(kind(**a.header("evt_b", a.at(hours=1), ""), medium="email", message="<m@x>", **more))
+    told = {"medium": "email", "message": "<m@x>"} | ({"why": "550 no such user"} if more else {})
+    assert (story.last("contact_changed").reason, story.last("contact_changed").details) == (reason, told)
+
+
+def test_a_new_address_after_a_bounce_says_why_mails_go_again() -> None:
+    """B53."""
+    story = Story().opened()
+    story.tell(MessageBounced(**a.header("evt_b", a.at(hours=1), ""), medium="email", hard=True))
+    story.tell(CustomerChanged(**a.header("evt_c", a.at(hours=2), ""), email_changed=True))
+    assert (story.last("contact_changed").reason, story.last("contact_changed").details) == ("address_changed", {"medium": "email"})
