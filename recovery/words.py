@@ -254,6 +254,7 @@ REASONS: dict[str, str] = {
     "withdrawn": "it was taken back",
     "answer_awaited": "an answer is awaited",
     "as_known": "it was known already",
+    "payment_awaited": "a payment was seen, its own word is awaited",
     "already_reversed": "it was taken back already",
     "paused": "collection is paused",
     "drawn_by_lot": "its times are drawn by lot",

@@ -7,12 +7,13 @@ from sandbox.records import Card, Customer
 
 DAY = 86_400.0
 ISSUERS = 60
-_CURRENCIES = [("usd", 0.55), ("eur", 0.30), ("gbp", 0.10), ("jpy", 0.05)]
+_CURRENCIES = [("usd", 0.54), ("kwd", 0.01), ("eur", 0.30), ("gbp", 0.10), ("jpy", 0.05)]
 _COUNTRIES = {
     "usd": [("US", 0.92), ("CA", 0.08)],
     "eur": [("DE", 0.35), ("FR", 0.25), ("ES", 0.15), ("IT", 0.13), ("NL", 0.12)],
     "gbp": [("GB", 1.0)],
     "jpy": [("JP", 1.0)],
+    "kwd": [("KW", 1.0)],
 }
 _LOCALES = {"DE": "de", "FR": "fr", "ES": "es", "IT": "it", "NL": "nl", "JP": "ja"}
 _FIRST = (

@@ -66,6 +66,16 @@ class Hint(msgspec.Struct, array_like=True, omit_defaults=True):
     card: Card | None = None
 
 
+class EarlyRefund(msgspec.Struct, frozen=True, array_like=True):
+    """Money that went back, told before the payment that it is of; `total` minor units so far. `charge` or `invoice` may be empty."""
+
+    at: datetime
+    charge: str
+    invoice: str
+    what: str
+    total: int
+
+
 class Flight(msgspec.Struct, omit_defaults=True):
     """The one effect of a case that has not been answered; after `until` we look for ourselves."""
 
@@ -217,6 +227,7 @@ class Customer(msgspec.Struct, kw_only=True, omit_defaults=True):
     salt: str = ""
     holds: dict[str, Hold] = {}  # by invoice; empty for all of the customer's
     hints: list[Hint] = []
+    early_refunds: list[EarlyRefund] = []
 
 
 class _Wake(msgspec.Struct):

@@ -72,6 +72,8 @@ def _decide(customer: Customer, fact: Fact, now: datetime, account: Account) -> 
     else:
         _remember(customer, fact.id)
         HANDLERS[kind](turn, fact)
+        if customer.early_refunds:
+            money.join_early(turn)
     due.look(turn)
     if customer.expiring:
         expiry.look(turn)
@@ -145,6 +147,7 @@ def _forget(row: Customer, now: datetime) -> None:
         row.forget_at = None
     commands.forget(row, now)
     hints.forget(row, now)
+    money.forget(row, now)
     aged = [case.invoice for case in row.cases.values() if case.ended_at is not None and case.ended_at + STUB <= now]
     for invoice in aged:
         del row.cases[invoice]

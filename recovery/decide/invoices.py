@@ -26,6 +26,8 @@ from recovery.ids import idempotency_key, is_ours
 from recovery.policy import Policy
 
 FIRST_INVOICE = "subscription_create"
+PAYMENT_TOLD = timedelta(hours=1)
+"""So long we wait for the webhook of a payment that a change has shown, before we look for ourselves."""
 OLD = timedelta(days=14)
 """A failure of which we hear for the first time so long after its invoice is left alone (B8, product decision 19)."""
 
@@ -170,13 +172,31 @@ def changed(turn: Turn, fact: InvoiceChanged) -> None:
     if case is None:
         turn.note = "no_case"
     elif status == "paid":
-        paid(turn, fact)
+        _shown_paid(turn, case, fact)
     elif not case.active:
         turn.note = "case_ended"
     elif status in {"void", "uncollectible"}:
         close(turn, case, "voided" if status == "void" else "written_off")
     else:
         _shown(turn, case, fact)
+
+
+def _shown_paid(turn: Turn, case: Case, fact: InvoiceChanged) -> None:
+    """A change need not be the payment: its request may be another's, and the payment's own webhook is on its way (F60).
+
+    Until then nothing is charged or written. Money beside Stripe and a charge of ours are told by the change itself. After the end no
+    appointment can be kept: it counts at once.
+    """
+    if not case.active or fact.state.paid_out_of_band or cause.charge_of_key(turn.row.account, case, fact.request_key):
+        paid(turn, fact)
+        return
+    show(case, fact.state, fact.occurred_at)
+    soon = turn.now + PAYMENT_TOLD
+    case.read_at = soon if case.read_at is None else min(case.read_at, soon)
+    case.retry_at, case.dunning_at, case.sms_at = (at and max(at, soon) for at in (case.retry_at, case.dunning_at, case.sms_at))
+    if case.flight is not None and case.flight.kind == "charge":
+        turn.withdraw(case, "payment_awaited")
+    turn.note = "payment_awaited"
 
 
 def _shown(turn: Turn, case: Case, fact: InvoiceFact) -> None:

@@ -1,8 +1,8 @@
 """Charges and payment intents seen beside the invoice: attempts for the budgets, codes for a case not read yet, money that goes back."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from recovery.contracts.customer import Attempt, Case, Customer
+from recovery.contracts.customer import Attempt, Case, Customer, EarlyRefund
 from recovery.contracts.facts import ChargeFailed, ChargeRead, ChargeRefunded, DisputeOpened, IntentFailed
 from recovery.decide import budgets, hints
 from recovery.decide.endings import close, reverse
@@ -10,6 +10,10 @@ from recovery.decide.turn import Turn
 
 STUB_LIVES = timedelta(days=7)
 """How long the row of a dispute is kept; its answer goes to the customer's row (architecture 1)."""
+EARLY = timedelta(hours=24)
+"""How long before its payment a refund may be told: webhooks come in any order (B3)."""
+MOST = 8
+"""So many are kept at once, the latest."""
 RETURNS: frozenset[str] = frozenset({"debit_not_authorized", "bank_cannot_process", "insufficient_funds", "incorrect_account_details"})
 """Reasons of a dispute that are a bank's return of a debit."""
 
@@ -80,10 +84,13 @@ def dispute_or_return(reason: str) -> str:
 def _went_back(turn: Turn, charge: str, invoice: str, what: str, total: int) -> None:
     case = _case_of(turn.row, charge, invoice)
     if case is None:
-        _ask_whose(turn, charge)
+        if not _ask_whose(turn, charge):
+            _remember(turn, charge, invoice, what, total)
     elif case.active:
         if case.part_minor:
             reverse(turn, case, what, total)
+        if total > case.reversed_minor:
+            _remember(turn, charge, case.invoice, what, total)
         close(turn, case, {"refund": "refunded", "dispute": "disputed"}.get(what, what))
     else:
         if case.paid:
@@ -102,10 +109,38 @@ def _case_of(row: Customer, charge: str, invoice: str) -> Case | None:
     return row.cases.get(listed)
 
 
-def _ask_whose(turn: Turn, charge: str) -> None:
-    """A charge that we do not know may be the one that paid a case of which only the payment was told (F67)."""
+def _ask_whose(turn: Turn, charge: str) -> bool:
+    """A charge that we do not know may be the one that paid a case of which only the payment was told (F67). Whether Stripe is asked."""
     unnamed = any(case.paid and not case.recovered_charge for case in turn.row.cases.values())
     if unnamed and charge and not isinstance(turn.fact, ChargeRead):
         turn.ask_charge_read(charge, turn.row.customer)
-    else:
-        turn.note = "no_case"
+        return True
+    turn.note = "no_case"
+    return False
+
+
+def _remember(turn: Turn, charge: str, invoice: str, what: str, total: int) -> None:
+    """Keep it for a day: its payment may be told later. Where no case is known, no payment is awaited."""
+    row = turn.row
+    if row.cases and not isinstance(turn.fact, ChargeRead):
+        early = EarlyRefund(turn.now, charge, invoice, what, total)
+        row.early_refunds = [*row.early_refunds[1 - MOST :], early]
+
+
+def join_early(turn: Turn) -> None:
+    """Take back what had gone back before its payment was told, now that the payment is."""
+    row = turn.row
+    for early in row.early_refunds:
+        case = _case_of(row, early.charge, early.invoice)
+        if case is not None and case.paid:
+            row.early_refunds = [other for other in row.early_refunds if other != early]
+            case.recovered_charge = case.recovered_charge or early.charge
+            reverse(turn, case, early.what, early.total)
+        elif case is None and _ask_whose(turn, early.charge):
+            row.early_refunds = [other for other in row.early_refunds if other != early]
+
+
+def forget(row: Customer, now: datetime) -> None:
+    """Drop what went back so long ago that its payment would have been told."""
+    if row.early_refunds:
+        row.early_refunds = [early for early in row.early_refunds if early.at > now - EARLY]

@@ -1,11 +1,13 @@
 """The look of the sandbox's pages: one plain layout (`templates/`), everything escaped, money and time in words."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-ZERO_DECIMAL = frozenset({"jpy"})
+_DECIMALS = {"jpy": 0, "kwd": 3}
+"""Digits of the currencies whose smallest unit is not a hundredth (https://docs.stripe.com/currencies), those of the world's payers."""
 
 
 def page(name: str, /, **values: Any) -> str:
@@ -14,10 +16,9 @@ def page(name: str, /, **values: Any) -> str:
 
 
 def money(amount: int, currency: str) -> str:
-    """Minor units as people read them: 1900 usd is "19.00 USD", 1980 jpy is "1,980 JPY"."""
-    if currency in ZERO_DECIMAL:
-        return f"{amount:,} {currency.upper()}"
-    return f"{amount // 100:,}.{amount % 100:02d} {currency.upper()}"
+    """Minor units as people read them: 1900 usd is "19.00 USD", 1980 jpy is "1,980 JPY", 2900 kwd is "2.900 KWD"."""
+    digits = _DECIMALS.get(currency, 2)
+    return f"{Decimal(amount).scaleb(-digits):,.{digits}f} {currency.upper()}"
 
 
 def moment(at: float) -> str:

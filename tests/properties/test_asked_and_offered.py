@@ -29,15 +29,22 @@ class Office(World):
         self.by_hand, self.before = 0, 0
 
     def _tell(self, fact: Fact) -> None:
-        self.before = len(self.story.events)
+        self.before, waited = len(self.story.events), dict(self.outstanding)
         super()._tell(fact)
         new = self.story.events[self.before :]
+        for invoice in self._reopened():  # also where nothing is asked for yet, as somebody has snoozed it meanwhile
+            self.ended.discard(invoice)
+            if self.outstanding.get(invoice) == waited.get(invoice):
+                self.outstanding.pop(invoice, None)
         self.by_hand += sum(event.event_type == "command_taken" and event.reason == "retry_asked" for event in new)
+
+    def _reopened(self) -> set[str]:
+        new = self.story.events[self.before :]
+        return {event.invoice for event in new if (event.event_type, event.reason) == ("case_updated", "resume_asked")}
 
     def _asked(self, effect: Effect) -> None:
         row = self.story.customer
-        new = self.story.events[self.before :]
-        again = {event.invoice for event in new if (event.event_type, event.reason) == ("case_updated", "resume_asked")}
+        again = self._reopened()
         self.ended -= again
         for invoice in again:  # a look that was under way when the case was closed is not waited for
             self.outstanding.pop(invoice, None)

@@ -14,6 +14,7 @@ from recovery.amounts import decimals, major, with_code
         (123450, "eur", "€1,234.50"),
         (123450, "jpy", "¥123,450"),
         (123450, "kwd", "KWD 123.450"),
+        (2900, "kwd", "KWD 2.900"),
         (-300, "usd", "-$3.00"),
         (0, "gbp", "£0.00"),
         (500, "isk", "ISK 5.00"),

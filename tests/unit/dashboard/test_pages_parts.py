@@ -63,6 +63,8 @@ def test_charts_of_money_take_the_currency_s_decimals():
     day = {"day": [pd.Timestamp("2026-05-01")], "failed_minor": [1200], "recovered_minor": [0], "failed_n": [1], "recovered_n": [0]}
     values = next(iter(figures.trend(pd.DataFrame(day), "jpy").to_dict()["datasets"].values()))
     assert [(row["what"], row["amount"], row["text"]) for row in values] == [("Failed", 1200.0, "¥1,200"), ("Recovered", 0.0, "¥0")]
+    values = next(iter(figures.trend(pd.DataFrame(day), "kwd").to_dict()["datasets"].values()))
+    assert [(row["amount"], row["text"]) for row in values] == [(1.2, "KWD 1.200"), (0.0, "KWD 0.000")]
 
 
 def step(**fields):

@@ -74,3 +74,6 @@ def test_the_bucket_lets_its_rate_through_and_no_more() -> None:
 def test_money_is_written_with_the_currencys_own_minor_unit() -> None:
     assert money(123456, "usd") == "1,234.56 USD"
     assert money(1980, "jpy") == "1,980 JPY"
+    assert money(1_234_900, "kwd") == "1,234.900 KWD"
+    assert money(5, "kwd") == "0.005 KWD"
+    assert money(5, "eur") == "0.05 EUR"

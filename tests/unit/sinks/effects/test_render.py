@@ -62,6 +62,7 @@ def test_a_mail_reads_like_its_golden_copy(name, kind):
         (123456, "eur", "de-DE", "1.234,56\xa0€"),
         (4900, "jpy", "en-US", "¥4,900"),
         (1234, "kwd", "en-US", "KWD1.234"),
+        (2900, "kwd", "en", "KWD2.900"),
         (5, "usd", "", "$0.05"),
         (100, "isk", "en-US", "ISK1"),
         (4900, "usd", "xx-nowhere", "$49.00"),
@@ -69,6 +70,15 @@ def test_a_mail_reads_like_its_golden_copy(name, kind):
 )
 def test_an_amount_has_the_decimals_of_its_currency_and_the_notation_of_the_customer(minor, currency, locale, shown):
     assert amount(minor, currency, locale) == shown
+
+
+def test_a_mail_about_several_invoices_in_dinars_and_yen_writes_each_and_their_sums_with_their_own_decimals() -> None:
+    """B50."""
+    also = (Also(900, "kwd", "https://pay.example/i/def"), Also(1980, "jpy", "https://pay.example/i/ghi"))
+    mail = render(letter(amount_minor=2900, currency="kwd", also=also))
+    for shown in ("KWD2.900", "KWD0.900", "KWD3.800 + ¥1,980"):
+        assert shown in mail.text
+        assert shown in mail.html
 
 
 @pytest.mark.parametrize("reason", ["lost_card", "stolen_card", "fraudulent", "merchant_blacklist", "pickup_card", "do_not_honor", ""])

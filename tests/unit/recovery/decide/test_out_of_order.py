@@ -1,0 +1,160 @@
+"""Webhooks come in any order: money that goes back before it came, and a change that shows a payment before the payment itself."""
+
+from typing import Any
+
+import pytest
+
+from recovery.contracts.facts import ChargeRead, ChargeRefunded
+from recovery.decide import ledger, money
+from recovery.decide.invoices import PAYMENT_TOLD
+from recovery.ids import idempotency_key
+from tests.support import builders as a
+from tests.support.story import Story
+
+
+def refund(hours: float, amount: int = 4900, invoice: str = "", id: str = "evt_r", charge: str = "ch_paid") -> ChargeRefunded:
+    return ChargeRefunded(**a.header(id, a.at(hours=hours), invoice), charge=charge, amount_refunded=amount, currency="eur")
+
+
+def payment(hours: float, **fields: Any) -> Any:
+    return a.a_payment("evt_p", a.at(hours=hours), **({"request_id": "req_1"} | fields))
+
+
+def shows_paid(hours: float, **fields: Any) -> Any:
+    return a.a_change("evt_u", a.at(hours=hours), state=a.a_state("paid"), **fields)
+
+
+def net(story: Story) -> dict[str, int]:
+    assert ledger.problems(story.events) == []
+    return ledger.totals(story.events)
+
+
+@pytest.mark.parametrize("amount", [4900, 1900])
+def test_a_refund_told_before_its_payment_is_found_again_when_the_payment_is_told(amount: int) -> None:
+    """B3, F67: Stripe is asked whose charge it is, as it would be in the right order."""
+    story = Story().opened()
+    story.tell(refund(5, amount))
+    assert (story.case().active, story.events[-1].reason) == (True, "no_case")
+    story.tell(payment(4))
+    asked = story.reads()[-1]
+    assert (asked.what, asked.object, asked.customer) == ("charge", "ch_paid", a.CUSTOMER)
+    told = {"charge": "ch_paid", "amount_minor": 4900, "currency": "eur", "amount_refunded": amount}
+    story.tell(ChargeRead(**a.header(f"{asked.id}:outcome", a.at(hours=5)), effect=asked.id, **told))
+    assert net(story) == ({"eur": 4900 - amount} if amount < 4900 else {})
+    assert story.customer is not None
+    assert story.customer.early_refunds == []
+
+
+def test_a_refund_told_before_the_answer_of_our_charge_is_taken_back_with_it() -> None:
+    """B3, B72: the answer names the charge, so nobody has to be asked."""
+    story = Story().opened()
+    story.days(1)
+    story.tell(refund(24.2))
+    reads = len(story.reads())
+    story.charge_answered("succeeded", charge="ch_paid")
+    assert (story.case().status, story.last("recovery_reversed").recovered_by, net(story)) == ("recovered", "our_retry", {})
+    assert len(story.reads()) == reads
+
+
+def test_a_refund_that_names_the_invoice_stops_its_case_and_is_taken_back_when_the_payment_is_told() -> None:
+    """B72: neither retry nor mail after it, and no unit counts that went back."""
+    story = Story().opened()
+    story.tell(refund(5, invoice=a.INVOICE))
+    assert (story.case().status, story.case().reason) == ("closed", "refunded")
+    story.tell(payment(4))
+    assert (story.last("recovery_reversed").reason, net(story)) == ("refund", {})
+    story.tell(refund(6, invoice=a.INVOICE, id="evt_again"))
+    assert net(story) == {}, "no unit is taken back twice"
+    assert story.notices() == []
+
+
+def test_a_refund_of_another_charge_does_not_touch_the_payment() -> None:
+    story = Story().opened()
+    story.days(1)
+    story.tell(refund(24.2, charge="ch_shop"))
+    story.charge_answered("succeeded", charge="ch_paid")
+    assert net(story) == {"eur": 4900}
+
+
+def test_a_refund_is_kept_for_a_day_and_no_more_than_a_few() -> None:
+    """A payment that is told a day later is one that came after it."""
+    story = Story().opened(a.HARD)
+    for number in range(20):
+        story.tell(refund(1 + number / 100, id=f"evt_{number}", charge=f"ch_{number}"))
+    assert story.customer is not None
+    assert [early.charge for early in story.customer.early_refunds] == [f"ch_{number}" for number in range(20 - money.MOST, 20)]
+    story.tell(a.a_tick(a.at(hours=1) + money.EARLY))
+    assert len(story.customer.early_refunds) == money.MOST
+    story.tell(a.a_tick(a.at(hours=2) + money.EARLY))
+    assert story.customer.early_refunds == []
+
+
+def test_a_refund_of_a_customer_without_a_case_leaves_no_row() -> None:
+    """Architecture 1: it is of a payment that never failed."""
+    story = Story()
+    story.tell(refund(1))
+    assert story.row is None
+
+
+def test_a_change_by_somebody_else_does_not_claim_the_payment() -> None:
+    """F60: the merchant edits the invoice that Stripe's own attempt has just paid; the edit is told first."""
+    story = Story().opened()
+    story.tell(shows_paid(4.1, request_id="req_edit"))
+    assert (story.events[-1].event_type, story.events[-1].reason) == ("fact_noted", "payment_awaited")
+    story.tell(payment(4, request_id=""))
+    assert (story.last("payment_recovered").recovered_by, net(story)) == ("stripe_retry", {"eur": 4900})
+
+
+def test_a_change_that_shows_a_payment_is_looked_after_when_the_payment_is_not_told() -> None:
+    """F60: then nobody can tell who paid; and nothing is charged or written on the way."""
+    story = Story().opened()
+    story.until(a.at(hours=23.5))
+    story.tell(shows_paid(23.5, request_id="req_edit"))
+    story.until(a.at(hours=23.5) + PAYMENT_TOLD)
+    attempts = (a.an_attempt("ch_1"), a.an_attempt("ch_2", a.at(hours=23), succeeded=True))
+    story.tell(a.a_reading(story.reads()[-1].id, story.now, None, state=a.a_state("paid"), attempts=attempts))
+    assert (story.last("payment_recovered").recovered_by, net(story)) == ("unknown", {"eur": 4900})
+    assert (story.charges(), story.messages()) == ([], [])
+
+
+def test_a_charge_under_way_is_taken_back_when_a_change_shows_a_payment() -> None:
+    """B4, B28."""
+    story = Story().opened()
+    story.days(1)
+    story.tell(shows_paid(24.5, request_id="req_edit"))
+    assert story.withdrawals() == [story.charges()[-1].id]
+    story.tell(payment(24.4))
+    assert (story.last("payment_recovered").recovered_by, net(story)) == ("customer", {"eur": 4900})
+
+
+def test_a_mail_waits_for_the_word_of_a_payment_that_was_seen() -> None:
+    """B47."""
+    story = Story().opened(a.HARD)
+    story.mail_answered()
+    at = story.case().dunning_at
+    assert at is not None
+    story.until(at - PAYMENT_TOLD / 2)
+    story.tell(a.a_change("evt_u", story.now, state=a.a_state("paid"), request_id="req_edit"))
+    story.until(story.now + PAYMENT_TOLD)
+    assert (len(story.mails()), story.reads()[-1].occurred_at) == (1, story.now)
+
+
+@pytest.mark.parametrize("told", ["our_key", "out_of_band"])
+def test_a_change_that_shows_whose_payment_it_is_counts_at_once(told: str) -> None:
+    """F60, B71."""
+    story = Story().opened()
+    story.days(1)
+    if told == "our_key":
+        story.tell(shows_paid(25, request_key=idempotency_key(story.charges()[-1].id)))
+    else:
+        story.tell(a.a_change("evt_u", a.at(hours=25), state=a.a_state("paid", paid_out_of_band=True), request_id="req_1"))
+    assert story.last("payment_recovered").recovered_by == {"our_key": "our_retry", "out_of_band": "external"}[told]
+
+
+def test_a_change_that_shows_a_payment_after_the_end_counts_at_once() -> None:
+    """B73: an ended case has no appointments."""
+    story = Story().opened(a.HARD)
+    story.days(60)
+    assert story.case().status == "abandoned"
+    story.tell(a.a_change("evt_u", story.now, state=a.a_state("paid"), request_id="req_1"))
+    assert net(story) == {"eur": 4900}
