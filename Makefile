@@ -61,6 +61,7 @@ mutants: ## mutation testing of recovery/decide in an environment of its own (mi
 bench: $(STAMP) ## measure; each bench prints its ratio to a baseline of the same run
 	@$(BIN)/python bench/gateway.py
 	@$(BIN)/python bench/stream.py
+	@$(BIN)/python bench/timers.py --rows 50000
 
 lock: ## renew requirements.lock from pyproject.toml
 	@$(PYTHON) -m venv .lockenv && .lockenv/bin/pip install --quiet uv
