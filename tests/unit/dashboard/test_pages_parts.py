@@ -25,11 +25,13 @@ def cohort(**figures_):
 
 
 def test_open_failures_stay_in_the_denominator_of_the_rate():
+    """B75, B76: a cohort that is too young to be judged is marked with what is still open."""
     found = rates(cohort(failed_n=4, failed_minor=1000, recovered_n=2, recovered_minor=250, open_n=1))
     assert found == ("50.0%", "25.0%", "· 1 still open")
 
 
 def test_a_mature_cohort_and_an_empty_one_say_so():
+    """B76."""
     assert rates(cohort(failed_n=1, failed_minor=100, recovered_n=1, recovered_minor=100))[2] == "· none open"
     assert rates(cohort()) == ("–", "–", "")
 

@@ -1,11 +1,14 @@
 """Rules of a retry beside the ladder: renewal, zones, methods, cards that are never tried again, policies that change on the way."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from recovery.contracts.facts import Card, Decline, MethodChanged
-from recovery.decide.classify import classify
+from recovery.decide.classify import UNTOLD, classify
+from recovery.decide.schedule import Plan, next_slot
 from recovery.policy import Budgets, DunningPolicy, RetryPolicy
 from tests.support import builders as a
 from tests.support.story import Story
@@ -55,6 +58,28 @@ def test_steps_are_hours_that_no_summer_time_and_no_short_month_moves() -> None:
         story.tell(a.a_failure(when=start))
         story.tell(a.a_reading(story.reads()[0].id, start, attempts=(a.an_attempt("ch_1", start),)))
         assert story.case().retry_at == start + timedelta(hours=24)
+
+
+@pytest.mark.parametrize(
+    ("zone", "start"),
+    [
+        ("Europe/Berlin", datetime(2026, 3, 28, 1, 30, tzinfo=UTC)),  # 02:30 is missing on the 29th
+        ("Europe/Berlin", datetime(2026, 10, 24, 0, 30, tzinfo=UTC)),  # 02:30 comes twice on the 25th
+        ("America/New_York", datetime(2026, 3, 7, 7, 30, tzinfo=UTC)),
+        ("America/New_York", datetime(2026, 10, 31, 5, 30, tzinfo=UTC)),
+        ("Pacific/Apia", datetime(2011, 12, 29, 12, 0, tzinfo=UTC)),  # a whole day is missing
+        ("UTC", datetime(2026, 1, 31, 12, 0, tzinfo=UTC)),  # no 31st in February
+    ],
+)
+def test_every_step_of_the_ladder_exists_once_in_the_payers_zone(zone: str, start: datetime) -> None:
+    """B41: a step is a moment, not a clock's reading: it is there in every zone, and once."""
+    verdict = msgspec.structs.replace(UNTOLD, wait_hours=0, cap=0)
+    for used, hours in enumerate(a.a_policy().retry.ladder_hours):
+        case = a.a_case(failed_at=start, last_failed_at=start, ladder_used=used, verdict=verdict)
+        slot = next_slot(case, a.a_customer(case), a.a_policy(), start)
+        assert isinstance(slot, Plan)
+        local = slot.at.astimezone(ZoneInfo(zone))
+        assert (slot.at, slot.at.tzinfo, local.astimezone(UTC)) == (start + timedelta(hours=hours), UTC, slot.at)
 
 
 def test_a_charge_names_no_payment_method() -> None:

@@ -52,6 +52,20 @@ class Keys:
         return "sk_live_x"
 
 
+def test_a_charge_leaves_the_payment_method_to_the_invoice(monkeypatch):
+    """B43: no other method of the customer is ever named, so that none is used without consent, and none that was detached or disputed."""
+    asked = {}
+
+    def pay(self, invoice, params=None, options=None):
+        asked[invoice] = params
+        raise stripe.APIConnectionError("cut")
+
+    monkeypatch.setattr(stripe.InvoiceService, "pay", pay)
+    with pytest.raises(Unreachable):
+        StripeDoor(Keys(), "http://127.0.0.1:1").pay("acct_1", "in_1", "dunlin-key")
+    assert {name: value for name, value in asked["in_1"].items() if name != "expand"} == {"off_session": True}
+
+
 def test_an_unknown_account_is_refused_without_a_request_and_without_a_wait():
     door = StripeDoor(Keys(), "http://127.0.0.1:1")
     assert door.wait("unknown") == 0.0
