@@ -1,4 +1,4 @@
-"""`python -m producers gateway | ticker | policies [tenants.toml] | switch ACCOUNT pause|resume --who NAME [--why TEXT]`."""
+"""`python -m producers gateway | ticker | policies [tenants.toml] | switch ACCOUNT pause|resume | command KIND ACCOUNT CUSTOMER`."""
 
 import argparse
 import logging
@@ -11,10 +11,14 @@ import time
 from pathlib import Path
 
 from control.lookup import Tenants, UnknownAccount
+from producers.commands import KINDS, asked, moment
 from recovery.adapters.clock import business_clock, wall
-from recovery.adapters.kafka import NotDelivered
+from recovery.adapters.kafka import NotDelivered, Publisher
 from recovery.adapters.logs import set_up
 from recovery.config import Settings, from_env
+from recovery.contracts.codec import encode
+from recovery.contracts.topics import FACTS
+from recovery.ids import stream_key
 
 log = logging.getLogger("producers")
 
@@ -46,6 +50,15 @@ def _parser() -> argparse.ArgumentParser:
     switch.add_argument("--who", required=True, help="who decided it; written down")
     switch.add_argument("--why", default="", help="the reason; written down")
     switch.set_defaults(run=_switch)
+    command = commands.add_parser("command", help="ask for something by hand about a customer")
+    command.add_argument("kind", choices=tuple(KINDS))
+    command.add_argument("account")
+    command.add_argument("customer")
+    command.add_argument("--invoice", default="", help="one invoice; without it all of the customer's")
+    command.add_argument("--until", help="the end of a snooze or an exclusion, with its zone: 2026-12-24T18:00:00+01:00")
+    command.add_argument("--who", required=True, help="who asks; written down")
+    command.add_argument("--why", default="", help="the reason; written down")
+    command.set_defaults(run=_command)
     return parser
 
 
@@ -111,6 +124,17 @@ def _switch(settings: Settings, arguments: argparse.Namespace) -> None:
     everywhere = EveryPartition(_bootstrap(settings))
     set_switch(everywhere, arguments.account, arguments.action, arguments.who, arguments.why, business_clock(settings.clock_file)(), wall())
     print(f"{arguments.account}: {arguments.action}d")
+
+
+def _command(settings: Settings, arguments: argparse.Namespace) -> None:
+    _refuse_unknown(settings, arguments.account)
+    about = (arguments.account, arguments.customer, arguments.invoice)
+    until = moment(arguments.until) if arguments.until else None
+    fact = asked(arguments.kind, about, until, arguments.who, arguments.why, business_clock(settings.clock_file)(), wall())
+    publisher = Publisher(_bootstrap(settings))
+    publisher.send(FACTS.name, stream_key(fact.account, fact.customer), encode(fact))
+    publisher.flush()
+    print(f"asked: {arguments.kind} for {arguments.invoice or arguments.customer}; the case's events tell the answer")
 
 
 def _refuse_unknown(settings: Settings, account: str) -> None:
