@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from dunlin import root_lock, state
+from dunlin import state
 from recovery.contracts.warehouse import DATABASE, EVENTS_TABLE
 
 COLUMNS = (
@@ -15,13 +15,10 @@ COLUMNS = (
 
 def warehouse_of(home: Path, configured: str) -> str:
     """The configured ClickHouse, else that of the stack which runs in `home`. Raises ValueError when there is neither."""
-    if configured:
-        return configured
-    home = state.living(home)
-    told = state.read(home) if root_lock.is_held(home / "run") else None
-    if told is None or "clickhouse" not in told.parts:
+    found = configured or state.address_of(home, "clickhouse", "dashboard")
+    if found is None:
         raise ValueError(f"No stack runs in {home} and DUNLIN_CLICKHOUSE_URL is not set: there is no database to ask.")
-    return told.parts["clickhouse"].urls["dashboard"]
+    return found
 
 
 def events_of(client: Any, invoice: str, account: str = "") -> list[dict[str, Any]]:

@@ -45,6 +45,13 @@ def living(home: Path) -> Path:
     return demonstration if not is_held(home / "run") and is_held(demonstration / "run") else home
 
 
+def address_of(home: Path, part: str, purpose: str) -> str | None:
+    """Give an address of a part of the stack that lives in `home`; None when no stack runs there or it has no such part."""
+    home = living(home)
+    told = read(home) if is_held(home / "run") else None
+    return told.parts[part].urls[purpose] if told is not None and part in told.parts else None
+
+
 def file_of(home: Path) -> Path:
     """Name the state file of the stack in `home`."""
     return home / "run" / "stack.json"

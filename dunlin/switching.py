@@ -5,18 +5,15 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from dunlin import root_lock, state
+from dunlin import state
 
 
 def kafka_of(home: Path, configured: str) -> str:
     """The broker to speak to: the configured one, else that of the stack which runs in `home`. Raises ValueError when there is neither."""
-    if configured:
-        return configured
-    home = state.living(home)
-    told = state.read(home) if root_lock.is_held(home / "run") else None
-    if told is None or "kafka" not in told.parts:
+    found = configured or state.address_of(home, "kafka", "bootstrap")
+    if found is None:
         raise ValueError(f"No stack runs in {home} and DUNLIN_KAFKA_BOOTSTRAP is not set: there is no broker to tell.")
-    return told.parts["kafka"].urls["bootstrap"]
+    return found
 
 
 def switch(environment: Mapping[str, str], bootstrap: str, account: str, position: str, who: str, why: str) -> int:
