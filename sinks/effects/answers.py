@@ -48,9 +48,13 @@ class Settled(msgspec.Struct, frozen=True):
 
 
 class Later(msgspec.Struct, frozen=True):
-    """Nothing was done, for a passing reason: try again."""
+    """Nothing was done, for a passing reason: try again, after so many wall seconds if they are given, also after a restart.
+
+    A withdrawal is not waited for. The performer itself sees to it that the effect is answered in time.
+    """
 
     why: str
+    after: float = 0.0
 
 
 class Doubt(msgspec.Struct, frozen=True):

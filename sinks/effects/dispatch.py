@@ -5,7 +5,7 @@ One thread owns the ledger's bookkeeping, so it is written in batches; only a cl
 
 import logging
 import queue
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -19,18 +19,15 @@ from recovery.contracts.parked import Parked
 from recovery.contracts.topics import FACTS, PARKED_SINKS
 from recovery.ids import stream_key
 from sinks.effects.answers import Answer, Broken, Claim, Clocks, Doubt, Job, Later, NotMine, Performer, Settled, not_performed, pause_before
-from sinks.effects.ledger import Ledger, Outgoing, Row
+from sinks.effects.lanes import WORKERS, Lane, work
+from sinks.effects.ledger import Arrival, Ledger, Outgoing, Row
 from sinks.effects.stripe import StripeDoor
-from sinks.effects.waiting import Lane, Ticket, Waiting, Who
+from sinks.effects.waiting import Ticket, Waiting, refer_to
 
 log = logging.getLogger(__name__)
-WORKERS: dict[Lane, int] = {"stripe": 16, "mail": 8}
-"""Threads per pool: enough for 30 effects a second when Stripe takes half a second."""
 GIVE_UP_AFTER = 5
 """Tries of a performer that fails in a way it does not know, before the effect is parked and its case goes on."""
-
-
-READ, PAUSED = "read_requested", "account_paused"
+PAUSED = "account_paused"
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -63,9 +60,22 @@ class Dispatcher:
         """How many effects are not settled."""
         return len(self._waiting)
 
-    def add(self, rows: Iterable[tuple[str, str, str, str]]) -> None:
-        """Queue effects that the ledger holds: (id, account, customer, kind)."""
-        self._waiting.add([Ticket(effect, (account, customer), lane_of(kind)) for effect, account, customer, kind in rows])
+    def add(self, arrivals: Iterable[Arrival]) -> None:
+        """Queue effects that the ledger has received."""
+        self._waiting.add(refer_to(one.id, one.account, one.customer, one.kind) for one in arrivals)
+
+    def restore(self, rows: Iterable[Row]) -> None:
+        """Queue what a former process left, each for the time that was set for it."""
+        for row in rows:
+            self._waiting.add_later(refer_to(row.id, row.account, row.customer, row.kind), row.next_try_at)
+
+    def withdrawn(self, effects: Collection[str]) -> None:
+        """Withdrawals of these effects are stored: those that wait for a later time are answered now."""
+        self._waiting.wake(effects)
+
+    def account_paused(self) -> None:
+        """Another account is paused: what waits for a later time and must not be done any more is answered now."""
+        self._waiting.wake_where(lambda ticket: work(ticket.kind).stopped_by_switch and self._paused(ticket.line[0]))
 
     def start(self) -> int:
         """Give due effects to idle workers; answers how many. What must not be begun any more is settled here."""
@@ -95,8 +105,8 @@ class Dispatcher:
             pool.shutdown(wait=True, cancel_futures=True)
         self.collect()
 
-    def _hold(self, who: Who) -> float:
-        return self._door.wait(who[0])
+    def _hold(self, ticket: Ticket) -> float:
+        return self._door.wait(ticket.line[0]) if work(ticket.kind).asks_stripe else 0.0
 
     def _start(self, lane: Lane, tickets: list[Ticket]) -> int:
         wanted = [ticket.effect for ticket in tickets]
@@ -118,7 +128,7 @@ class Dispatcher:
 
         def claim() -> datetime:
             nonlocal claimed
-            if self._paused(row.account):
+            if self._stopped(row):
                 raise NotMine(row.id)
             business = self._clocks.business()
             since = self._ledger.claim(row.id, self._clocks.wall().timestamp(), business.timestamp())
@@ -138,7 +148,7 @@ class Dispatcher:
         self._done.put(Finished(ticket, row, effect, answer))
 
     def _answer(self, effect: Effect, row: Row, withdrawn: str | None, claim: Claim) -> Answer:
-        forbidden = "withdrawn" if withdrawn is not None else PAUSED if self._paused(row.account) and row.kind != READ else ""
+        forbidden = "withdrawn" if withdrawn is not None else PAUSED if self._stopped(row) else ""
         if row.state == "waiting" and forbidden:
             return Settled(not_performed(effect, forbidden, self._clocks))
         if row.state == "waiting" and self._clocks.business() > effect.not_after:
@@ -154,6 +164,9 @@ class Dispatcher:
                 withdrawn=forbidden,
             )
         )
+
+    def _stopped(self, row: Row) -> bool:
+        return work(row.kind).stopped_by_switch and self._paused(row.account)
 
     def _write_down(self, finished: list[Finished]) -> None:
         outcomes: list[Outgoing] = []
@@ -187,7 +200,8 @@ class Dispatcher:
         in_doubt = isinstance(answer, Doubt) or (isinstance(answer, Broken) and answer.in_doubt)
         why = scrub(answer.why) if isinstance(answer, Later | Doubt | Broken) else ""
         log.info("effect %s waits (%s, try %d): %s", one.row.id, "in doubt" if in_doubt else "not done", one.row.tries + 1, why)
-        return (one.row.id, in_doubt, now + pause_before(one.row.tries + 1), why[:500])
+        pause = (answer.after if isinstance(answer, Later) else 0.0) or pause_before(one.row.tries + 1)
+        return (one.row.id, in_doubt, now + pause, why[:500])
 
     def _given_up(self, effect: Effect, broken: Broken) -> Fact:
         return not_performed(effect, "parked", self._clocks, "unknown" if broken.in_doubt else "failed")
@@ -221,11 +235,6 @@ def _readable(row: Row) -> Effect | None:
 def _in_words(fact: Fact) -> str:
     result = getattr(fact, "result", fact.__struct_config__.tag)
     return f"{result}, {why}" if (why := getattr(fact, "why", "")) else str(result)
-
-
-def lane_of(kind: str) -> Lane:
-    """Which pool performs a kind of effect."""
-    return "mail" if kind == "message_requested" else "stripe"
 
 
 def outgoing(effect: Effect, fact: Fact) -> Outgoing:

@@ -10,13 +10,15 @@ import msgspec
 from recovery.contracts.codec import Unprocessable, decode_effect, encode
 from recovery.contracts.effects import Effect, EffectWithdrawn
 from recovery.contracts.parked import Parked
-from recovery.contracts.topics import EFFECTS_MESSAGES, EFFECTS_STRIPE, PARKED_SINKS
+from recovery.contracts.topics import PARKED_SINKS
+from recovery.contracts.topics import TOPICS as EVERY_TOPIC
 from recovery.vocabulary import Clock
+from sinks.effects.lanes import kind_of_work
 from sinks.effects.ledger import Arrival, Ledger, Outgoing
 from sinks.effects.stalled import ConsumerFailed, StallWatch
 
 log = logging.getLogger(__name__)
-TOPICS = (EFFECTS_STRIPE.name, EFFECTS_MESSAGES.name)
+TOPICS = tuple(topic.name for topic in EVERY_TOPIC if topic.name.startswith("effects.") and "sinks.effects" in topic.listeners)
 BATCH = 500
 
 
@@ -52,8 +54,8 @@ class Inbox:
         self._consumer.subscribe(list(TOPICS))
         self._stall = StallWatch(consumer)
 
-    def poll(self, seconds: float) -> list[Arrival]:
-        """Store what the log has for us, waiting up to `seconds`; answers the effects that came.
+    def poll(self, seconds: float) -> Batch:
+        """Store what the log has for us, waiting up to `seconds`; answers what came.
 
         Raises:
             ConsumerFailed: the consumer is broken for good.
@@ -61,12 +63,11 @@ class Inbox:
         """
         messages = [delivered(message) for message in self._consumer.consume(BATCH, seconds) if _is_message(message)]
         self._stall.look()
-        if not messages:
-            return []
         batch = sort(messages, self._wall)
-        self._ledger.receive(batch.arrivals, batch.withdrawals, batch.parked, self._wall().timestamp())
-        self._commit(messages)
-        return batch.arrivals
+        if messages:
+            self._ledger.receive(batch.arrivals, batch.withdrawals, batch.parked, self._wall().timestamp())
+            self._commit(messages)
+        return batch
 
     def close(self) -> None:
         """Leave the group, so that a successor need not wait."""
@@ -128,7 +129,7 @@ def _arrival(effect: Effect, message: Delivered, now: datetime) -> Arrival:
         account=effect.account,
         customer=effect.customer,
         invoice=effect.invoice,
-        kind=str(effect.__struct_config__.tag),
+        kind=kind_of_work(effect),
         body=message.value or b"",
         place=message.place,
         received_at=now.timestamp(),

@@ -66,7 +66,7 @@ class Loop:
         self._switches.catch_up()
         doubts = self._ledger.doubt_all_claimed()
         rows = self._ledger.unfinished()
-        self._dispatcher.add([(row.id, row.account, row.customer, row.kind) for row in rows])
+        self._dispatcher.restore(rows)
         published = self._outbox.publish()
         log.info("ledger: %d unfinished effects, %d of them in doubt; %d outcomes published late", len(rows), doubts, published)
 
@@ -82,14 +82,16 @@ class Loop:
 
     def turn(self) -> None:
         """One turn: no step of it blocks for longer than a few seconds."""
-        self._switches.poll()
-        arrivals = self._inbox.poll(BUSY_POLL if self._dispatcher.in_work else IDLE_POLL)
-        self._dispatcher.add([(one.id, one.account, one.customer, one.kind) for one in arrivals])
+        if self._switches.poll():
+            self._dispatcher.account_paused()
+        batch = self._inbox.poll(BUSY_POLL if self._dispatcher.in_work else IDLE_POLL)
+        self._dispatcher.add(batch.arrivals)
+        self._dispatcher.withdrawn([effect for effect, _ in batch.withdrawals])
         settled = self._dispatcher.collect()
         started = self._dispatcher.start()
         self._outbox.publish()
-        if arrivals or settled or started:
-            log.debug("took %d, settled %d, started %d, waiting %d", len(arrivals), settled, started, len(self._dispatcher))
+        if batch.arrivals or settled or started:
+            log.debug("took %d, settled %d, started %d, waiting %d", len(batch.arrivals), settled, started, len(self._dispatcher))
         self._tidy()
 
     def _tidy(self) -> None:

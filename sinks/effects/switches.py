@@ -53,8 +53,9 @@ class Switches:
         if self._paused:
             log.warning("paused: %s", ", ".join(sorted(self._paused)))
 
-    def poll(self, seconds: float = 0.0) -> None:
-        """Take in what `facts` has now."""
+    def poll(self, seconds: float = 0.0) -> bool:
+        """Take in what `facts` has now; answers whether another account is paused."""
+        before = set(self._paused)
         for message in self._consumer.consume(BATCH, seconds):
             error = message.error()
             if error is None:
@@ -63,6 +64,7 @@ class Switches:
                 self._at_end = True
         if self._monotonic() - self._saved >= SAVE_SECONDS:
             self._save()
+        return not self._paused <= before
 
     def close(self) -> None:
         """Keep the position and leave."""

@@ -69,7 +69,7 @@ def put(ledger, dispatcher, *effects):
         for number, effect in enumerate(effects)
     ]
     ledger.receive(arrivals, [], [], 0.0)
-    dispatcher.add([(one.id, one.account, one.customer, one.kind) for one in arrivals])
+    dispatcher.add(arrivals)
 
 
 def turn(dispatcher):
@@ -215,3 +215,30 @@ def test_a_refused_claim_is_no_failure(make, ledger, charge):
     put(ledger, dispatcher, charge)
     turn(dispatcher)
     assert [row.state for row in ledger.unfinished()] == ["waiting"]
+
+
+def test_a_performers_own_pause_outlives_the_process(make, ledger, mail, time, now):
+    dispatcher = make(lambda job: Later("the receiver answered 500", after=3600.0))
+    put(ledger, dispatcher, mail)
+    turn(dispatcher)
+    again = make(lambda job: Later("again", after=3600.0))
+    again.restore(ledger.unfinished())
+    time.now = now.replace(minute=59)
+    assert turn(again) == 0
+    time.now = now.replace(hour=13)
+    assert turn(again) == 1
+
+
+@pytest.mark.parametrize("why", ["withdrawn", "account_paused"])
+def test_what_waits_for_hours_is_answered_at_once_when_it_is_withdrawn_or_its_account_paused(make, ledger, paused, mail, why):
+    dispatcher = make(lambda job: Later("busy", after=3600.0))
+    put(ledger, dispatcher, mail)
+    turn(dispatcher)
+    if why == "withdrawn":
+        ledger.receive([], [(mail.id, "paid")], [], 0.0)
+        dispatcher.withdrawn([mail.id])
+    else:
+        paused.add("acct_1")
+        dispatcher.account_paused()
+    assert turn(dispatcher) == 1
+    assert outcomes(ledger)[mail.id].why == why

@@ -1,13 +1,13 @@
 """Who is next."""
 
-from sinks.effects.waiting import Ticket, Waiting
+from sinks.effects.waiting import Waiting, refer_to
 
 
-def ticket(effect, customer="c1", lane="stripe", account="a"):
-    return Ticket(effect, (account, customer), lane)
+def ticket(effect, customer="c1", kind="charge_requested", account="a"):
+    return refer_to(effect, account, customer, kind)
 
 
-def free(_who):
+def free(_ticket):
     return 0.0
 
 
@@ -18,7 +18,7 @@ def taken(waiting, number=10, now=0.0, lane="stripe", hold=free):
 def test_one_customer_is_served_serially_and_two_in_parallel():
     waiting = Waiting()
     first = ticket("e1")
-    waiting.add([first, ticket("e2"), ticket("e3", "c2"), ticket("m1", lane="mail")])
+    waiting.add([first, ticket("e2"), ticket("e3", "c2"), ticket("m1", kind="message_requested")])
     assert taken(waiting) == ["e1", "e3"]
     assert taken(waiting, lane="mail") == []
     waiting.finish(first)
@@ -41,7 +41,7 @@ def test_an_effect_that_waits_for_a_retry_lets_its_customers_others_go():
 def test_an_account_at_its_limit_waits_and_holds_up_nobody_else():
     waiting = Waiting()
     waiting.add([ticket(f"e{n}", f"c{n}") for n in range(3)] + [ticket("other", "c9", account="b")])
-    assert taken(waiting, hold=lambda who: 1.0 if who[0] == "a" else 0.0) == ["other"]
+    assert taken(waiting, hold=lambda ticket: 1.0 if ticket.line[0] == "a" else 0.0) == ["other"]
     assert taken(waiting, now=0.9) == []
     assert taken(waiting, now=1.1) == ["e0", "e1", "e2"]
 
@@ -53,3 +53,24 @@ def test_no_more_are_taken_than_there_are_workers_and_none_twice():
     assert taken(waiting, 2) == ["e0", "e1"]
     assert taken(waiting, 9) == ["e2", "e3", "e4"]
     assert len(waiting) == 5
+
+
+def test_an_effect_of_a_former_process_waits_for_its_time():
+    waiting = Waiting()
+    waiting.add_later(ticket("e1"), 3600.0)
+    waiting.add([ticket("e1")])
+    assert taken(waiting, now=3599.0) == []
+    assert taken(waiting, now=3600.0) == ["e1"]
+
+
+def test_an_effect_that_is_woken_before_its_time_is_due_once():
+    waiting = Waiting()
+    waiting.add_later(ticket("e1"), 5.0)
+    waiting.add_later(ticket("e2", "c2", account="b"), 5.0)
+    waiting.wake(["e1", "never seen"])
+    assert taken(waiting, now=1.0) == ["e1"]
+    waiting.retry(ticket("e1"), 9.0)
+    assert taken(waiting, now=5.0) == ["e2"]
+    waiting.wake_where(lambda one: one.line[0] == "a")
+    assert taken(waiting, now=6.0) == ["e1"]
+    assert taken(waiting, now=9.0) == []

@@ -1,0 +1,70 @@
+"""Which workers perform an effect, and one after the other with which others: a table of the kinds of work. Pure.
+
+Each lane has workers of its own, so that a slow mail server delays no charge and a receiver that hangs delays no mail. What is done to
+one customer is done one after the other, in whatever lane. What tells the merchant something never waits for a customer's charges, nor
+they for it; of it at most `SIDE_BY_SIDE` are in work per endpoint or medium, so that one that hangs leaves workers to others, and what
+is about one customer keeps its order.
+"""
+
+import zlib
+from typing import Literal
+
+import msgspec
+
+from recovery.contracts.effects import Effect
+
+Lane = Literal["stripe", "mail", "sms", "alerts", "webhooks"]
+WORKERS: dict[Lane, int] = {"stripe": 16, "mail": 8, "sms": 4, "alerts": 8, "webhooks": 16}
+"""Threads per lane. Sixteen are enough for 30 effects a second when Stripe takes half a second."""
+SIDE_BY_SIDE = 4
+"""How many alerts by one medium, and how many deliveries to one endpoint, of one account are in work at once."""
+Line = tuple[str, str]
+"""An account, and a customer of it or a name that begins with `~`: effects of one line are performed one after the other."""
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """How a kind of work is treated.
+
+    `asks_stripe`: it waits while its account is at Stripe's rate limit. `to_merchant`: it tells the merchant something.
+    `stopped_by_switch`: it is not done while its account is paused (B45), as what moves money or writes to a payer.
+    """
+
+    lane: Lane
+    asks_stripe: bool = True
+    to_merchant: bool = False
+    stopped_by_switch: bool = True
+
+
+READ = "read_requested"
+WORK: dict[str, Work] = {
+    READ: Work(lane="stripe", stopped_by_switch=False),
+    "charge_requested": Work(lane="stripe"),
+    "subscription_end_requested": Work(lane="stripe"),
+    "message_requested": Work(lane="mail"),
+    "message_requested.sms": Work(lane="sms"),
+    "alert_requested.email": Work(lane="alerts", asks_stripe=False, to_merchant=True, stopped_by_switch=False),
+    "alert_requested.slack": Work(lane="alerts", asks_stripe=False, to_merchant=True, stopped_by_switch=False),
+    "webhook_requested": Work(lane="webhooks", asks_stripe=False, to_merchant=True, stopped_by_switch=False),
+}
+"""By the effect's type, with its medium behind it where media differ. Performers are looked up by these names."""
+UNKNOWN = Work(lane="stripe")
+
+
+def kind_of_work(effect: Effect) -> str:
+    """The row of WORK for an effect; for one that has none, its type."""
+    tag = str(effect.__struct_config__.tag)
+    medium = f"{tag}.{getattr(effect, 'medium', '')}"
+    return medium if medium in WORK else tag
+
+
+def work(kind: str) -> Work:
+    """How a kind of work is treated. One that is not in the table has no performer, which the lane `stripe` will find out."""
+    return WORK.get(kind, UNKNOWN)
+
+
+def line_of(effect: str, account: str, customer: str, kind: str) -> Line:
+    """Beside which effects this one is not performed. The id of one that tells the merchant something names its endpoint or medium."""
+    if not work(kind).to_merchant:
+        return (account, customer)
+    told = effect.rpartition(".")[0].rpartition(".")[2]
+    return (account, f"~{told}/{zlib.crc32(customer.encode()) % SIDE_BY_SIDE}")
