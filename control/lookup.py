@@ -97,9 +97,16 @@ class Tenants:
         return self._current().keys[account]
 
     def policy(self, account: str) -> Policy:
-        """The policy to publish: the file's, but observe on a live key without `act_on_live`. Raises UnknownAccount."""
+        """The file's policy, as far as the account's entry permits it. Raises UnknownAccount."""
+        return self.permitted(account, self.tenant(account).policy)
+
+    def permitted(self, account: str, document: Policy) -> Policy:
+        """A document as it may be published: with the entry's mode of Stripe, and only observing on a live key without `act_on_live`.
+
+        Raises UnknownAccount.
+        """
         tenant = self.tenant(account)
-        policy = msgspec.structs.replace(tenant.policy, livemode=tenant.livemode)
+        policy = msgspec.structs.replace(document, livemode=tenant.livemode)
         return msgspec.structs.replace(policy, mode="observe") if tenant.livemode and not tenant.act_on_live else policy
 
     def _current(self) -> _Loaded:

@@ -1,4 +1,6 @@
-"""`python -m producers gateway | ticker | policies [tenants.toml] | switch ACCOUNT pause|resume | command KIND ACCOUNT CUSTOMER`."""
+"""`python -m producers gateway | ticker | policies [tenants.toml] | policy publish|try|rollback ACCOUNT | switch ACCOUNT pause|resume |
+command KIND ACCOUNT CUSTOMER`.
+"""
 
 import argparse
 import logging
@@ -9,8 +11,11 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from control.lookup import Tenants, UnknownAccount
+from control.lookup import Tenants
+from control.policies import Hand, checked
+from control.policy_file import FILE, PolicyFile
 from producers.commands import KINDS, asked, moment
 from recovery.adapters.clock import business_clock, wall
 from recovery.adapters.kafka import NotDelivered, Publisher
@@ -19,6 +24,9 @@ from recovery.config import Settings, from_env
 from recovery.contracts.codec import encode
 from recovery.contracts.topics import FACTS
 from recovery.ids import stream_key
+
+if TYPE_CHECKING:
+    from producers.policies import PolicyBook
 
 log = logging.getLogger("producers")
 
@@ -30,7 +38,7 @@ def main() -> int:
         settings = from_env(os.environ)
         set_up(settings.log_level)
         arguments.run(settings, arguments)
-    except (ValueError, NotDelivered, UnknownAccount, OSError) as error:
+    except (ValueError, NotDelivered, LookupError, OSError) as error:
         print(f"producers {arguments.command}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -44,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     policies = commands.add_parser("policies", help="publish the policies that changed")
     policies.add_argument("tenants", nargs="?", type=Path, help="the tenants file (default: DUNLIN_TENANTS)")
     policies.set_defaults(run=_policies)
+    _policy_parser(commands.add_parser("policy", help="change an account's policy by hand"))
     switch = commands.add_parser("switch", help="pause or resume an account, or all with '*'")
     switch.add_argument("account")
     switch.add_argument("action", choices=("pause", "resume"))
@@ -60,6 +69,23 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--why", default="", help="the reason; written down")
     command.set_defaults(run=_command)
     return parser
+
+
+def _policy_parser(parser: argparse.ArgumentParser) -> None:
+    changes = parser.add_subparsers(dest="change", required=True)
+    publish = changes.add_parser("publish", help="put a document in force, or the draft that is being tried")
+    publish.add_argument("account")
+    publish.add_argument("--file", type=Path, help="the TOML document; without it the draft")
+    attempt = changes.add_parser("try", help="try a document on paper beside the policy in force")
+    attempt.add_argument("account")
+    attempt.add_argument("--file", type=Path, help="the TOML document; without it no draft is tried any more")
+    rollback = changes.add_parser("rollback", help="publish an older version again, as the next one")
+    rollback.add_argument("account")
+    rollback.add_argument("number", type=int)
+    for change in (publish, attempt, rollback):
+        change.add_argument("--who", required=True, help="who decided it; written down")
+        change.add_argument("--why", default="", help="the reason; written down")
+    parser.set_defaults(run=_policy)
 
 
 def _bootstrap(settings: Settings) -> str:
@@ -103,16 +129,38 @@ def _ticker(settings: Settings, _: argparse.Namespace) -> None:
 
 
 def _policies(settings: Settings, arguments: argparse.Namespace) -> None:
+    tenants = Tenants.load((arguments.tenants or settings.tenants).absolute())
+    book, business = _book(settings, tenants), business_clock(settings.clock_file)
+    for account in tenants.accounts():
+        version = book.follow_file(account, business(), wall())
+        print(f"{account}: policy {version.number}, mode {version.policy.mode}")
+
+
+def _book(settings: Settings, tenants: Tenants) -> "PolicyBook":
     from producers.every_partition import EveryPartition, cluster_id
     from producers.policies import PolicyBook
 
-    tenants = Tenants.load((arguments.tenants or settings.tenants).absolute())
-    bootstrap, business = _bootstrap(settings), business_clock(settings.clock_file)
-    book = PolicyBook(settings.home / "policies.json", cluster_id(bootstrap), EveryPartition(bootstrap), who="tenants file")
-    for account in tenants.accounts():
-        policy = tenants.policy(account)
-        number = book.publish(account, policy, business(), wall())
-        print(f"{account}: policy {number}, mode {policy.mode}")
+    bootstrap = _bootstrap(settings)
+    return PolicyBook(PolicyFile(settings.home / FILE), cluster_id(bootstrap), EveryPartition(bootstrap), tenants)
+
+
+def _policy(settings: Settings, arguments: argparse.Namespace) -> None:
+    tenants, account = Tenants.load(settings.tenants), arguments.account
+    document = checked(arguments.file.read_text()) if getattr(arguments, "file", None) else None
+    tenants.tenant(account)
+    book = _book(settings, tenants)
+    hand = Hand(who=arguments.who, why=arguments.why, business=business_clock(settings.clock_file)(), wall=wall())
+    if arguments.change == "publish":
+        version = book.publish(account, document, hand)
+    elif arguments.change == "rollback":
+        version = book.roll_back(account, arguments.number, hand)
+    else:
+        version = book.try_out(account, document, hand)
+        print(f"{account}: {'a draft is tried on paper beside' if document else 'no draft is tried beside'} policy {version.number}")
+        return
+    asked = version.document.mode
+    but = "" if asked == version.policy.mode else f" ({asked} is asked for; act_on_live is not set in {settings.tenants.name})"
+    print(f"{account}: policy {version.number} is in force, mode {version.policy.mode}{but}")
 
 
 def _switch(settings: Settings, arguments: argparse.Namespace) -> None:

@@ -1,15 +1,17 @@
 """Policies and switches as facts, once to every partition of `facts`: each decision sees them in order, and a replay sees the same.
 
-What was published last is kept in one small file, so that the same policy is not published twice and numbers rise.
+Every version is kept in one file, so that the same policy is not published twice, numbers rise, and an older one can come back.
 """
 
-import os
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from control.lookup import Tenants
+from control.policies import THE_FILE, Hand, History, Published, Trial, back_to, from_file, published, tried
+from control.policy_file import Kept, PolicyFile
 from producers.ticker import WritesEverywhere
 from recovery.contracts.facts import PolicyPublished, SwitchSet
 from recovery.ids import stub_key
@@ -19,67 +21,100 @@ EVERY_ACCOUNT = "*"
 """The account of a switch that means all."""
 
 
-class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """The last policy of an account. `done` is False while it is not known whether the broker has it: it is then sent again as it was."""
-
-    number: int
-    policy: Policy
-    occurred_at: datetime
-    done: bool
-
-
-class Memory(msgspec.Struct, frozen=True):
-    """What was published to one Kafka cluster; another cluster knows nothing of it."""
-
-    cluster: str
-    accounts: dict[str, Published] = {}
-
-
 class PolicyBook:
-    """Publishes policies that changed. Its file belongs to one cluster; `who` is written into each fact."""
+    """Publishes what changes an account's policy, and keeps it. `cluster` is the Kafka behind `everywhere`.
 
-    def __init__(self, path: Path, cluster: str, everywhere: WritesEverywhere, who: str) -> None:
-        self._path, self._everywhere, self._who = path, everywhere, who
-        self._memory = _remembered(path, cluster)
+    Raises:
+        NotDelivered: the broker has not all of it. The change is kept and told again, as it was, before the next one.
+        ValueError: a document cannot be published, or the file of versions cannot be read.
+        UnknownAccount: the account is not in the tenants file.
 
-    def publish(self, account: str, policy: Policy, business_now: datetime, wall_now: datetime) -> int:
-        """The number under which the policy is in force; publishes it only when it differs from the last one. Raises NotDelivered."""
-        last = self._memory.accounts.get(account)
-        if last and not last.done:
-            self._send(account, last, wall_now)
-        if last and last.policy == policy:
-            return last.number
-        new = Published(number=last.number + 1 if last else 1, policy=policy, occurred_at=business_now, done=False)
-        self._remember(account, new)  # before it is sent: a number is never given to two policies
-        self._send(account, new, wall_now)
-        return new.number
+    """
 
-    def _send(self, account: str, entry: Published, wall_now: datetime) -> None:
-        id = policy_fact_id(account, entry.number)
-        self._everywhere.write(
-            stub_key(account, "policy"),
-            lambda partition: PolicyPublished(
-                id=f"{id}:{partition}",
-                account=account,
-                occurred_at=entry.occurred_at,
-                received_at=wall_now,
-                trace=id,
-                number=entry.number,
-                policy=entry.policy,
-                who=self._who,
-            ),
-        )
-        self._remember(account, msgspec.structs.replace(entry, done=True))
+    def __init__(self, file: PolicyFile, cluster: str, everywhere: WritesEverywhere, tenants: Tenants) -> None:
+        self._file, self._cluster, self._everywhere, self._tenants = file, cluster, everywhere, tenants
 
-    def _remember(self, account: str, entry: Published) -> None:
-        self._memory = msgspec.structs.replace(self._memory, accounts={**self._memory.accounts, account: entry})
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._path.with_suffix(".new")
-        with fresh.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(self._memory)))
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(self._path)
+    def follow_file(self, account: str, business: datetime, wall: datetime) -> Published:
+        """Publish the tenants file's policy of the account if it was edited; answers what is in force."""
+        hand = Hand(who=THE_FILE, why="", business=business, wall=wall)
+        document = self._tenants.tenant(account).policy
+        return self._change(account, wall, lambda history: from_file(history, document, self._permitted(account), hand))
+
+    def publish(self, account: str, document: Policy | None, hand: Hand) -> Published:
+        """Publish a document, or with None the draft that is being tried; answers what is in force then."""
+
+        def change(history: History) -> History:
+            chosen = document or history.draft
+            if chosen is None:
+                raise ValueError(f"No draft of {account} is being tried; name the file to publish.")
+            return published(history, chosen, self._permitted(account), hand)
+
+        return self._change(account, hand.wall, change)
+
+    def roll_back(self, account: str, number: int, hand: Hand) -> Published:
+        """Publish the document of an older version again, as the next one. Raises LookupError when there is no such version."""
+        return self._change(account, hand.wall, lambda history: back_to(history, number, self._permitted(account), hand))
+
+    def try_out(self, account: str, document: Policy | None, hand: Hand) -> Published:
+        """Try a document on paper beside the version in force, or none any more; answers what is in force."""
+        return self._change(account, hand.wall, lambda history: tried(history, document, self._permitted(account), hand))
+
+    def _permitted(self, account: str) -> Callable[[Policy], Policy]:
+        return lambda document: self._tenants.permitted(account, document)
+
+    def _change(self, account: str, wall: datetime, change: Callable[[History], History]) -> Published:
+        self._tenants.tenant(account)
+        with self._file.alone():
+            kept = self._file.read()
+            kept = kept if kept.cluster == self._cluster else _told_nothing(kept, self._cluster)
+            history = self._told(kept, account, kept.histories.get(account, History()), wall)
+            new = change(history)
+            if new is not history:
+                kept = _with(kept, account, new)
+                self._file.write(kept)  # before it is sent: a number is never given to two policies
+                new = self._told(kept, account, new, wall)
+        assert new.last is not None  # noqa: S101 - a change leaves a version, or is refused
+        return new.last
+
+    def _told(self, kept: Kept, account: str, history: History, wall: datetime) -> History:
+        if not history.untold:
+            return history
+        self._everywhere.write(stub_key(account, "policy"), _fact(account, history, wall))
+        told = msgspec.structs.replace(history, untold="")
+        self._file.write(_with(kept, account, told))
+        return told
+
+
+def _with(kept: Kept, account: str, history: History) -> Kept:
+    return msgspec.structs.replace(kept, histories={**kept.histories, account: history})
+
+
+def _told_nothing(kept: Kept, cluster: str) -> Kept:
+    """What was told to another Kafka is yet to be told to this one, under its number."""
+    histories = {account: msgspec.structs.replace(history, untold="version") for account, history in kept.histories.items()}
+    return Kept(cluster=cluster, histories=histories)
+
+
+def _fact(account: str, history: History, wall: datetime) -> Callable[[int], PolicyPublished]:
+    last, trial = history.last, history.trial
+    if last is None:
+        raise ValueError(f"Nothing was published for {account}.")
+    said: Published | Trial = last
+    id = policy_fact_id(account, last.number)
+    if history.untold == "draft" and trial is not None:
+        id, said = f"{id}:draft:{trial.turn}", trial
+    return lambda partition: PolicyPublished(
+        id=f"{id}:{partition}",
+        account=account,
+        occurred_at=said.occurred_at,
+        received_at=wall,
+        trace=id,
+        number=last.number,
+        policy=last.policy,
+        draft=history.draft,
+        who=said.who,
+        why=said.why,
+    )
 
 
 def policy_fact_id(account: str, number: int) -> str:
@@ -111,15 +146,3 @@ def set_switch(
             why=why,
         ),
     )
-
-
-def _remembered(path: Path, cluster: str) -> Memory:
-    try:
-        memory = msgspec.json.decode(path.read_bytes(), type=Memory)
-    except FileNotFoundError:
-        return Memory(cluster)
-    except msgspec.DecodeError as error:
-        raise ValueError(
-            f"{path.name} cannot be read: {error}. It says which policies were published; restore it from a backup."
-        ) from error
-    return memory if memory.cluster == cluster else Memory(cluster)

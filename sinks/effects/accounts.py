@@ -22,9 +22,9 @@ class Accounts:
         return self._tenants.tenant(account).support_email
 
     def may_charge(self, account: str) -> bool:
-        """Whether we may charge at all: never with a live key unless the tenant says act (decision 39)."""
+        """Whether we may charge at all: never with a live key unless the account's entry permits it (decision 39)."""
         tenant = self._tenants.find(account)
         if tenant is None:
             return False
         live = tenant.livemode or "_live_" in self._tenants.api_key(account)[:10]
-        return not live or self._tenants.policy(account).mode == "act"
+        return not live or tenant.act_on_live

@@ -22,11 +22,12 @@ def accounts(folder, key, extra):
         ("sk_test_1", "", True),
         ("sk_live_1", "livemode = true\n", False),
         ("sk_live_1", 'livemode = true\n[tenant.policy]\nmode = "act"\n', False),
-        ("rk_live_1", "livemode = true\nact_on_live = true\n", False),
+        ("rk_live_1", "livemode = true\nact_on_live = true\n", True),
         ("sk_live_1", 'livemode = true\nact_on_live = true\n[tenant.policy]\nmode = "act"\n', True),
     ],
 )
-def test_a_live_key_is_charged_only_when_the_tenant_says_act_twice(tmp_path, key, extra, may):
+def test_a_live_key_is_charged_only_when_its_entry_permits_it(tmp_path, key, extra, may):
+    """Product decision 39; whether the policy in force says act is asked before a charge is asked for."""
     assert accounts(tmp_path, key, extra).may_charge("acct_1") is may
 
 
