@@ -16,8 +16,9 @@ import msgspec
 from control.contacts import Contact, Contacts
 from recovery.policy import OBSERVE, Policy
 from recovery.policy import problems as policy_problems
+from recovery.telling import AlertPolicy
 
-__all__ = ["Contact", "Contacts", "Tenant", "Tenants", "UnknownAccount", "problems"]
+__all__ = ["Contact", "Contacts", "Endpoint", "Tenant", "Tenants", "UnknownAccount", "problems"]
 
 log = logging.getLogger(__name__)
 LOOK_AGAIN_SECONDS = 1.0
@@ -26,6 +27,17 @@ LOOK_AGAIN_SECONDS = 1.0
 
 class UnknownAccount(LookupError):
     """The account is not in the tenants file. The text says where to add it."""
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One `[tenant.endpoints.NAME]`: where the merchant's system hears of events, and of which; none means the usual ones (F25).
+
+    The secrets file has one Standard Webhooks secret per line. All of them sign, so that a rotation may overlap.
+    """
+
+    url: str
+    secrets_file: str
+    events: tuple[str, ...] = ()
 
 
 class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -39,6 +51,9 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     support_email: str = ""
     act_on_live: bool = False
     policy: Policy = OBSERVE
+    alert_email: str = ""
+    slack_webhook_file: str = ""
+    endpoints: dict[str, Endpoint] = {}
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,6 +64,8 @@ class _Loaded(msgspec.Struct, frozen=True):
     tenants: dict[str, Tenant]
     secrets: dict[str, tuple[str, ...]]
     keys: dict[str, str]
+    slack: dict[str, str]
+    endpoint_secrets: dict[tuple[str, str], tuple[str, ...]]
     seen: dict[Path, tuple[int, int, int]]
 
 
@@ -96,17 +113,26 @@ class Tenants:
         self.tenant(account)
         return self._current().keys[account]
 
+    def slack_webhook(self, account: str) -> str:
+        """Where the account's Slack alerts go; empty when nowhere. It is a secret. Raises UnknownAccount."""
+        self.tenant(account)
+        return self._current().slack.get(account, "")
+
+    def endpoint_secrets(self, account: str, endpoint: str) -> tuple[str, ...]:
+        """The secrets of one of the account's endpoints; none when there is no such endpoint."""
+        return self._current().endpoint_secrets.get((account, endpoint), ())
+
     def policy(self, account: str) -> Policy:
         """The file's policy, as far as the account's entry permits it. Raises UnknownAccount."""
         return self.permitted(account, self.tenant(account).policy)
 
     def permitted(self, account: str, document: Policy) -> Policy:
-        """A document as it may be published: with the entry's mode of Stripe, and only observing on a live key without `act_on_live`.
+        """A document as it may be published: with the entry's mode of Stripe and addresses, only observing on a live key without `act_on_live`.
 
         Raises UnknownAccount.
         """
         tenant = self.tenant(account)
-        policy = msgspec.structs.replace(document, livemode=tenant.livemode)
+        policy = msgspec.structs.replace(_with_addresses(tenant, document), livemode=tenant.livemode)
         return msgspec.structs.replace(policy, mode="observe") if tenant.livemode and not tenant.act_on_live else policy
 
     def _current(self) -> _Loaded:
@@ -128,6 +154,15 @@ class Tenants:
             log.info("read %s again: %d accounts", self._path.name, len(self._now.tenants))
 
 
+def _with_addresses(tenant: Tenant, document: Policy) -> Policy:
+    """A document with alerts on where there is an address for them, and the endpoints' names with what each is told."""
+    alerts = document.alerts
+    email = msgspec.structs.replace(alerts.email, enabled=bool(tenant.alert_email))
+    slack = msgspec.structs.replace(alerts.slack, enabled=bool(tenant.slack_webhook_file))
+    endpoints = {name: endpoint.events for name, endpoint in tenant.endpoints.items()}
+    return msgspec.structs.replace(document, alerts=AlertPolicy(email, slack), webhooks=endpoints)
+
+
 def problems(path: Path) -> list[str]:
     """What is wrong with a tenants file and the files it names, in sentences for the person who wrote it; empty when all is well."""
     try:
@@ -143,7 +178,7 @@ def problems(path: Path) -> list[str]:
 
 def _tenant_problems(folder: Path, tenant: Tenant) -> list[str]:
     found = [] if tenant.account and "/" not in tenant.account else ["account must be an id such as acct_1234."]
-    found += policy_problems(tenant.policy)
+    found += policy_problems(_with_addresses(tenant, tenant.policy))
     key_path, secrets_path = folder / tenant.api_key_file, folder / tenant.webhook_secrets_file
     mode = "live" if tenant.livemode else "test"
     found += _file_problems("api_key_file", key_path) or [
@@ -154,6 +189,21 @@ def _tenant_problems(folder: Path, tenant: Tenant) -> list[str]:
     found += _file_problems("webhook_secrets_file", secrets_path) or [
         f"webhook_secrets_file, line {number}: a secret begins with whsec_."
         for number, secret in enumerate(_lines(secrets_path), 1)
+        if not secret.startswith("whsec_")
+    ]
+    if tenant.slack_webhook_file:
+        found += _file_problems("slack_webhook_file", folder / tenant.slack_webhook_file)
+    for name, endpoint in tenant.endpoints.items():
+        found += _endpoint_problems(folder, name, endpoint)
+    return found
+
+
+def _endpoint_problems(folder: Path, name: str, endpoint: Endpoint) -> list[str]:
+    found = [] if endpoint.url.startswith(("https://", "http://")) else [f"endpoints.{name}: url must begin with https://."]
+    path = folder / endpoint.secrets_file
+    found += [f"endpoints.{name}: {problem}" for problem in _file_problems("secrets_file", path)] or [
+        f"endpoints.{name}: secrets_file, line {number}: a secret begins with whsec_."
+        for number, secret in enumerate(_lines(path), 1)
         if not secret.startswith("whsec_")
     ]
     return found
@@ -198,11 +248,20 @@ def _read(path: Path) -> _Loaded:
     tenants = {tenant.account: tenant for tenant in _parsed(path).tenant}
     key_paths = {account: path.parent / tenant.api_key_file for account, tenant in tenants.items()}
     secret_paths = {account: path.parent / tenant.webhook_secrets_file for account, tenant in tenants.items()}
-    seen = {path: first} | {each: _mark(each) for each in (*key_paths.values(), *secret_paths.values())}
+    slack_paths = {account: path.parent / tenant.slack_webhook_file for account, tenant in tenants.items() if tenant.slack_webhook_file}
+    endpoint_paths = {
+        (account, name): path.parent / endpoint.secrets_file
+        for account, tenant in tenants.items()
+        for name, endpoint in tenant.endpoints.items()
+    }
+    every = (*key_paths.values(), *secret_paths.values(), *slack_paths.values(), *endpoint_paths.values())
+    seen = {path: first} | {each: _mark(each) for each in every}
     return _Loaded(
         tenants=tenants,
         secrets={account: tuple(_lines(file)) for account, file in secret_paths.items()},
         keys={account: _lines(file)[0] for account, file in key_paths.items()},
+        slack={account: _lines(file)[0] for account, file in slack_paths.items()},
+        endpoint_secrets={which: tuple(_lines(file)) for which, file in endpoint_paths.items()},
         seen=seen,
     )
 

@@ -13,7 +13,7 @@ from typing import Any
 from recovery.adapters.kafka import Publisher, consumer
 from recovery.contracts.codec import encode
 from recovery.contracts.facts import WebhookIgnored
-from recovery.contracts.topics import EFFECTS_MESSAGES, EFFECTS_STRIPE, FACTS, PARKED_GATEWAY, PARKED_SINKS, PARKED_STREAMS
+from recovery.contracts.topics import EFFECTS, FACTS, PARKED_GATEWAY, PARKED_SINKS, PARKED_STREAMS
 from recovery.vocabulary import Clock
 
 MARKER_ACCOUNT = "~verify"
@@ -47,7 +47,7 @@ def wait_until_quiet(pipeline: Pipeline, seconds: float, say: Callable[[str], No
         _pass_marker(pipeline, deadline, say)
         _await_zero(lambda: _unread_effects(pipeline), "effects that nobody has taken", deadline, say)
         _await_zero(pipeline.open_effects, "effects", deadline, say)
-        asked = _ends(pipeline, EFFECTS_STRIPE.name) + _ends(pipeline, EFFECTS_MESSAGES.name)
+        asked = tuple(end for topic in EFFECTS for end in _ends(pipeline, topic.name))
         if asked == before and not pipeline.open_deliveries() and not pipeline.open_effects():
             return
         before = asked
@@ -97,8 +97,7 @@ def _unread_effects(pipeline: Pipeline) -> int:
     import confluent_kafka as kafka
 
     reader = consumer(pipeline.bootstrap, f"{pipeline.app_id}-effects", **{"enable.partition.eof": True})
-    names = (EFFECTS_STRIPE.name, EFFECTS_MESSAGES.name)
-    everything = [kafka.TopicPartition(name, number) for name in names for number in range(pipeline.partitions)]
+    everything = [kafka.TopicPartition(topic.name, number) for topic in EFFECTS for number in range(pipeline.partitions)]
     try:
         committed = reader.committed(everything, timeout=30)
         reader.assign([kafka.TopicPartition(at.topic, at.partition, max(at.offset, 0)) for at in committed])

@@ -37,7 +37,7 @@ def effect_id(account: str, invoice: str, kind: str, number: int) -> str:
 
 
 def kind_of(effect: str) -> str:
-    """The kind within an effect id: read, charge, message, sms, notice, end or withdrawal."""
+    """The kind within an effect id: read, charge, message, sms, notice, end, alert, slack, webhook-NAME or withdrawal."""
     return effect.rsplit(".", 2)[-2]
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from recovery.telling import AlertPolicy, endpoint_problems
 from recovery.vocabulary import DeclineKind, Mode
 
 RetryMode = Literal["predictive", "fixed"]
@@ -105,7 +106,11 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All settings of one account that a decision may depend on. The defaults are the product's; `mode` is safe (product decision 39)."""
+    """All settings of one account that a decision may depend on. The defaults are the product's; `mode` is safe (product decision 39).
+
+    `webhooks` are the names of the merchant's endpoints with the event types that each is told, none meaning the usual ones; the addresses
+    and secrets stand with the account and not here.
+    """
 
     mode: Mode = "observe"
     livemode: bool = False
@@ -119,6 +124,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     end: EndPolicy = EndPolicy()
     budgets: Budgets = Budgets()
     experiment: Experiment = Experiment()
+    alerts: AlertPolicy = AlertPolicy()
+    webhooks: dict[str, tuple[str, ...]] = {}
     decline_overrides: dict[str, str] = {}
 
 
@@ -168,6 +175,7 @@ def problems(policy: Policy) -> list[str]:
         for name, most in NETWORK_LIMITS.items()
         if getattr(policy.budgets, name) > most
     ]
+    found += endpoint_problems(policy.webhooks)
     for code, kind in policy.decline_overrides.items():
         if kind not in get_args(DeclineKind):
             found.append(f"decline_overrides.{code} is {kind!r}; choose {', '.join(get_args(DeclineKind))}.")

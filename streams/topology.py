@@ -3,9 +3,8 @@
 from typing import Any
 
 from recovery.contracts.topics import (
-    EFFECTS_MESSAGES,
+    EFFECTS,
     EFFECTS_PLANS,
-    EFFECTS_STRIPE,
     EVENTS,
     FACTS,
     OUTCOMES,
@@ -14,7 +13,7 @@ from recovery.contracts.topics import (
 )
 from streams.exactly_once import BatchSchema
 
-OUTPUTS: tuple[str, ...] = (EVENTS.name, OUTCOMES.name, EFFECTS_STRIPE.name, EFFECTS_MESSAGES.name, EFFECTS_PLANS.name, PARKED_STREAMS.name)
+OUTPUTS: tuple[str, ...] = tuple(topic.name for topic in (EVENTS, OUTCOMES, *EFFECTS, EFFECTS_PLANS, PARKED_STREAMS))
 """Every topic that the stream speaks on."""
 
 

@@ -157,6 +157,10 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     asks_for_authentication: bool = False
     method: Literal["", "attached", "automatically_updated"] = ""
     fresh_method: bool = False
+    queued: bool = False  # its charge with the new method waits for that of an older invoice
+    invoice_method: str = ""  # what the invoice, and its subscription, name to be charged before the customer's default
+    subscription_method: str = ""
+    subscription_method_at: datetime | None = None
     by_hand: bool = False
     rested: int = 0  # seconds that a person's wish to wait has put a retry off
     test: bool = False

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from recovery.contracts.envelope import Header
+from recovery.contracts.events import Event
 from recovery.vocabulary import DeclineKind, Medium, Moment
 
 
@@ -108,6 +109,20 @@ class PlanRequested(Effect, frozen=True, kw_only=True, tag="plan_requested"):
     stripe_next: Moment | None = None
 
 
+class AlertRequested(Effect, frozen=True, kw_only=True, tag="alert_requested"):
+    """Tell the merchant that `event` happened (F23, F24). Answered by AlertSettled."""
+
+    medium: Literal["email", "slack"]
+    event: Event
+
+
+class WebhookRequested(Effect, frozen=True, kw_only=True, tag="webhook_requested"):
+    """Deliver `event` to the merchant's `endpoint`, which is known by its name (F25). Answered by WebhookSettled."""
+
+    endpoint: str
+    event: Event
+
+
 class EffectWithdrawn(Effect, frozen=True, kw_only=True, tag="effect_withdrawn"):
     """Do not perform `effect` any more; travels on the same topic and key. Too late is no error: the outcome tells."""
 
@@ -115,5 +130,14 @@ class EffectWithdrawn(Effect, frozen=True, kw_only=True, tag="effect_withdrawn")
     because: str = ""
 
 
-AnyEffect = ReadRequested | ChargeRequested | MessageRequested | PlanRequested | SubscriptionEndRequested | EffectWithdrawn
+AnyEffect = (
+    ReadRequested
+    | ChargeRequested
+    | MessageRequested
+    | PlanRequested
+    | SubscriptionEndRequested
+    | AlertRequested
+    | WebhookRequested
+    | EffectWithdrawn
+)
 """All effects, for decoding."""

@@ -45,6 +45,11 @@ EventType = Literal[
     "command_taken",  # somebody asked for something and it is done; `details` say who and why (B93)
     "command_refused",  # it is not done, `reason` says why
     "shadow_decided",  # a draft of the policy would have decided otherwise; nothing of it is carried out (F66)
+    "alert_sent",  # the merchant was told; `details` say by which medium and of what
+    "alert_skipped",  # the merchant was not told, `reason` says why
+    "webhook_delivered",  # an event reached the merchant's endpoint
+    "webhook_undelivered",  # it did not, `reason` says why
+    "endpoint_disabled",  # nothing is delivered to the endpoint any more, `reason` says why
     "policy_applied",
     "switch_set",
     "webhook_ignored",

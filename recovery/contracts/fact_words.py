@@ -10,6 +10,7 @@ class InvoiceState(msgspec.Struct, frozen=True, kw_only=True):
     """An invoice as Stripe last showed it. Amounts are minor units of `currency`; the shape is the same for every API version.
 
     `amount_paid` includes `paid_off_stripe`, what was paid outside Stripe in an API version that tells it (stripe.md 4.4).
+    `own_method`: the payment method that the invoice itself names, which is charged before any other (B36); empty where it names none.
     """
 
     status: str
@@ -27,6 +28,7 @@ class InvoiceState(msgspec.Struct, frozen=True, kw_only=True):
     paid_out_of_band: bool = False
     paid_off_stripe: int = 0
     renews_at: Moment | None = None
+    own_method: str = ""
 
 
 class Decline(msgspec.Struct, frozen=True, kw_only=True):

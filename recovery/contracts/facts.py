@@ -15,11 +15,22 @@ from recovery.contracts.contact_facts import (
     MessageComplained,
 )
 from recovery.contracts.fact_words import Card, Decline, Fact, InvoiceFact, InvoiceState, SeenAttempt
-from recovery.contracts.outcome_facts import ChargeRead, ChargeSettled, InvoiceRead, MessageSettled, ReadFailed, SubscriptionEndSettled
+from recovery.contracts.outcome_facts import (
+    AlertSettled,
+    ChargeRead,
+    ChargeSettled,
+    EndpointDisabled,
+    InvoiceRead,
+    MessageSettled,
+    ReadFailed,
+    SubscriptionEndSettled,
+    WebhookSettled,
+)
 from recovery.policy import Policy
 from recovery.vocabulary import Moment
 
 __all__ = [
+    "AlertSettled",
     "AnyFact",
     "Card",
     "CardExpiring",
@@ -36,6 +47,7 @@ __all__ = [
     "CustomerDeleted",
     "Decline",
     "DisputeOpened",
+    "EndpointDisabled",
     "ExcludeAsked",
     "Fact",
     "IntentFailed",
@@ -69,6 +81,7 @@ __all__ = [
     "TimePassed",
     "WebhookIgnored",
     "WebhookParked",
+    "WebhookSettled",
 ]
 
 
@@ -159,13 +172,16 @@ class CustomerDeleted(Fact, frozen=True, kw_only=True, tag="customer_deleted"):
 
 class SubscriptionChanged(Fact, frozen=True, kw_only=True, tag="subscription_changed"):
     """A subscription changed. `cancel_at_period_end` while past due is a cancellation (B68); `paused` is paused collection,
-    `pause_behavior` what becomes of its invoices meanwhile: void, mark_uncollectible or keep_as_draft (B69)."""
+    `pause_behavior` what becomes of its invoices meanwhile: void, mark_uncollectible or keep_as_draft (B69). `own_method_changed`: the payment
+    method that it names itself is another now, `own_method`, or none (B36)."""
 
     subscription: str
     status: str
     cancel_at_period_end: bool = False
     paused: bool = False
     pause_behavior: str = ""
+    own_method: str = ""
+    own_method_changed: bool = False
 
 
 class SubscriptionEnded(Fact, frozen=True, kw_only=True, tag="subscription_ended"):
@@ -268,6 +284,9 @@ AnyFact = (
     | MessageSettled
     | ChargeRead
     | SubscriptionEndSettled
+    | AlertSettled
+    | WebhookSettled
+    | EndpointDisabled
     | MessageBounced
     | MessageComplained
     | ContactSuppressed

@@ -6,7 +6,8 @@ from recovery.contracts.fact_words import Card, Decline, Fact, InvoiceState, See
 
 
 class InvoiceRead(Fact, frozen=True, kw_only=True, tag="invoice_read"):
-    """The answer to a ReadRequested: the truth at `occurred_at` (B3)."""
+    """The answer to a ReadRequested: the truth at `occurred_at` (B3). `subscription_method`: the payment method that the subscription
+    itself names, which is charged before the customer's default (B36)."""
 
     effect: str
     state: InvoiceState
@@ -18,6 +19,7 @@ class InvoiceRead(Fact, frozen=True, kw_only=True, tag="invoice_read"):
     subscription_paused: bool = False
     customer_deleted: bool = False
     disputed: bool = False
+    subscription_method: str = ""
 
 
 class ReadFailed(Fact, frozen=True, kw_only=True, tag="read_failed"):
@@ -84,3 +86,38 @@ class SubscriptionEndSettled(Fact, frozen=True, kw_only=True, tag="subscription_
     result: Literal["done", "not_done"]
     why: str = ""
     state: InvoiceState | None = None
+
+
+class AlertSettled(Fact, frozen=True, kw_only=True, tag="alert_settled"):
+    """What became of an AlertRequested about an event of `event_type`.
+
+    skipped: not sent, for the reason in `why` (no_address, test_mode, ...). unknown: cannot be told, and is not repeated (decision 18).
+    """
+
+    effect: str
+    medium: str
+    event_type: str
+    result: Literal["sent", "skipped", "failed", "unknown"]
+    why: str = ""
+    message: str = ""
+
+
+class WebhookSettled(Fact, frozen=True, kw_only=True, tag="webhook_settled"):
+    """What became of a WebhookRequested: `event` is the id of the event that was to be delivered, `tries` how often it was sent,
+    `status` the last HTTP status, 0 when no answer came."""
+
+    effect: str
+    endpoint: str
+    event: str
+    event_type: str
+    result: Literal["delivered", "failed", "skipped"]
+    why: str = ""
+    tries: int = 0
+    status: int = 0
+
+
+class EndpointDisabled(Fact, frozen=True, kw_only=True, tag="endpoint_disabled"):
+    """Nothing is delivered to the merchant's `endpoint` any more, until somebody enables it; `why` in words."""
+
+    endpoint: str
+    why: str

@@ -92,6 +92,16 @@ EFFECTS_MESSAGES = Topic(
     parking="parked.sinks",
     what="mails to send, and their withdrawals",
 )
+EFFECTS_WEBHOOKS = Topic(
+    name="effects.webhooks",
+    speakers=("streams",),
+    listeners=("sinks.effects",),
+    key="account/customer",
+    carries=AnyEffect,
+    retention_ms=30 * DAY_MS,
+    parking="parked.sinks",
+    what="what merchants are told: alerts, and events for their endpoints",
+)
 EFFECTS_PLANS = Topic(
     name="effects.plans",
     speakers=("streams",),
@@ -130,6 +140,9 @@ PARKED_SINKS = Topic(
     what="events and effects that could not be decoded or carried out",
 )
 
+EFFECTS: tuple[Topic, ...] = (EFFECTS_STRIPE, EFFECTS_MESSAGES, EFFECTS_WEBHOOKS)
+"""What the effects sink carries out."""
+
 TABLE_NAME = "cases"
 """The Faust table of customers' rows."""
 
@@ -154,6 +167,7 @@ TOPICS: tuple[Topic, ...] = (
     OUTCOMES,
     EFFECTS_STRIPE,
     EFFECTS_MESSAGES,
+    EFFECTS_WEBHOOKS,
     EFFECTS_PLANS,
     PARKED_GATEWAY,
     PARKED_STREAMS,
@@ -162,7 +176,12 @@ TOPICS: tuple[Topic, ...] = (
 """All topics but the changelog, whose name depends on the app id."""
 
 
-_TOPIC_BY_TYPE: dict[str, str] = {"message_requested": EFFECTS_MESSAGES.name, "plan_requested": EFFECTS_PLANS.name}
+_TOPIC_BY_TYPE: dict[str, str] = {
+    "message_requested": EFFECTS_MESSAGES.name,
+    "alert_requested": EFFECTS_WEBHOOKS.name,
+    "webhook_requested": EFFECTS_WEBHOOKS.name,
+    "plan_requested": EFFECTS_PLANS.name,
+}
 
 
 def effects_topic(effect_type: str) -> str:

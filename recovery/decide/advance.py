@@ -10,6 +10,7 @@ from recovery.contracts.effects import Effect
 from recovery.contracts.events import Event
 from recovery.contracts.facts import Fact
 from recovery.decide import (
+    announce,
     budgets,
     commands,
     delivery,
@@ -25,6 +26,7 @@ from recovery.decide import (
     retrying,
     shadow,
     suppression,
+    told,
 )
 from recovery.decide.endings import STUB, stub
 from recovery.decide.turn import Turn, next_action
@@ -86,11 +88,12 @@ def _without_row(fact: Fact, now: datetime, account: Account) -> Step:
     if isinstance(fact, facts.TimePassed):
         return Step(None, [], [])
     turn = Turn(Customer(account=fact.account, customer=fact.customer), fact, now, account)
-    if isinstance(fact, facts.WebhookIgnored | facts.WebhookParked | facts.Command):
+    if isinstance(fact, WITHOUT_ROW):
         HANDLERS[type(fact)](turn, fact)
     else:
         turn.tell_row("fact_noted", "no_case")
-    return Step(None, [], turn.events)
+    announce.announce(turn)
+    return Step(None, turn.effects, turn.events)
 
 
 def _remember(customer: Customer, fact_id: str) -> None:
@@ -110,6 +113,7 @@ def _tell_quietly(turn: Turn, event_type: Any, reason: str) -> None:
 def _finish(turn: Turn) -> Step:
     row = turn.row
     turn.close()
+    announce.announce(turn)
     row.wake = None
     for invoice, case in row.cases.items():
         if not case.active:
@@ -212,6 +216,9 @@ OPENERS: frozenset[type[Fact]] = frozenset(
 )
 """The facts that may begin a row."""
 
+WITHOUT_ROW = (facts.WebhookIgnored, facts.WebhookParked, facts.Command, facts.AlertSettled, facts.WebhookSettled, facts.EndpointDisabled)
+"""The facts that say something even where there is no row, and need none."""
+
 HANDLERS: dict[type[Fact], Callable[[Turn, Any], None]] = {
     facts.PaymentFailed: invoices.failed,
     facts.PaymentActionRequired: invoices.action_required,
@@ -237,6 +244,9 @@ HANDLERS: dict[type[Fact], Callable[[Turn, Any], None]] = {
     facts.MessageSettled: delivery.settled,
     facts.ChargeRead: money.charge_read,
     facts.SubscriptionEndSettled: end_action.settled,
+    facts.AlertSettled: told.alert,
+    facts.WebhookSettled: told.webhook,
+    facts.EndpointDisabled: told.endpoint_disabled,
     facts.MessageBounced: suppression.bounced,
     facts.MessageComplained: suppression.complained,
     facts.ContactSuppressed: suppression.suppressed,

@@ -160,6 +160,12 @@ class Turn:
         self.row.requests += 1
         return self._common(effect_id(self.row.account, f"~{about}", kind, self.row.requests))
 
+    def telling(self, event: Event, kind: str, number: int) -> dict[str, Any]:
+        """The header of a request that tells the merchant of the turn's `number`-th event; its id comes from the event's place."""
+        account, fact = self.row.account, self.fact
+        about, place = (event.invoice, event.sequence) if event.sequence else (f"~{fact.id}", number)
+        return self._common(effect_id(account, about, kind, place)) | {"invoice": event.invoice}
+
     def withdraw(self, case: Case, because: str) -> None:
         """Take back what is in flight, if anything is; its outcome may still come."""
         flight, case.flight = case.flight, None

@@ -1,0 +1,73 @@
+"""Which of a turn's events the merchant is told: alerts by e-mail and in Slack (F23, F24), webhooks to the merchant's endpoints (F25).
+
+The effects carry the very events of the turn, whose ids are stamped when the turn is written: what is told outside is what ClickHouse has.
+"""
+
+from datetime import timedelta
+from typing import Literal
+
+from recovery.contracts.effects import AlertRequested, WebhookRequested
+from recovery.contracts.events import Event
+from recovery.decide.turn import Turn
+from recovery.telling import DEFAULT_WEBHOOK_TYPES, WEBHOOK_TYPES, Told
+
+ALERT_VALID = timedelta(hours=24)
+"""How long an alert is worth telling."""
+WEBHOOK_VALID = timedelta(days=3)
+"""How long the delivery of an event is tried."""
+BAD_ADDRESS: frozenset[str] = frozenset({"bounced", "complained"})
+"""Changes of a contact that the merchant should know of (B53)."""
+
+
+def announce(turn: Turn) -> None:
+    """Ask for the alerts and webhooks that the turn's events call for; nothing for an account that wants none."""
+    alerts, endpoints = turn.policy.alerts, turn.policy.webhooks
+    if not (alerts.email.enabled or alerts.slack.enabled or endpoints):
+        return
+    for number, event in enumerate(turn.events):
+        if _wanted(alerts.email, event):
+            _alert(turn, event, number, "email")
+        if _wanted(alerts.slack, event):
+            _alert(turn, event, number, "slack")
+        if event.event_type in WEBHOOK_TYPES:
+            for endpoint, types in endpoints.items():
+                if event.event_type in (types or DEFAULT_WEBHOOK_TYPES):
+                    _deliver(turn, event, number, endpoint)
+
+
+def _alert(turn: Turn, event: Event, number: int, medium: Literal["email", "slack"]) -> None:
+    header = turn.telling(event, "alert" if medium == "email" else "slack", number)
+    turn.effects.append(AlertRequested(**header, not_after=turn.now + ALERT_VALID, only_if="always", medium=medium, event=event))
+
+
+def _deliver(turn: Turn, event: Event, number: int, endpoint: str) -> None:
+    header = turn.telling(event, f"webhook-{endpoint}", number)
+    turn.effects.append(WebhookRequested(**header, not_after=turn.now + WEBHOOK_VALID, only_if="always", endpoint=endpoint, event=event))
+
+
+def _wanted(told: Told, event: Event) -> bool:
+    if not told.enabled:
+        return False
+    what = event.event_type
+    if what == "payment_failed":
+        return told.failed
+    if what == "payment_recovered":
+        return told.recovered
+    if what == "case_abandoned":
+        return told.abandoned
+    return told.attention and needs_somebody(event)
+
+
+def needs_somebody(event: Event) -> bool:
+    """Whether the merchant should look into it: suspected fraud (B24), a customer who cannot be reached (B53, B55), a dead endpoint."""
+    match event.event_type:
+        case "endpoint_disabled":
+            return True
+        case "contact_changed":
+            return event.reason in BAD_ADDRESS
+        case "case_blocked":
+            return event.decline_kind == "fraud"
+        case "dunning_skipped":
+            return event.reason == "no_contact"
+        case _:
+            return False
