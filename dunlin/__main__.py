@@ -7,7 +7,10 @@ import typer
 COMMANDS = ("up", "down", "status", "doctor", "demo", "verify", "pause", "resume", "replay", "explain")
 """Modules of `dunlin.cli` with one command: a function named like the module."""
 
-GROUPS = ("topics",)
+TOGETHER = {"pause": "switches", "resume": "switches"}
+"""Commands that share a module."""
+
+GROUPS = ("topics", "policy")
 """Modules of `dunlin.cli` with several commands: a `typer.Typer` named `app`."""
 
 
@@ -20,7 +23,7 @@ def build() -> typer.Typer:
         pretty_exceptions_show_locals=False,  # locals may hold passwords
     )
     for name in COMMANDS:
-        app.command(name)(getattr(importlib.import_module(f"dunlin.cli.{name}"), name))
+        app.command(name)(getattr(importlib.import_module(f"dunlin.cli.{TOGETHER.get(name, name)}"), name))
     demo_endpoint = importlib.import_module("dunlin.cli.demo").demo_endpoint
     app.command("demo-endpoint", hidden=True)(demo_endpoint)
     for name in GROUPS:

@@ -21,8 +21,8 @@ def replay(
     import msgspec
     from rich.console import Console
 
+    from dunlin.by_hand import kafka_of
     from dunlin.replay import CannotReplayError
-    from dunlin.switching import kafka_of
     from recovery.config import from_env
 
     settings = from_env(os.environ)  # noqa: TID251 - a command is an entry point

@@ -1,0 +1,38 @@
+"""What a person changes from the command line, done by the program that speaks facts, for the stack that runs (B93, decision 39)."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from dunlin import state
+from recovery.config import Settings
+
+
+def kafka_of(home: Path, configured: str) -> str:
+    """The broker to speak to: the configured one, else that of the stack which runs in `home`. Raises ValueError when there is neither."""
+    found = configured or state.address_of(home, "kafka", "bootstrap")
+    if found is None:
+        raise ValueError(f"No stack runs in {home} and DUNLIN_KAFKA_BOOTSTRAP is not set: there is no broker to tell.")
+    return found
+
+
+def environment_of(environment: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    """The settings under which the stack that runs in the home was started: its broker, and those of a demonstration where that is it.
+
+    Raises:
+        ValueError: there is no broker to tell.
+
+    """
+    told = {**environment, "DUNLIN_KAFKA_BOOTSTRAP": kafka_of(settings.home, settings.kafka_bootstrap)}
+    home = state.living(settings.home)
+    if home == settings.home:
+        return told
+    clock = home / "sandbox" / "clock.json"
+    return {**told, "DUNLIN_HOME": str(home), "DUNLIN_TENANTS": str(home / "tenants.toml"), "DUNLIN_CLOCK_FILE": str(clock)}
+
+
+def ask(environment: Mapping[str, str], settings: Settings, *words: str) -> int:
+    """Run `python -m producers WORDS` for the stack that runs; answers its exit code. Raises ValueError when there is no broker to tell."""
+    command = [sys.executable, "-m", "producers", *words]
+    return subprocess.run(command, env=environment_of(environment, settings), check=False).returncode
