@@ -17,11 +17,12 @@ _table = sa.Table(
     sa.Column("name", sa.String, nullable=False),
     sa.Column("locale", sa.String, nullable=False),
     sa.Column("at", sa.Float, nullable=False),  # unix seconds: SQLite knows no time zones
+    sa.Column("phone", sa.String, nullable=False, server_default=""),
 )
 
 
 class Contact(msgspec.Struct, frozen=True):
-    """A payer as last read from Stripe at `at`; `email` is empty when the merchant never recorded one."""
+    """A payer as last read from Stripe at `at`; `email` and `phone` (E.164, `+4915112345678`) are empty where none was recorded."""
 
     account: str
     customer: str
@@ -29,6 +30,7 @@ class Contact(msgspec.Struct, frozen=True):
     name: str
     locale: str
     at: datetime
+    phone: str = ""
 
 
 class Contacts:
@@ -40,10 +42,13 @@ class Contacts:
             _create_private(Path(str(made.database)))
         self._engine = sa.create_engine(made)
         _table.metadata.create_all(self._engine)
+        self._grow()
 
-    def remember(self, account: str, customer: str, email: str, name: str, locale: str, at: datetime) -> None:
-        """Keep what was read at `at` (aware); an older reading never replaces a newer one (B3)."""
-        seen = {"email": email, "name": name, "locale": locale, "at": at.timestamp()}
+    def remember(self, account: str, customer: str, email: str, name: str, locale: str, at: datetime, phone: str | None = None) -> None:
+        """Keep what was read at `at` (aware); an older reading never replaces a newer one (B3). Without a `phone` the number stays."""
+        seen: dict[str, Any] = {"email": email, "name": name, "locale": locale, "at": at.timestamp()}
+        if phone is not None:
+            seen["phone"] = phone
         if self._update(account, customer, seen):
             return
         try:
@@ -58,7 +63,13 @@ class Contacts:
             row = connection.execute(_table.select().where(_of(account, customer))).one_or_none()
         if row is None:
             return None
-        return Contact(row.account, row.customer, row.email, row.name, row.locale, datetime.fromtimestamp(row.at, UTC))
+        return Contact(row.account, row.customer, row.email, row.name, row.locale, datetime.fromtimestamp(row.at, UTC), row.phone)
+
+    def customers_with_phone(self, account: str, phone: str) -> tuple[str, ...]:
+        """The account's customers who were last seen with this number (E.164), in the order of their ids; several may share one."""
+        wanted = sa.and_(_table.c.account == account, _table.c.phone == phone)
+        with self._engine.connect() as connection:
+            return tuple(connection.execute(sa.select(_table.c.customer).where(wanted).order_by(_table.c.customer)).scalars())
 
     def forget(self, account: str, customer: str) -> None:
         """Delete the contact; no error when there is none."""
@@ -68,6 +79,13 @@ class Contacts:
     def close(self) -> None:
         """Release the connections."""
         self._engine.dispose()
+
+    def _grow(self) -> None:
+        """Add the column that a former version's store lacks."""
+        if any(column["name"] == "phone" for column in sa.inspect(self._engine).get_columns(_table.name)):
+            return
+        with self._engine.begin() as connection:
+            connection.execute(sa.text(f"ALTER TABLE {_table.name} ADD COLUMN phone VARCHAR NOT NULL DEFAULT ''"))
 
     def _update(self, account: str, customer: str, seen: dict[str, Any]) -> bool:
         newer = sa.and_(_of(account, customer), _table.c.at <= seen["at"])

@@ -1,5 +1,6 @@
 """Contacts are remembered as last read, forgotten when told, and private."""
 
+import sqlite3
 import stat
 from datetime import UTC, datetime, timedelta
 
@@ -46,3 +47,26 @@ def test_another_process_sees_what_was_remembered(contacts, tmp_path):
     other = Contacts(f"sqlite:///{tmp_path}/home/contacts.sqlite")
     assert other.find("acct_1", "cus_1") == contacts.find("acct_1", "cus_1")
     other.close()
+
+
+def test_a_number_is_kept_by_readings_that_do_not_know_it_and_leads_to_its_customers(contacts):
+    contacts.remember("acct_1", "cus_2", "jo@payer.example", "Jo", "de", AT, "+4915112345678")
+    contacts.remember("acct_1", "cus_2", "new@payer.example", "Jo", "de", AT)
+    contacts.remember("acct_1", "cus_1", "al@payer.example", "Al", "de", AT, "+4915112345678")
+    contacts.remember("acct_2", "cus_3", "bo@payer.example", "Bo", "de", AT, "+4915112345678")
+    assert contacts.find("acct_1", "cus_2") == Contact("acct_1", "cus_2", "new@payer.example", "Jo", "de", AT, "+4915112345678")
+    assert contacts.customers_with_phone("acct_1", "+4915112345678") == ("cus_1", "cus_2")
+    contacts.remember("acct_1", "cus_1", "al@payer.example", "Al", "de", AT, "")
+    assert contacts.customers_with_phone("acct_1", "+4915112345678") == ("cus_2",)
+
+
+def test_a_store_of_a_former_version_learns_to_keep_numbers(tmp_path):
+    with sqlite3.connect(tmp_path / "contacts.sqlite") as former:
+        columns = "account VARCHAR, customer VARCHAR, email VARCHAR, name VARCHAR, locale VARCHAR, at FLOAT"
+        former.execute(f"CREATE TABLE contacts ({columns}, PRIMARY KEY (account, customer))")
+        former.execute("INSERT INTO contacts VALUES ('acct_1', 'cus_1', 'jo@payer.example', 'Jo', 'de', 0)")
+    store = Contacts(f"sqlite:///{tmp_path}/contacts.sqlite")
+    assert store.find("acct_1", "cus_1").phone == ""
+    store.remember("acct_1", "cus_1", "jo@payer.example", "Jo", "de", AT, "+4915112345678")
+    assert store.customers_with_phone("acct_1", "+4915112345678") == ("cus_1",)
+    store.close()
