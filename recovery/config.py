@@ -44,7 +44,7 @@ MEANINGS: dict[str, str] = {
     "DUNLIN_GATEWAY_HOST": "address the gateway listens on (default 127.0.0.1)",
     "DUNLIN_GATEWAY_PORT": "port of the gateway (default 8090)",
     "DUNLIN_DASHBOARD_PORT": "port of the dashboard (default 8501)",
-    "DUNLIN_LEDGER_URL": "SQLAlchemy URL of the effects ledger (default sqlite in DUNLIN_HOME)",
+    "DUNLIN_LEDGER_URL": "SQLAlchemy URL of the effects ledger, SQLite or postgresql+psycopg:// (default sqlite in DUNLIN_HOME)",
     "DUNLIN_CONTACTS_URL": "SQLAlchemy URL of the contacts store (default sqlite in DUNLIN_HOME)",
     "DUNLIN_APP_ID": "name of this installation on Kafka: consumer groups, transactional ids, changelog (default dunlin)",
     "DUNLIN_WORKER": "name of this stream worker, unique among them; restarted under its name it takes its partitions back at once",

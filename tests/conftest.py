@@ -8,11 +8,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from dunlin.clickhouse_server import users
 from dunlin.ports import HOST, free_ports, is_open
+from tests.support.postgres import Postgres, programs
 from tests.support.waiting import until as wait_until
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -59,11 +61,23 @@ def clickhouse() -> Iterator[RunningClickHouse]:
             yield RunningClickHouse(Path(directory) / "server", http, tcp)
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Give a real PostgreSQL server that lives as long as the test session."""
+    folder = programs()
+    if folder is None:
+        _cannot("needs PostgreSQL; neither on the path nor in its usual places (apt-get install postgresql)")
+    with Postgres(folder) as server:
+        yield server
+
+
 def _require(*modules: str) -> None:
     absent = [name for name in modules if importlib.util.find_spec(name) is None]
-    if not absent:
-        return
-    reason = f"needs the real services; not installed: {', '.join(absent)} (pip install 'dunlin[embedded]')"
+    if absent:
+        _cannot(f"needs the real services; not installed: {', '.join(absent)} (pip install 'dunlin[embedded]')")
+
+
+def _cannot(reason: str) -> NoReturn:
     if os.environ.get("DUNLIN_REQUIRE_ALL") == "1":
         pytest.fail(reason)
     pytest.skip(reason)

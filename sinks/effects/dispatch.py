@@ -20,7 +20,7 @@ from recovery.contracts.topics import FACTS, PARKED_SINKS
 from recovery.ids import stream_key
 from sinks.effects.answers import Answer, Broken, Claim, Clocks, Doubt, Job, Later, NotMine, Performer, Settled, not_performed, pause_before
 from sinks.effects.lanes import WORKERS, Lane, work
-from sinks.effects.ledger import Arrival, Ledger, Outgoing, Row
+from sinks.effects.ledger import Arrival, Back, Ledger, Outgoing, Row
 from sinks.effects.stripe import StripeDoor
 from sinks.effects.waiting import Ticket, Waiting, refer_to
 
@@ -171,13 +171,13 @@ class Dispatcher:
     def _write_down(self, finished: list[Finished]) -> None:
         outcomes: list[Outgoing] = []
         parked: list[Outgoing] = []
-        back: list[tuple[str, bool, float, str]] = []
+        back: list[Back] = []
         for one in finished:
             self._in_work[one.ticket.lane] -= 1
             if isinstance(one.answer, Settled):
                 outcomes.append(outgoing(one.effect, one.answer.fact))
                 log.info("effect %s: %s", one.row.id, _in_words(one.answer.fact))
-            elif isinstance(one.answer, Broken) and one.row.tries + 1 >= GIVE_UP_AFTER:
+            elif isinstance(one.answer, Broken) and one.row.failures + 1 >= GIVE_UP_AFTER:
                 outcomes.append(outgoing(one.effect, self._given_up(one.effect, one.answer)))
                 parked.append(self._parked(one.row, one.answer))
             else:
@@ -186,22 +186,22 @@ class Dispatcher:
             self._ledger.put_back(back)
         if outcomes:
             self._ledger.settle(outcomes, parked, self._clocks.wall().timestamp())
-        times = {effect: at for effect, _, at, _ in back}
+        times = {one.id: one.at for one in back}
         for one in finished:
             if one.row.id in times:
                 self._waiting.retry(one.ticket, times[one.row.id])
             else:
                 self._waiting.finish(one.ticket)
 
-    def _put_back(self, one: Finished) -> tuple[str, bool, float, str]:
+    def _put_back(self, one: Finished) -> Back:
         answer, now = one.answer, self._clocks.wall().timestamp()
         if answer is None:  # withdrawn or paused between the look and the claim; the next round answers so
-            return (one.row.id, one.row.state == "doubt", now, "withdrawn or paused meanwhile")
+            return Back(id=one.row.id, in_doubt=one.row.state == "doubt", at=now, why="withdrawn or paused meanwhile")
         in_doubt = isinstance(answer, Doubt) or (isinstance(answer, Broken) and answer.in_doubt)
         why = scrub(answer.why) if isinstance(answer, Later | Doubt | Broken) else ""
         log.info("effect %s waits (%s, try %d): %s", one.row.id, "in doubt" if in_doubt else "not done", one.row.tries + 1, why)
         pause = (answer.after if isinstance(answer, Later) else 0.0) or pause_before(one.row.tries + 1)
-        return (one.row.id, in_doubt, now + pause, why[:500])
+        return Back(id=one.row.id, in_doubt=in_doubt, at=now + pause, why=why[:500], failed=isinstance(answer, Broken))
 
     def _given_up(self, effect: Effect, broken: Broken) -> Fact:
         return not_performed(effect, "parked", self._clocks, "unknown" if broken.in_doubt else "failed")

@@ -50,10 +50,9 @@ class Loop:
         dispatcher: Dispatcher,
         outbox: Outbox,
         clocks: Clocks,
-        held: Callable[[], None],
     ) -> None:
         self._ledger, self._inbox, self._switches, self._dispatcher, self._outbox = ledger, inbox, switches, dispatcher, outbox
-        self._clocks, self._held = clocks, held
+        self._clocks = clocks
         self._stopping = False
         self._tidied = float("-inf")
 
@@ -98,7 +97,6 @@ class Loop:
         if time.monotonic() - self._tidied < TIDY_SECONDS:
             return
         self._tidied = time.monotonic()
-        self._held()
         business, now = self._clocks.business() - KEEP, self._clocks.wall() - KEEP
         if gone := self._ledger.forget(business.timestamp(), now.timestamp()):
             log.info("the ledger forgot %d effects of long ago", gone)
@@ -127,7 +125,7 @@ def _run(settings: Settings) -> None:
     settings.home.mkdir(parents=True, exist_ok=True)
     clocks = Clocks(business_clock(settings.clock_file), wall)
     ledger = Ledger(settings.ledger_url)
-    with Ownership(ledger.engine) as ownership:
+    with Ownership(ledger):
         group = f"{settings.app_id}-effects"
         # A static member: the ledger has one owner, so a process that starts again after a crash gets its partitions back at once.
         inbox = Inbox(consumer(settings.kafka_bootstrap, group, **{"group.instance.id": group}), ledger, wall)
@@ -135,7 +133,7 @@ def _run(settings: Settings) -> None:
         switches = Switches(consumer(settings.kafka_bootstrap, f"{group}-switches", **calm), ledger)
         dispatcher = _dispatcher(settings, ledger, clocks, switches.paused)
         outbox = Outbox(ledger, Publisher(settings.kafka_bootstrap))
-        loop = Loop(ledger, inbox, switches, dispatcher, outbox, clocks, ownership.still_held)
+        loop = Loop(ledger, inbox, switches, dispatcher, outbox, clocks)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, loop.stop)
         loop.recover()

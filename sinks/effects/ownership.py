@@ -1,15 +1,23 @@
 """One process at a time owns a ledger: a second one would perform the same effects."""
 
+import contextlib
 import fcntl
 import os
 from types import TracebackType
 from typing import Self
 
 import sqlalchemy as sql
-from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from sinks.effects.ledger import Ledger
 
 LOCK_NUMBER = 0x64756E6C696E
 """The advisory lock of the ledger on a database server ("dunlin" in ASCII)."""
+HOLDER = """
+SELECT a.pid, host(a.client_addr), a.backend_start FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+AND (l.classid::bigint << 32 | l.objid::bigint) = :lock
+"""
 
 
 class LedgerTaken(RuntimeError):
@@ -17,32 +25,31 @@ class LedgerTaken(RuntimeError):
 
 
 class Ownership:
-    """Holds the ledger from `with` to its end; the system lets go when the process dies, however that happens. Raises LedgerTaken."""
+    """Holds the ledger from `with` to its end; the system lets go when the process dies, however that happens. Raises LedgerTaken.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    On a database server the lock belongs to the session that writes, and to no other: when the session is gone, so is the power to write.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._file: int | None = None
-        self._session: sql.Connection | None = None
 
     def __enter__(self) -> Self:
-        if self._engine.dialect.name == "sqlite":
-            self._lock_file(f"{self._engine.url.database}.lock")
-        elif self._engine.dialect.name == "postgresql":
+        engine = self._ledger.engine
+        if engine.dialect.name == "sqlite":
+            self._lock_file(f"{engine.url.database}.lock")
+        elif engine.dialect.name == "postgresql":
             self._lock_session()
         else:
-            raise LedgerTaken(f"Nothing is known about locking a {self._engine.dialect.name} ledger; use SQLite or PostgreSQL.")
+            raise LedgerTaken(f"Nothing is known about locking a {engine.dialect.name} ledger; use SQLite or PostgreSQL.")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._file is not None:
             os.close(self._file)
-        if self._session is not None:
-            self._session.close()
-
-    def still_held(self) -> None:
-        """Raise when a database server may have given the lock to somebody else: the session that holds it is gone."""
-        if self._session is not None:
-            self._session.execute(sql.text("SELECT 1"))
+        else:
+            with contextlib.suppress(SQLAlchemyError), self._ledger.writing() as db:
+                db.execute(sql.text("SELECT pg_advisory_unlock(:lock)"), {"lock": LOCK_NUMBER})
 
     def _lock_file(self, path: str) -> None:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -57,9 +64,16 @@ class Ownership:
         self._file = file
 
     def _lock_session(self) -> None:
-        self._session = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if not self._session.execute(sql.text(f"SELECT pg_try_advisory_lock({LOCK_NUMBER})")).scalar():
-            self._session.close()
-            raise LedgerTaken(
-                "Another process works on this ledger already (its database lock is taken). Stop it, or use another database."
-            )
+        with self._ledger.writing() as db:
+            if db.execute(sql.text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK_NUMBER}).scalar():
+                return
+            holder = db.execute(sql.text(HOLDER), {"lock": LOCK_NUMBER}).first()
+        who = (
+            f"session {holder[0]} from {holder[1] or 'the server itself'}, open since {holder[2]:%Y-%m-%d %H:%M:%S %Z},"
+            if holder
+            else "nobody any more"
+        )
+        raise LedgerTaken(
+            f"Another process works on this ledger already: {who} holds its database lock. Stop it, or use another database. "
+            "If its machine is gone, the server notices by and by; pg_terminate_backend(session) says it at once."
+        )

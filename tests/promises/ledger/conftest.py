@@ -1,6 +1,5 @@
-"""The ledger on SQLite, and on another database when DUNLIN_TEST_LEDGER_URL names an empty one."""
+"""The ledger on SQLite and on PostgreSQL."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,13 +7,18 @@ import pytest
 
 from sinks.effects.ledger import Ledger
 
-URLS = ["sqlite", *([os.environ["DUNLIN_TEST_LEDGER_URL"]] if os.environ.get("DUNLIN_TEST_LEDGER_URL") else [])]
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where an empty ledger is."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    return str(request.getfixturevalue("postgres").new_database())
 
 
-@pytest.fixture(params=URLS)
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Ledger]]:
+@pytest.fixture
+def reopen(url: str) -> Iterator[Callable[[], Ledger]]:
     """Open the ledger as a process does that starts again: the same rows, a new connection."""
-    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}" if request.param == "sqlite" else request.param
     opened: list[Ledger] = []
 
     def again() -> Ledger:

@@ -3,8 +3,10 @@
 import threading
 
 import pytest
+import sqlalchemy as sql
+from sqlalchemy.exc import SQLAlchemyError
 
-from sinks.effects.ledger import Arrival, Outgoing
+from sinks.effects.ledger import Arrival, Back, Outgoing
 
 
 def arrival(effect="e1", customer="cus", not_after=2000.0):
@@ -104,7 +106,7 @@ def test_a_settled_effect_keeps_its_first_outcome_and_cannot_be_claimed(ledger):
     ledger.claim("e1", 10.0, 100.0)
     ledger.settle([outcome(value=b"first")], [], 1.0)
     ledger.settle([outcome(value=b"second")], [], 1.0)
-    ledger.put_back([("e1", False, 0.0, "late")])
+    ledger.put_back([Back(id="e1", in_doubt=False, at=0.0, why="late")])
     assert [message.value for message in ledger.to_publish()] == [b"first"]
     assert ledger.claim("e1", 10.0, 100.0) is None
     assert ledger.rows(["e1"]) == []
@@ -124,7 +126,7 @@ def test_an_outcome_is_published_until_it_is_marked_and_again_when_its_effect_co
 def test_an_effect_put_back_waits_or_is_in_doubt_as_told(ledger, in_doubt, state, doubts):
     receive(ledger, "e1")
     ledger.claim("e1", 10.0, 100.0)
-    ledger.put_back([("e1", in_doubt, 33.0, "busy")])
+    ledger.put_back([Back(id="e1", in_doubt=in_doubt, at=33.0, why="busy")])
     (row,) = ledger.unfinished()
     assert (row.state, row.doubts, row.tries, row.next_try_at) == (state, doubts, 1, 33.0)
 
@@ -150,3 +152,25 @@ def test_switches_and_how_far_they_were_read_are_kept_together(ledger, reopen):
     ledger.keep_switches({"a", "b"}, 7)
     ledger.keep_switches({"b"}, 9)
     assert reopen().switches() == ({"b"}, 9)
+
+
+def test_only_failures_count_as_failures(ledger):
+    receive(ledger, "e1")
+    ledger.put_back([Back(id="e1", in_doubt=False, at=0.0, why="busy")])
+    ledger.put_back([Back(id="e1", in_doubt=False, at=0.0, why="broken", failed=True)])
+    (row,) = ledger.unfinished()
+    assert (row.tries, row.failures) == (2, 1)
+
+
+def test_the_ledger_of_a_former_version_is_extended_and_keeps_its_rows(ledger, reopen):
+    receive(ledger, "e1")
+    with ledger.writing() as db:
+        db.execute(sql.text("ALTER TABLE effects DROP COLUMN failures"))
+    (row,) = reopen().unfinished()
+    assert (row.id, row.failures) == ("e1", 0)
+
+
+def test_an_error_of_the_database_tells_no_values(ledger):
+    with pytest.raises(SQLAlchemyError) as told, ledger.writing() as db:
+        db.execute(sql.text("INSERT INTO nowhere VALUES (:name)"), {"name": "ana@payer.example"})
+    assert "ana@" not in str(told.value)

@@ -1,17 +1,57 @@
 """A ledger has one owner at a time."""
 
 import os
+import signal
 
 import pytest
+from sqlalchemy.exc import SQLAlchemyError
 
-from sinks.effects.ledger import Ledger
+from sinks.effects.ledger import Ledger, LedgerLost
 from sinks.effects.ownership import LedgerTaken, Ownership
+from tests.promises.ledger.test_ledger import outcome, receive
 
 
-def test_a_second_owner_is_refused_by_name_until_the_first_lets_go(tmp_path):
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    with Ownership(ledger.engine), pytest.raises(LedgerTaken, match=f"Process {os.getpid()} works on"), Ownership(ledger.engine):
+def test_a_second_owner_is_refused_by_name_until_the_first_lets_go(reopen, url):
+    who = f"Process {os.getpid()} works on" if url.startswith("sqlite") else r"session \d+ from 127\.0\.0\.1, open since .* holds"
+    first, second = reopen(), reopen()
+    with Ownership(first), pytest.raises(LedgerTaken, match=who), Ownership(second):
         pytest.fail("two owners")
-    with Ownership(ledger.engine) as owner:
-        owner.still_held()
-    ledger.close()
+    with Ownership(second):
+        receive(second, "e1")
+
+
+def test_an_owner_whose_session_the_server_ended_can_write_no_more_and_its_claims_stay_claims(postgres):
+    url = postgres.new_database()
+    former = Ledger(url)
+    with Ownership(former):
+        receive(former, "e1", "e2")
+        former.claim("e1", 10.0, 100.0)
+        postgres.cut_connections(url)
+        with pytest.raises(SQLAlchemyError):
+            former.claim("e2", 11.0, 101.0)
+        with pytest.raises(LedgerLost):
+            former.settle([outcome("e1")], [], 1.0)
+        with Ownership(reopened := Ledger(url)):
+            assert reopened.counts() == {"claimed": 1, "waiting": 1}
+            assert reopened.doubt_all_claimed() == 1
+            assert reopened.claim("e1", 20.0, 200.0) == 100.0
+        with pytest.raises(LedgerLost):
+            former.put_back([])
+    for ledger in (former, reopened):
+        ledger.close()
+
+
+def test_what_was_stored_survives_a_crash_of_the_server_and_the_lock_does_not(postgres):
+    url = postgres.new_database()
+    former = Ledger(url)
+    with Ownership(former):
+        receive(former, "e1", "e2")
+        former.claim("e1", 10.0, 100.0)
+        postgres.stop(signal.SIGQUIT)
+        with pytest.raises(SQLAlchemyError):
+            former.claim("e2", 11.0, 101.0)
+        postgres.start()
+        with Ownership(again := Ledger(url)):
+            assert again.counts() == {"claimed": 1, "waiting": 1}
+    for ledger in (former, again):
+        ledger.close()
