@@ -29,6 +29,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ready_file: Path | None
     tick_seconds: float
     log_level: str
+    twilio_account_sid: str
+    twilio_auth_token: str
+    twilio_phone_number: str
+    twilio_api_base: str
+    slack_other_addresses: bool
+    dashboard_url: str
 
 
 MEANINGS: dict[str, str] = {
@@ -52,6 +58,12 @@ MEANINGS: dict[str, str] = {
     "DUNLIN_READY_FILE": "a file that the process creates when it is ready to work; the supervisor sets it",
     "DUNLIN_TICK_SECONDS": "wall seconds between two TimePassed facts (default 5; a fast clock ticks more often by itself)",
     "DUNLIN_LOG_LEVEL": "debug, info, warning or error (default info)",
+    "TWILIO_ACCOUNT_SID": "Twilio account that texts payers (AC...); without it no SMS is sent",
+    "TWILIO_AUTH_TOKEN": "that account's auth token: a secret, needed with the account",
+    "TWILIO_PHONE_NUMBER": "sender of texts: a number as +15005550006, or a messaging service (MG...)",
+    "DUNLIN_TWILIO_API_BASE": "another address of Twilio's API, for a region or a sandbox (default https://api.twilio.com)",
+    "DUNLIN_SLACK_OTHER_ADDRESSES": "yes lets Slack alerts go to other addresses than https://hooks.slack.com/services/...",
+    "DUNLIN_DASHBOARD_URL": "address under which merchants reach the dashboard; alerts link there when it is set",
 }
 """Every environment variable that a Dunlin program reads, with its meaning; docs/settings.md is printed from it."""
 
@@ -85,6 +97,12 @@ def from_env(env: Mapping[str, str]) -> Settings:
         ready_file=_path(env, "DUNLIN_READY_FILE"),
         tick_seconds=_seconds(env, "DUNLIN_TICK_SECONDS", 5.0),
         log_level=env.get("DUNLIN_LOG_LEVEL") or "info",
+        twilio_account_sid=env.get("TWILIO_ACCOUNT_SID", ""),
+        twilio_auth_token=env.get("TWILIO_AUTH_TOKEN", ""),
+        twilio_phone_number=env.get("TWILIO_PHONE_NUMBER", ""),
+        twilio_api_base=env.get("DUNLIN_TWILIO_API_BASE", ""),
+        slack_other_addresses=_yes(env, "DUNLIN_SLACK_OTHER_ADDRESSES"),
+        dashboard_url=env.get("DUNLIN_DASHBOARD_URL", "").rstrip("/"),
     )
 
 

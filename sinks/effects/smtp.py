@@ -14,22 +14,13 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from sinks.effects.handover import Deferred, RefusedForGood, Unclear
+
+__all__ = ["Address", "Deferred", "MailServer", "RefusedForGood", "Unclear", "address"]
 TIMEOUT = 15.0
 """Wall seconds for each step of the conversation."""
 IDLE_SECONDS = 20.0
 """A connection unused for longer is opened anew: servers hang up on idle clients."""
-
-
-class Deferred(Exception):
-    """The mail was not taken, for a passing reason; the text holds no address."""
-
-
-class RefusedForGood(Exception):
-    """The server will never take this mail; the text holds no address."""
-
-
-class Unclear(Exception):
-    """The connection broke after the mail was handed over: the server may have taken it."""
 
 
 class Address(msgspec.Struct, frozen=True):
