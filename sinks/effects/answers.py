@@ -7,8 +7,16 @@ from typing import Any, Literal
 import msgspec
 
 from recovery import ids
-from recovery.contracts.effects import ChargeRequested, Effect, MessageRequested, ReadRequested, SubscriptionEndRequested
-from recovery.contracts.facts import ChargeSettled, Fact, MessageSettled, ReadFailed, SubscriptionEndSettled
+from recovery.contracts.effects import (
+    AlertRequested,
+    ChargeRequested,
+    Effect,
+    MessageRequested,
+    ReadRequested,
+    SubscriptionEndRequested,
+    WebhookRequested,
+)
+from recovery.contracts.facts import AlertSettled, ChargeSettled, Fact, MessageSettled, ReadFailed, SubscriptionEndSettled, WebhookSettled
 from recovery.vocabulary import Clock
 
 FIRST_WAIT, LONGEST_WAIT = 0.2, 30.0
@@ -94,7 +102,7 @@ def header(effect: Effect, clocks: Clocks) -> dict[str, Any]:
     }
 
 
-def not_performed(effect: Effect, why: str, clocks: Clocks, of_a_mail: Literal["skipped", "failed", "unknown"] = "skipped") -> Fact:
+def not_performed(effect: Effect, why: str, clocks: Clocks, of_a_message: Literal["skipped", "failed", "unknown"] = "skipped") -> Fact:
     """The outcome of an effect that was not performed, or is given up.
 
     Raises:
@@ -109,7 +117,13 @@ def not_performed(effect: Effect, why: str, clocks: Clocks, of_a_mail: Literal["
     if isinstance(effect, SubscriptionEndRequested):
         return SubscriptionEndSettled(**fields, action=effect.action, result="not_done")
     if isinstance(effect, MessageRequested):
-        return MessageSettled(**fields, medium=effect.medium, result=of_a_mail)
+        return MessageSettled(**fields, medium=effect.medium, result=of_a_message)
+    if isinstance(effect, AlertRequested):
+        return AlertSettled(**fields, medium=effect.medium, event_type=effect.event.event_type, result=of_a_message)
+    if isinstance(effect, WebhookRequested):
+        result: Literal["skipped", "failed"] = "skipped" if of_a_message == "skipped" else "failed"
+        told = effect.event
+        return WebhookSettled(**fields, endpoint=effect.endpoint, event=told.id, event_type=told.event_type, result=result)
     raise TypeError(f"A {type(effect).__name__} has no outcome.")
 
 
