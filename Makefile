@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := dunlin recovery producers streams sinks dashboard ml control sandbox
 
-.PHONY: help demo test check lint types imports unit behaviours months prove-decisions mutants up down bench lock clean
+.PHONY: help demo test check lint types imports unit behaviours months prove-decisions mutants up down bench catalogue lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -62,6 +62,9 @@ bench: $(STAMP) ## measure; each bench prints its ratio to a baseline of the sam
 	@$(BIN)/python bench/gateway.py
 	@$(BIN)/python bench/stream.py
 	@$(BIN)/python bench/timers.py --rows 50000
+
+catalogue: $(STAMP) ## collect the texts of mails for translators and bring each language's file up to them
+	@$(BIN)/python -m sinks.effects.catalogue
 
 lock: ## renew requirements.lock from pyproject.toml
 	@$(PYTHON) -m venv .lockenv && .lockenv/bin/pip install --quiet uv

@@ -1,21 +1,12 @@
 """A mail to a payer, as text and HTML. Pure: the same letter always gives the same bytes; golden copies are in the tests."""
 
-import re
-from decimal import Decimal
-from functools import cache
-from typing import Any
-
-import babel
-import jinja2
 import msgspec
-import premailer
-from babel.dates import get_month_names
-from babel.numbers import format_currency, get_currency_precision
 
-from sinks.effects.wording import NOTICES, situation, words
-
-_MARK = "https://link.invalid/"
-"""Stands for the pay link while the style is moved into the tags: that step would mangle a template expression in a href."""
+from control.brand import Brand
+from sinks.effects import layout
+from sinks.effects.colours import palette
+from sinks.effects.languages import amount, month, translated
+from sinks.effects.wording import AROUND, NOTICES, situation, words
 
 
 class Also(msgspec.Struct, frozen=True):
@@ -28,15 +19,21 @@ class Also(msgspec.Struct, frozen=True):
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
     """All that a mail says. `amount_minor` is what is owed, in the currency's minor unit; `link` where it can be paid, empty where nothing
-    can be yet. `template` other than a reminder's names a notice; `card` is an expiring card's last month, `2027-03`."""
+    can be yet. `template` other than a reminder's names a notice; `card` is an expiring card's last month, `2027-03`. It is written in
+    `language` with amounts in the notation of `locale`. `web_link` and `pixel`, when given, stand in the HTML part for the link and for
+    an image that tells that the mail was opened."""
 
     merchant: str
+    brand: Brand = Brand()
     support_email: str = ""
     customer_name: str = ""
+    language: str = "en"
     locale: str = ""
     amount_minor: int
     currency: str
     link: str
+    web_link: str = ""
+    pixel: str = ""
     step: int
     decline_kind: str = ""
     decline_reason: str = ""
@@ -47,45 +44,59 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rendered(msgspec.Struct, frozen=True):
-    """The subject (one line) and the two bodies of a mail."""
+    """The subject (one line), the language and the two bodies of a mail."""
 
     subject: str
     text: str
     html: str
+    language: str
 
 
 def render(letter: Letter) -> Rendered:
-    """The mail for a letter, in English, its amount in the customer's notation."""
-    merchant = _one_line(letter.merchant)
+    """The mail for a letter, in its language and the merchant's colours."""
+    said = NOTICES.get(letter.template) or words(
+        letter.step, situation(letter.decline_kind, letter.decline_reason), subscription=letter.subscription
+    )
+    name = one_line(letter.customer_name)
+    around = {key: AROUND[key] for key in AROUND if key not in {"hello", "hello_name"}}
+    texts = {**msgspec.structs.asdict(said), **around, "greeting": AROUND["hello_name" if name else "hello"]}
     fill = {
-        "merchant": merchant,
+        "merchant": one_line(letter.merchant),
+        "name": name,
         "amount": amount(letter.amount_minor, letter.currency, letter.locale),
-        "month": _month(letter.card),
-        "service": f"your {merchant} subscription" if letter.subscription else f"your order with {merchant}",
+        "month": month(letter.card, letter.language),
+        "label": translated(said.label, letter.language),
     }
-    said = NOTICES.get(letter.template) or words(letter.step, situation(letter.decline_kind, letter.decline_reason))
-    lines = {name: getattr(said, name).format(**fill) for name in said.__struct_fields__}
-    shown: dict[str, Any] = {
-        **fill,
-        **lines,
-        "name": _one_line(letter.customer_name),
+    lines = {key: translated(text, letter.language).format(**fill) for key, text in texts.items()}
+    shown = {**fill, **lines, **_facts(letter), **branded(letter.brand, lines["mention"])}
+    colours = palette(letter.brand.colour if letter.brand.white_label else "")
+    page = layout.html("reminder.html", colours, {**shown, "link": letter.web_link or letter.link})
+    return Rendered(lines["subject"], layout.plain("reminder.txt", shown), page, letter.language)
+
+
+def branded(brand: Brand, mention: str) -> dict[str, object]:
+    """The fields of the base template that follow from the brand; `mention` of ourselves is for those without a white label."""
+    if not brand.white_label:
+        return {"logo": "", "logo_width": "", "mention": mention}
+    return {"logo": brand.logo_url, "logo_width": str(brand.logo_width), "mention": ""}
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and repeated spaces, which strangers may have put there."""
+    return " ".join(text.split())
+
+
+def _facts(letter: Letter) -> dict[str, object]:
+    support = one_line(letter.support_email)
+    return {
+        "language": letter.language,
         "link": letter.link,
+        "pixel": letter.pixel,
         "also": [(amount(one.amount_minor, one.currency, letter.locale), one.link) for one in letter.also],
         "total": _total(letter) if letter.also else "",
-        "support_email": _one_line(letter.support_email),
-        "mailto": f"mailto:{_one_line(letter.support_email)}",
+        "support_email": support,
+        "mailto": f"mailto:{support}",
     }
-    return Rendered(lines["subject"], _text().render(shown), _html().render(shown))
-
-
-def amount(minor: int, currency: str, locale: str) -> str:
-    """The amount in the customer's notation with the currency's own decimals: yen have none, dinars three (B50).
-
-    Stripe's minor unit has the decimals of ISO 4217 for all but a few currencies, which are named here.
-    """
-    code = currency.upper()
-    decimals = _STRIPE_DECIMALS.get(code, get_currency_precision(code))
-    return str(format_currency(Decimal(minor).scaleb(-decimals), code, locale=_locale(locale)))
 
 
 def _total(letter: Letter) -> str:
@@ -94,53 +105,3 @@ def _total(letter: Letter) -> str:
     for one in letter.also:
         sums[one.currency] = sums.get(one.currency, 0) + one.amount_minor
     return " + ".join(amount(minor, currency, letter.locale) for currency, minor in sums.items())
-
-
-def _month(card: str) -> str:
-    year, _, month = card.partition("-")
-    return f"{get_month_names(locale='en')[int(month)]} {year}" if month else ""
-
-
-_STRIPE_DECIMALS = {"UGX": 2, "ISK": 2, "HUF": 2, "TWD": 2, "CLP": 0, "VND": 0, "KRW": 0, "JPY": 0, "MGA": 0}
-"""Where Stripe's minor unit differs from the notation's decimals, or where the notation's data changes between releases."""
-
-
-@cache
-def _locale(name: str) -> babel.Locale:
-    try:
-        return babel.Locale.parse(name.replace("-", "_")) if name else babel.Locale("en", "US")
-    except (ValueError, babel.UnknownLocaleError):
-        return babel.Locale("en", "US")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _source(name: str) -> str:
-    source = jinja2.PackageLoader("sinks.effects").get_source(jinja2.Environment(autoescape=True), name)
-    return source[0]
-
-
-@cache
-def _text() -> jinja2.Template:
-    plain = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - no HTML
-    return plain.from_string(_source("dunning.txt"))
-
-
-@cache
-def _html() -> jinja2.Template:
-    """The HTML template with its style moved into the tags, once: mail programs drop style sheets, and doing it per mail costs 20 ms."""
-    source = re.sub(r'href="{{ *(\w+) *}}"', rf'href="{_MARK}\1"', _source("dunning.html"))
-    inlined = premailer.Premailer(
-        source,
-        keep_style_tags=True,
-        remove_classes=False,
-        strip_important=False,
-        disable_validation=True,
-        cssutils_logging_level="CRITICAL",
-        disable_leftover_css=False,
-    ).transform()
-    back = re.sub(rf'href="{re.escape(_MARK)}(\w+)"', r'href="{{ \1 }}"', inlined)
-    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return page.from_string(back)

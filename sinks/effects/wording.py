@@ -1,12 +1,15 @@
 """What we say to a payer, as data: three tones that grow more urgent (decision 33), worded by the decline (B51). Pure.
 
 Never a raw code, never an accusation, nothing about a balance in the subject. Lost, stolen and suspected fraud read like any decline, as
-Stripe asks (stripe.md 1.3).
+Stripe asks (stripe.md 1.3). What stands in `N_( )` is English and the key of the catalogue: translations are in `locale/`, docs/mail.md
+tells how to edit them. Sentences are whole, so that each language can build its own: nothing but names, amounts and months is filled in.
 """
 
 from typing import Literal
 
 import msgspec
+
+from sinks.effects.languages import N_
 
 Situation = Literal["generic", "expired", "funds", "authentication"]
 """What the wording distinguishes."""
@@ -17,7 +20,7 @@ AUTHENTICATION = frozenset({"authentication_required", "authentication_not_handl
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):
-    """The sentences of one mail; `{merchant}`, `{amount}`, `{service}` and `{month}` are filled in later. `label` names the amount."""
+    """The sentences of one mail; `{merchant}`, `{amount}` and `{month}` are filled in later. `label` names the amount."""
 
     subject: str
     preview: str
@@ -27,104 +30,151 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     ask: str
     button: str
     closing: str
-    label: str = "Amount due"
+    label: str = N_("Amount due")
 
 
 class _Tone(msgspec.Struct, frozen=True, kw_only=True):
+    """`for_order` replaces sentences where the payer owes for an order and not for a subscription."""
+
     subject: str
     preview: str
     heading: str
     opening: str
     closing: str
+    for_order: dict[str, str]
 
 
 _TONES = {
     1: _Tone(
-        subject="Your payment to {merchant} didn’t go through",
-        preview="It happens. It takes a minute to put right.",
-        heading="Your payment didn’t go through",
-        opening="We tried to collect your payment of {amount} for {service}, and it didn’t go through. "
-        "This happens, and it is quick to put right.",
-        closing="Nothing has changed for you so far. If you have already taken care of it, please ignore this message.",
+        subject=N_("Your payment to {merchant} didn’t go through"),
+        preview=N_("It happens. It takes a minute to put right."),
+        heading=N_("Your payment didn’t go through"),
+        opening=N_(
+            "We tried to collect your payment of {amount} for your {merchant} subscription, and it didn’t go through. "
+            "This happens, and it is quick to put right."
+        ),
+        closing=N_("Nothing has changed for you so far. If you have already taken care of it, please ignore this message."),
+        for_order={
+            "opening": N_(
+                "We tried to collect your payment of {amount} for your order with {merchant}, and it didn’t go through. "
+                "This happens, and it is quick to put right."
+            ),
+        },
     ),
     2: _Tone(
-        subject="Please update your payment details for {merchant}",
-        preview="Your access may be affected if the payment stays open.",
-        heading="Your payment is still open",
-        opening="Your payment of {amount} for {service} is still open. Without it, your access may be affected soon.",
-        closing="If you have paid in the meantime, thank you, and please ignore this message.",
+        subject=N_("Please update your payment details for {merchant}"),
+        preview=N_("Your access may be affected if the payment stays open."),
+        heading=N_("Your payment is still open"),
+        opening=N_(
+            "Your payment of {amount} for your {merchant} subscription is still open. Without it, your access may be affected soon."
+        ),
+        closing=N_("If you have paid in the meantime, thank you, and please ignore this message."),
+        for_order={
+            "preview": N_("Your order may be affected if the payment stays open."),
+            "opening": N_(
+                "Your payment of {amount} for your order with {merchant} is still open. Without it, your order may be affected soon."
+            ),
+        },
     ),
     3: _Tone(
-        subject="Last reminder: your payment to {merchant} is still open",
-        preview="This is the last notice before {service} may be cancelled.",
-        heading="This is our last reminder",
-        opening="We have not been able to collect your payment of {amount}. "
-        "This is the last notice before {service} may be cancelled. We would be sorry to see you go.",
-        closing="If you have paid in the last few hours, thank you: everything is fine and you need not do anything.",
+        subject=N_("Last reminder: your payment to {merchant} is still open"),
+        preview=N_("This is the last notice before your {merchant} subscription may be cancelled."),
+        heading=N_("This is our last reminder"),
+        opening=N_(
+            "We have not been able to collect your payment of {amount}. "
+            "This is the last notice before your {merchant} subscription may be cancelled. We would be sorry to see you go."
+        ),
+        closing=N_("If you have paid in the last few hours, thank you: everything is fine and you need not do anything."),
+        for_order={
+            "preview": N_("This is the last notice before your order with {merchant} may be cancelled."),
+            "opening": N_(
+                "We have not been able to collect your payment of {amount}. "
+                "This is the last notice before your order with {merchant} may be cancelled."
+            ),
+        },
     ),
 }
 _REASONS: dict[Situation, tuple[str, str, str]] = {
     "generic": (
-        "Your bank did not approve the payment. It does not always tell us why.",
-        "Please pay with another card, or check the details of the one you use.",
-        "Update payment details",
+        N_("Your bank did not approve the payment. It does not always tell us why."),
+        N_("Please pay with another card, or check the details of the one you use."),
+        N_("Update payment details"),
     ),
     "expired": (
-        "The card we have on file seems to have expired.",
-        "Please add your new card; if your bank has sent you one, its details are all you need.",
-        "Add a new card",
+        N_("The card we have on file seems to have expired."),
+        N_("Please add your new card; if your bank has sent you one, its details are all you need."),
+        N_("Add a new card"),
     ),
     "funds": (
-        "Your bank could not approve this amount at that moment.",
-        "Please pay with another card, or with the same one when it suits you better.",
-        "Complete payment",
+        N_("Your bank could not approve this amount at that moment."),
+        N_("Please pay with another card, or with the same one when it suits you better."),
+        N_("Complete payment"),
     ),
     "authentication": (
-        "Your bank would like you to confirm this payment yourself.",
-        "Please open the secure payment page and follow your bank’s steps; this usually takes less than a minute.",
-        "Confirm payment",
+        N_("Your bank would like you to confirm this payment yourself."),
+        N_("Please open the secure payment page and follow your bank’s steps; this usually takes less than a minute."),
+        N_("Confirm payment"),
     ),
 }
-_SUBJECT_TO_CONFIRM = {1: "Please confirm your payment to {merchant}", 2: "Your payment to {merchant} still needs your confirmation"}
-_HEADING_TO_CONFIRM = {1: "Please confirm your payment"}
-_SUBJECT_NEW_CARD = {1: "Your card for {merchant} needs an update"}
+_SUBJECT_TO_CONFIRM = {
+    1: N_("Please confirm your payment to {merchant}"),
+    2: N_("Your payment to {merchant} still needs your confirmation"),
+}
+_HEADING_TO_CONFIRM = {1: N_("Please confirm your payment")}
+_SUBJECT_NEW_CARD = {1: N_("Your card for {merchant} needs an update")}
 
 
 NOTICES: dict[str, Words] = {
     "payment_recovered": Words(
-        subject="Thank you: your payment to {merchant} was received",
-        preview="Everything is settled. There is nothing you need to do.",
-        heading="Your payment was received",
-        opening="Thank you. Your payment of {amount} for {service} has gone through, and everything is settled.",
-        reason="Earlier we wrote that a payment was open; you can disregard those messages.",
-        ask="There is nothing you need to do.",
-        button="View your invoice",
-        closing="Thank you for staying with us.",
-        label="Amount paid",
+        subject=N_("Thank you: your payment to {merchant} was received"),
+        preview=N_("Everything is settled. There is nothing you need to do."),
+        heading=N_("Your payment was received"),
+        opening=N_("Thank you. Your payment of {amount} to {merchant} has gone through, and everything is settled."),
+        reason=N_("Earlier we wrote that a payment was open; you can disregard those messages."),
+        ask=N_("There is nothing you need to do."),
+        button=N_("View your invoice"),
+        closing=N_("Thank you for staying with us."),
+        label=N_("Amount paid"),
     ),
     "cancelled_for_non_payment": Words(
-        subject="{merchant}: your subscription has ended",
-        preview="A payment stayed open, so the subscription has ended.",
-        heading="Your subscription has ended",
-        opening="We were not able to collect your payment of {amount}, so {service} has ended.",
-        reason="We are sorry to see you go.",
-        ask="If you would like to come back, please pay the open amount and write to us; we will be glad to help.",
-        button="Pay the open amount",
-        closing="If you have paid in the meantime, thank you, and please let us know.",
+        subject=N_("{merchant}: your subscription has ended"),
+        preview=N_("A payment stayed open, so the subscription has ended."),
+        heading=N_("Your subscription has ended"),
+        opening=N_("We were not able to collect your payment of {amount}, so your {merchant} subscription has ended."),
+        reason=N_("We are sorry to see you go."),
+        ask=N_("If you would like to come back, please pay the open amount and write to us; we will be glad to help."),
+        button=N_("Pay the open amount"),
+        closing=N_("If you have paid in the meantime, thank you, and please let us know."),
     ),
     "card_expiring": Words(
-        subject="Your card for {merchant} expires soon",
-        preview="A new card now keeps {service} running.",
-        heading="Your card expires soon",
-        opening="The card we have on file for {service} is good until the end of {month}, before your next payment of {amount} is due.",
-        reason="If your bank has sent you a new card, please add it in your account with {merchant}.",
-        ask="It takes a minute, and nothing is charged before the payment is due.",
-        button="Add a new card",
-        closing="If you have already added a new card, thank you: everything is fine, and please ignore this message.",
-        label="Next payment",
+        subject=N_("Your card for {merchant} expires soon"),
+        preview=N_("A new card now keeps your subscription running."),
+        heading=N_("Your card expires soon"),
+        opening=N_(
+            "The card we have on file for your {merchant} subscription is good until the end of {month}, "
+            "before your next payment of {amount} is due."
+        ),
+        reason=N_("If your bank has sent you a new card, please add it in your account with {merchant}."),
+        ask=N_("It takes a minute, and nothing is charged before the payment is due."),
+        button=N_("Add a new card"),
+        closing=N_("If you have already added a new card, thank you: everything is fine, and please ignore this message."),
+        label=N_("Next payment"),
     ),
 }
 """The mails that are no reminder, by template: the payment came, the subscription ended unpaid, a card will not live to the next charge."""
+
+AROUND: dict[str, str] = {
+    "hello": N_("Hello,"),
+    "hello_name": N_("Hello {name},"),
+    "labelled": N_("{label}: {amount}"),
+    "also_open": N_("Also open:"),
+    "also_view": N_("Also open: view and pay"),
+    "in_all": N_("Open in all:"),
+    "questions": N_("Questions? Write to us:"),
+    "regards": N_("Kind regards"),
+    "mention": N_("Sent by Dunlin on behalf of {merchant}"),
+}
+"""What stands around those sentences in every mail."""
 
 
 def situation(decline_kind: str, decline_reason: str) -> Situation:
@@ -138,12 +188,12 @@ def situation(decline_kind: str, decline_reason: str) -> Situation:
     return "funds" if decline_reason in FUNDS else "generic"
 
 
-def words(step: int, why: Situation) -> Words:
+def words(step: int, why: Situation, *, subscription: bool = True) -> Words:
     """The sentences for a dunning step; a step before the first or after the third speaks like its neighbour."""
     number = min(max(step, 1), 3)
     tone, (reason, ask, button) = _TONES[number], _REASONS[why]
     subject = {"authentication": _SUBJECT_TO_CONFIRM, "expired": _SUBJECT_NEW_CARD}.get(why, {}).get(number, tone.subject)
-    return Words(
+    said = Words(
         subject=subject,
         preview=tone.preview,
         heading=_HEADING_TO_CONFIRM.get(number, tone.heading) if why == "authentication" else tone.heading,
@@ -153,3 +203,4 @@ def words(step: int, why: Situation) -> Words:
         button=button,
         closing=tone.closing,
     )
+    return said if subscription else msgspec.structs.replace(said, **tone.for_order)

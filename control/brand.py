@@ -1,0 +1,76 @@
+"""How a merchant looks to payers: `[tenant.brand]` of the tenants file, and what may be wrong with it (product decision 32). Pure."""
+
+import re
+from urllib.parse import urlsplit
+
+import msgspec
+
+LANGUAGES = ("en", "de", "fr", "es")
+"""The languages that payers are written to in."""
+WIDEST_LOGO = 200
+"""Pixels of a page's width."""
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+_ADDRESS = re.compile(r"[!-?A-~]+@[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)+")
+_LOGO = (".png", ".jpg", ".jpeg")
+
+
+class Brand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`name` as payers know the merchant, the tenant's own when empty. `language` for payers whose locale is none of ours.
+
+    The rest counts with `white_label` only: `logo_url` of a PNG or JPG, shown `logo_width` pixels wide; `colour` of buttons and links;
+    `sender` whose address mails come from; `links_url` under which the merchant's own domain reaches the gateway.
+    """
+
+    name: str = ""
+    language: str = ""
+    white_label: bool = False
+    logo_url: str = ""
+    logo_width: int = 160
+    colour: str = ""
+    sender: str = ""
+    links_url: str = ""
+
+
+def problems(brand: Brand) -> list[str]:
+    """What is wrong with a brand, in sentences for the person who wrote it; empty when all is well."""
+    found = []
+    if len(brand.name) > 60 or not brand.name.isprintable():
+        found.append("brand.name has at most 60 characters, all of them printable.")
+    if brand.language and brand.language not in LANGUAGES:
+        found.append(f"brand.language is {brand.language!r}; choose {', '.join(LANGUAGES)}.")
+    if brand.colour and not _COLOUR.fullmatch(brand.colour):
+        found.append(f"brand.colour is {brand.colour!r}; write it as #RRGGBB, for instance #0B6E4F.")
+    if brand.logo_url and not _is_logo(brand.logo_url):
+        found.append("brand.logo_url must be an https address that ends with .png or .jpg; mail programs show neither SVG nor WebP.")
+    if not 16 <= brand.logo_width <= WIDEST_LOGO:
+        found.append(f"brand.logo_width is {brand.logo_width}; it takes 16 to {WIDEST_LOGO} pixels.")
+    if brand.links_url and not _is_https(brand.links_url):
+        found.append("brand.links_url must be an https address without a query, such as https://pay.heron.example.")
+    return found + _sender_problems(brand)
+
+
+def _sender_problems(brand: Brand) -> list[str]:
+    if brand.sender and not _ADDRESS.fullmatch(brand.sender):
+        return [f"brand.sender is {brand.sender!r}; it takes an e-mail address."]
+    if brand.white_label and not brand.sender:
+        return ["white_label needs brand.sender, an address of your own domain: with ours as the sender, payers would see us."]
+    return []
+
+
+def _is_https(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return (
+        url.isascii()
+        and url.isprintable()
+        and parts.scheme == "https"
+        and bool(parts.hostname)
+        and not (parts.query or parts.fragment or parts.username)
+    )
+
+
+def _is_logo(url: str) -> bool:
+    bare = url.partition("?")[0]
+    return _is_https(bare) and url.isascii() and url.isprintable() and bare.lower().endswith(_LOGO)
