@@ -8,6 +8,7 @@ from typing import TextIO
 
 import msgspec
 
+from control.link_keys import ensure_link_keys
 from dunlin.clickhouse_server import users
 from dunlin.part import Part
 from dunlin.parts import LocalPorts, full_stack
@@ -30,10 +31,11 @@ def settle_ports(settings: Settings, local: LocalPorts) -> tuple[Settings, Local
 
 
 def local_parts(settings: Settings, local: LocalPorts) -> list[Part]:
-    """List the parts of a stack in `settings.home`, making the passwords of its ClickHouse on the first occasion."""
+    """List the parts of a stack in `settings.home`, making the passwords of its ClickHouse and the key of links on the first occasion."""
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # the ledger and the contacts will lie there
     root = settings.home / "clickhouse"
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ensure_link_keys(settings.link_secret_file, lambda: secrets.token_urlsafe(32))
     passwords = users.passwords(root, lambda: secrets.token_urlsafe(24))
     return full_stack(settings, local, passwords, has_policies=settings.tenants.is_file())
 
