@@ -57,6 +57,7 @@ EVENTS: dict[str, str] = {
     "webhook_ignored": "Webhook ignored",
     "webhook_parked": "Webhook set aside",
     "fact_parked": "Message set aside",
+    "parked_replayed": "Message put back",
     "fact_repeated": "Message repeated",
     "fact_noted": "Noted",
 }

@@ -7,13 +7,14 @@ import msgspec
 from recovery.contracts.effects import AnyEffect, Effect
 from recovery.contracts.events import Event
 from recovery.contracts.facts import AnyFact, Fact
-from recovery.contracts.parked import Parked
+from recovery.contracts.parked import AnyParked, Parked, Replayed
 
 _encoder = msgspec.json.Encoder()
 _fact = msgspec.json.Decoder(AnyFact)
 _effect = msgspec.json.Decoder(AnyEffect)
 _event = msgspec.json.Decoder(Event)
 _parked = msgspec.json.Decoder(Parked)
+_noted = msgspec.json.Decoder(AnyParked)
 CURRENT_VERSION = 1
 """The version of every contract so far; a new one brings an upcaster for each older version."""
 
@@ -45,6 +46,11 @@ def decode_event(value: bytes | None) -> Event:
 def decode_parked(value: bytes | None) -> Parked:
     """The parked message in a message of `parked.*`. Raises Unprocessable."""
     return cast(Parked, _decode(_parked, value))
+
+
+def decode_parking(value: bytes | None) -> Parked | Replayed:
+    """What stands on a parking topic: a parked message, or the note that one was put back. Raises Unprocessable."""
+    return cast(Parked | Replayed, _decode(_noted, value))
 
 
 def _decode(decoder: "msgspec.json.Decoder[Any]", value: bytes | None) -> Any:

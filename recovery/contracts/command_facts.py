@@ -31,5 +31,15 @@ class ExcludeAsked(Command, frozen=True, kw_only=True, tag="exclude_asked"):
     until: Moment | None = None
 
 
+class ParkedReplayed(Command, frozen=True, kw_only=True, tag="parked_replayed"):
+    """Somebody put a message back that had been set aside. `message` is its name, such as streams-2-15; `topic` is where it came from.
+
+    Written to the row that it is about where a row's timer had failed: the row then looks again at what is due.
+    """
+
+    message: str
+    topic: str
+
+
 class ResumeAsked(Command, frozen=True, kw_only=True, tag="resume_asked"):
     """Somebody takes a stop, a snooze or an exclusion back."""

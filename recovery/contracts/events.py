@@ -54,6 +54,7 @@ EventType = Literal[
     "switch_set",
     "webhook_ignored",
     "webhook_parked",
+    "parked_replayed",  # somebody put a message back that had been set aside; `details` say who, and which
     "fact_parked",  # a fact that made the stream fail; its bytes are on parked.streams
     "fact_repeated",  # the same fact again; nothing was done
     "fact_noted",  # a fact that changed nothing

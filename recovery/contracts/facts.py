@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from recovery.contracts.command_facts import Command, ExcludeAsked, ResumeAsked, RetryAsked, SnoozeAsked, StopAsked
+from recovery.contracts.command_facts import Command, ExcludeAsked, ParkedReplayed, ResumeAsked, RetryAsked, SnoozeAsked, StopAsked
 from recovery.contracts.contact_facts import (
     CardExpiring,
     ConsentGiven,
@@ -63,6 +63,7 @@ __all__ = [
     "MessageComplained",
     "MessageSettled",
     "MethodChanged",
+    "ParkedReplayed",
     "PaymentActionRequired",
     "PaymentFailed",
     "PlanOffered",
@@ -159,10 +160,11 @@ class DisputeOpened(Fact, frozen=True, kw_only=True, tag="dispute_opened"):
 
 
 class CustomerChanged(Fact, frozen=True, kw_only=True, tag="customer_changed"):
-    """The customer object changed; `default_method_changed` when a new default payment method was set, `email_changed` when the address was
-    (the address itself is no part of it)."""
+    """The customer object changed; `default_method_changed` when a new default payment method was set, whose id is `default_method`;
+    `email_changed` when the address was (the address itself is no part of it)."""
 
     default_method_changed: bool = False
+    default_method: str = ""
     email_changed: bool = False
 
 
@@ -172,8 +174,8 @@ class CustomerDeleted(Fact, frozen=True, kw_only=True, tag="customer_deleted"):
 
 class SubscriptionChanged(Fact, frozen=True, kw_only=True, tag="subscription_changed"):
     """A subscription changed. `cancel_at_period_end` while past due is a cancellation (B68); `paused` is paused collection,
-    `pause_behavior` what becomes of its invoices meanwhile: void, mark_uncollectible or keep_as_draft (B69). `own_method_changed`: the payment
-    method that it names itself is another now, `own_method`, or none (B36)."""
+    `pause_behavior` what becomes of its invoices meanwhile: void, mark_uncollectible or keep_as_draft (B69). `own_method_changed`: the
+    payment method that it names itself is another now, `own_method`, or none (B36)."""
 
     subscription: str
     status: str
@@ -300,6 +302,7 @@ AnyFact = (
     | SnoozeAsked
     | ExcludeAsked
     | ResumeAsked
+    | ParkedReplayed
     | PolicyPublished
     | SwitchSet
     | TimePassed

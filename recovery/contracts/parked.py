@@ -21,3 +21,17 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="p
     trace: str = ""
     again: str
     version: int = 1
+
+
+class Replayed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="replayed"):
+    """A note beside a parked message, on its topic and partition: it was put back, by whom and why. `offset` is the message's."""
+
+    offset: int
+    who: str
+    why: str = ""
+    at: Moment
+    version: int = 1
+
+
+AnyParked = Parked | Replayed
+"""What a parking topic carries."""

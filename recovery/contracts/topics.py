@@ -7,7 +7,7 @@ import msgspec
 from recovery.contracts.effects import AnyEffect, Effect, EffectWithdrawn
 from recovery.contracts.events import Event
 from recovery.contracts.facts import AnyFact
-from recovery.contracts.parked import Parked
+from recovery.contracts.parked import AnyParked, Parked
 from recovery.ids import MESSAGE_KINDS, kind_of
 
 DAY_MS = 86_400_000
@@ -45,7 +45,7 @@ RAW = Topic(
 )
 FACTS = Topic(
     name="facts",
-    speakers=("producers.gateway", "producers.ticker", "producers.policies", "sinks.effects"),
+    speakers=("producers.gateway", "producers.ticker", "producers.policies", "producers.replay", "sinks.effects"),
     listeners=("streams", "sinks.effects"),
     key="account/customer, or account/~object without a customer; policies, switches and the time go to every partition",
     carries=AnyFact,
@@ -113,31 +113,41 @@ EFFECTS_PLANS = Topic(
 )
 PARKED_GATEWAY = Topic(
     name="parked.gateway",
-    speakers=("producers.gateway",),
+    speakers=("producers.gateway", "producers.replay"),
     listeners=("operators",),
     key="account",
-    carries=Parked,
+    carries=AnyParked,
     retention_ms=7 * DAY_MS,
     largest_bytes=LARGEST_BYTES,
     what="validly signed webhooks that could not be translated",
 )
 PARKED_STREAMS = Topic(
     name="parked.streams",
-    speakers=("streams",),
+    speakers=("streams", "producers.replay"),
     listeners=("operators",),
     key="that of the message",
-    carries=Parked,
+    carries=AnyParked,
     retention_ms=7 * DAY_MS,
     what="facts that could not be decoded or applied, rows whose timer failed",
 )
 PARKED_SINKS = Topic(
     name="parked.sinks",
-    speakers=("sinks.warehouse", "sinks.effects"),
+    speakers=("sinks.warehouse", "sinks.effects", "producers.replay"),
     listeners=("operators",),
+    key="that of the message",
+    carries=AnyParked,
+    retention_ms=7 * DAY_MS,
+    what="events and effects that could not be decoded or carried out",
+)
+AGAIN_SINKS = Topic(
+    name="again.sinks",
+    speakers=("producers.replay",),
+    listeners=("sinks.warehouse", "sinks.effects"),
     key="that of the message",
     carries=Parked,
     retention_ms=7 * DAY_MS,
-    what="events and effects that could not be decoded or carried out",
+    parking="parked.sinks",
+    what="parked events and effects, put back by hand; each sink takes those that were its own",
 )
 
 EFFECTS: tuple[Topic, ...] = (EFFECTS_STRIPE, EFFECTS_MESSAGES, EFFECTS_WEBHOOKS)
@@ -172,6 +182,7 @@ TOPICS: tuple[Topic, ...] = (
     PARKED_GATEWAY,
     PARKED_STREAMS,
     PARKED_SINKS,
+    AGAIN_SINKS,
 )
 """All topics but the changelog, whose name depends on the app id."""
 

@@ -260,5 +260,6 @@ HANDLERS: dict[type[Fact], Callable[[Turn, Any], None]] = {
     facts.SnoozeAsked: commands.snooze,
     facts.ExcludeAsked: commands.exclude,
     facts.ResumeAsked: commands.resume,
+    facts.ParkedReplayed: commands.put_back,
 }
 """Who answers which fact; the time has no handler: it only asks what is due."""

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from recovery.contracts.command_facts import Command
 from recovery.contracts.customer import Case, Customer, Hold
-from recovery.contracts.facts import ExcludeAsked, ResumeAsked, RetryAsked, SnoozeAsked, StopAsked
+from recovery.contracts.facts import ExcludeAsked, ParkedReplayed, ResumeAsked, RetryAsked, SnoozeAsked, StopAsked
 from recovery.decide import holdout
 from recovery.decide.endings import close
 from recovery.decide.plans import appoint
@@ -95,6 +95,11 @@ def retry(turn: Turn, fact: RetryAsked) -> None:
             _retry(turn, fact, case)
     if not found:
         _refuse(turn, fact, "no_open_case")
+
+
+def put_back(turn: Turn, fact: ParkedReplayed) -> None:
+    """Tell that a parked message was put back. A row whose timer had failed is asked again what is due, as after every fact."""
+    turn.tell_row("parked_replayed", fact.why, details={"who": fact.who, "message": fact.message, "topic": fact.topic})
 
 
 def _retry(turn: Turn, fact: RetryAsked, case: Case) -> None:

@@ -14,7 +14,13 @@ from recovery.contracts.topics import TOPICS, effects_topic
 
 FOLDER = Path(codec.__file__).parent / "examples"
 EXAMPLES = sorted(FOLDER.glob("*/v*/*.json"))
-DECODERS = {"facts": codec.decode_fact, "effects": codec.decode_effect, "recovery": codec.decode_event, "parked": codec.decode_parked}
+DECODERS = {
+    "facts": codec.decode_fact,
+    "effects": codec.decode_effect,
+    "recovery": codec.decode_event,
+    "parked": codec.decode_parking,
+    "again": codec.decode_parked,
+}
 
 
 def decode(path):
