@@ -25,6 +25,7 @@ from tests.support.waiting import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KEY = "sk_test_sandbox"
+MAIL_DOMAIN = "northwind.example"
 
 
 @dataclass
@@ -76,7 +77,7 @@ class World:
             and bill["billing_reason"] == "subscription_cycle"
         ]
 
-    def _head(self, bill: dict[str, Any], kind: str, number: int, days: float) -> dict[str, Any]:
+    def head(self, bill: dict[str, Any], kind: str, number: int, days: float = 30) -> dict[str, Any]:
         return {
             "id": ids.effect_id(self.account, bill["id"], kind, number),
             "account": self.account,
@@ -89,15 +90,15 @@ class World:
         }
 
     def read(self, bill: dict[str, Any], number: int = 1, days: float = 30) -> ReadRequested:
-        return ReadRequested(**self._head(bill, "read", number, days))
+        return ReadRequested(**self.head(bill, "read", number, days))
 
     def charge(self, bill: dict[str, Any], number: int = 1, days: float = 30) -> ChargeRequested:
         money = {"amount_minor": bill["amount_due"], "currency": bill["currency"]}
-        return ChargeRequested(**self._head(bill, "charge", number, days), attempt=number, **money, subscription=bill["subscription"])
+        return ChargeRequested(**self.head(bill, "charge", number, days), attempt=number, **money, subscription=bill["subscription"])
 
     def mail(self, bill: dict[str, Any], number: int = 1, days: float = 30) -> MessageRequested:
         money = {"amount_minor": bill["amount_due"], "currency": bill["currency"]}
-        return MessageRequested(**self._head(bill, "mail", number, days), template="dunning", step=min(number, 3), **money)
+        return MessageRequested(**self.head(bill, "mail", number, days), template="dunning", step=min(number, 3), **money)
 
     def withdraw(self, effect: Effect) -> EffectWithdrawn:
         head = {name: getattr(effect, name) for name in ("account", "customer", "invoice", "occurred_at", "received_at", "not_after")}
@@ -125,7 +126,7 @@ class World:
             "DUNLIN_CLOCK_FILE": str(self.clock_file),
             "DUNLIN_STRIPE_API_BASE": self.base,
             "DUNLIN_SMTP_URL": f"smtp://127.0.0.1:{self.smtp_port}",
-            "DUNLIN_MAIL_FROM": "billing@northwind.example",
+            "DUNLIN_MAIL_FROM": f"billing@{MAIL_DOMAIN}",
             "DUNLIN_APP_ID": self.account,
             "DUNLIN_READY_FILE": str(ready),
             **more,
@@ -149,25 +150,35 @@ class World:
     def log(self) -> str:
         return (self.home / "sink.log").read_text()[-6000:]
 
-    def outcomes(self, wanted: set[str], seconds: float = 30.0, each: Callable[[], None] = lambda: None) -> dict[str, list[Fact]]:
+    def outcomes(
+        self, wanted: set[str], seconds: float = 30.0, each: Callable[[], None] = lambda: None, *, must_be_complete: bool = True
+    ) -> dict[str, list[Fact]]:
         """All outcome facts of the wanted effects, read until each has one; `each` is called while waiting."""
         reader = consumer(self.kafka, f"test-{self.account}-{time.monotonic_ns()}")
         reader.assign([TopicPartition("facts", partition, 0) for partition in range(4)])
         found: dict[str, list[Fact]] = {}
 
+        def taken() -> int:
+            messages = reader.consume(500, 0.1)
+            for message in messages:
+                fact = decode_fact(message.value()) if message.error() is None else None
+                if fact is not None and fact.cause in wanted:
+                    found.setdefault(fact.cause, []).append(fact)
+            return len(messages)
+
         def complete() -> bool:
             each()
-            for message in reader.consume(500, 0.1):
-                if message.error() is None:
-                    fact = decode_fact(message.value())
-                    if fact.cause in wanted:
-                        found.setdefault(fact.cause, []).append(fact)
+            taken()
             return found.keys() >= wanted
 
         try:
             until(complete, seconds, f"{len(wanted)} outcomes")
+            while taken():
+                pass
         except AssertionError as error:
             missing = sorted(wanted - found.keys())
+            if not must_be_complete:
+                return found
             raise AssertionError(f"{len(missing)} outcomes missing, e.g. {missing[:3]}\n{self.log()}") from error
         finally:
             reader.close()

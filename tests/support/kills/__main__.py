@@ -1,0 +1,63 @@
+"""`make prove-effects`: the effects sink is killed at random moments between claim and settle, over all media.
+
+Real Kafka, the sandbox's Stripe and mail catcher, servers that speak the other media's protocols; every line is slow both ways, so that
+a kill falls before, amid and after what it interrupts. Prints each kill, then the breaches, and as the last line one JSON object.
+Leaves with 1 when a charge was made twice, an effect was lost, or an outcome does not tell what happened.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from recovery.adapters.kafka import create_topics
+from tests.support.kills.proof import Kill, Proof
+from tests.support.kills.stage import stage
+from tests.support.servers import kafka_server
+
+CUSTOMERS_PER_KILL = 60
+"""Of sixty customers of the sandbox about seven have a failed invoice after three weeks; a kill needs five or so."""
+
+
+def main() -> int:
+    """Prove, print, answer the exit code."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--kills", type=int, default=110)
+    arguments.add_argument("--seed", type=int, default=20261124)
+    options = arguments.parse_args()
+    began = time.monotonic()
+    print("starting a broker and a sandbox in which three weeks pass (about 20 s)", flush=True)
+    with kafka_server() as kafka, tempfile.TemporaryDirectory(prefix="dunlin-kills-") as home:
+        create_topics(kafka, "dunlin", 4, 1)
+        with stage(kafka, Path(home), options.seed, max(2600, options.kills * CUSTOMERS_PER_KILL)) as world:
+            proof = Proof(world)
+            proof.run(options.kills, lambda number, kill: _tell(number, options.kills, kill, time.monotonic() - began))
+            print("letting a last process do what is left", flush=True)
+            verdict = proof.judge()
+    for breach in verdict.breaches + [f"{effect}: lost" for effect in verdict.lost]:
+        print(breach)
+    figures = {
+        "kills": verdict.kills,
+        "duplicate_charges": verdict.duplicate_charges,
+        "lost_effects": len(verdict.lost),
+        "doubts": sum(verdict.doubts.values()),
+        "breaches": len(verdict.breaches),
+        "doubts_by_medium": verdict.doubts,
+        "told_unknown": verdict.unknown,
+        "effects": verdict.effects,
+        "kills_that_found_nothing_claimed": verdict.missed,
+        "seconds": round(time.monotonic() - began),
+    }
+    print(json.dumps(figures))
+    return 1 if verdict.duplicate_charges or verdict.lost or verdict.breaches else 0
+
+
+def _tell(number: int, of: int, kill: Kill, seconds: float) -> None:
+    found = f"{len(kill.claimed)} effects between claim and settle" if kill.claimed else "nothing was claimed any more; not counted"
+    print(f"{seconds:4.0f} s  kill {number}/{of} amid {kill.aimed_at}: {found}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
