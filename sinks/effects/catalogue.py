@@ -11,7 +11,7 @@ from babel.messages.pofile import read_po, write_po
 from control.brand import LANGUAGES
 
 HERE = Path(__file__).parent
-SOURCES = ("wording.py",)
+SOURCES = ("wording.py", "sms_text.py")
 """The modules whose texts payers read."""
 
 

@@ -1,0 +1,147 @@
+"""Texting a payer: look at the invoice at the moment of sending (B47), learn the number from Stripe, hand the text over once.
+
+A text in doubt is never repeated: it is recorded as unknown (decision 18).
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Protocol
+
+from control.brand import Brand
+from recovery.contracts.effects import MessageRequested
+from recovery.contracts.facts import InvoiceState, MessageSettled
+from recovery.links import Links, Sending
+from recovery.stripe_shapes import reading
+from sinks.effects import phones
+from sinks.effects.answers import Answer, Clocks, Job, Later, Settled, header
+from sinks.effects.handover import Deferred, RefusedForGood, Unclear
+from sinks.effects.languages import choose
+from sinks.effects.look import why_no_message
+from sinks.effects.sms_text import Text, written
+from sinks.effects.stripe import Busy, Gone, NotAllowed, Object, Refused, StripeDoor, Unreachable
+from sinks.effects.twilio import OptedOut
+
+REMINDER = "payment_failed_"
+
+
+class Merchants(Protocol):
+    """How payers know the merchant."""
+
+    def name(self, account: str) -> str:
+        """The merchant's name. Raises LookupError when the account is unknown."""
+
+    def brand(self, account: str) -> Brand:
+        """How the merchant looks and speaks. Raises LookupError when the account is unknown."""
+
+
+class Contacts(Protocol):
+    """The one store of names, addresses and numbers (control.lookup.Contacts)."""
+
+    def remember(self, account: str, customer: str, email: str, name: str, locale: str, at: datetime, phone: str | None = None) -> None:
+        """Keep what was read at `at`."""
+
+
+class Server(Protocol):
+    """Who takes texts (sinks.effects.twilio.TextServer)."""
+
+    can_be_answered: bool
+
+    def hand_over(self, number: str, text: str, seconds: int, status_to: str, claim: Callable[[], object]) -> str:
+        """The message's id once it was taken. Raises what sinks.effects.handover names."""
+
+
+class Texts:
+    """Performs MessageRequested by SMS. Without a `server` nothing is sent; without `links` Twilio does not tell what became of a text."""
+
+    def __init__(
+        self, door: StripeDoor, merchants: Merchants, contacts: Contacts, server: Server | None, links: Links | None, clocks: Clocks
+    ) -> None:
+        self._door, self._merchants, self._contacts, self._server = door, merchants, contacts, server
+        self._links, self._clocks = links, clocks
+
+    def __call__(self, job: Job) -> Answer:
+        """Answer with MessageSettled. Raises UnknownShape when Stripe's answer cannot be understood, NotMine when the claim is refused."""
+        effect = job.effect
+        if not isinstance(effect, MessageRequested):
+            raise TypeError(f"{type(effect).__name__} is no message.")
+        if job.since is not None:
+            return self._settled(effect, result="unknown", why="not_repeated")
+        if self._server is None:
+            return self._settled(effect, result="skipped", why="sms_not_configured")
+        if not effect.template.startswith(REMINDER):
+            return self._settled(effect, result="skipped", why="unknown_template")
+        try:
+            invoice = self._door.invoice(effect.account, effect.invoice)
+        except Gone:
+            return self._settled(effect, result="skipped", why="gone")
+        except (NotAllowed, Refused) as error:
+            return self._settled(effect, result="skipped", why=f"not_allowed: {error}")
+        except (Busy, Unreachable) as error:
+            return Later(str(error))
+        return self._look_and_send(job, effect, invoice, self._server)
+
+    def _look_and_send(self, job: Job, effect: MessageRequested, invoice: Object, server: Server) -> Answer:
+        seen = reading(invoice)
+        customer = invoice.get("customer")
+        fields: Object = customer if isinstance(customer, dict) else {}
+        number, why_no_number = phones.of_customer(fields)
+        if not seen.customer_deleted:
+            self._remember(effect, invoice, fields, number)
+        link = str(invoice.get("hosted_invoice_url") or "")
+        late = "expired" if self._clocks.business() > effect.not_after else ""
+        no_link = "" if link.startswith(("https://", "http://")) else "no_pay_link"
+        if why := why_no_message(effect, invoice, seen) or why_no_number or late or no_link:
+            return self._settled(effect, result="skipped", why=why, state=seen.state)
+        text = self._text(effect, seen.state, _locales(fields), link, may_answer=server.can_be_answered)
+        return self._send(job, effect, seen.state, server, number, text)
+
+    def _remember(self, effect: MessageRequested, invoice: Object, fields: Object, number: str) -> None:
+        email = fields.get("email") or invoice.get("customer_email") or ""
+        name = fields.get("name") or invoice.get("customer_name") or ""
+        locale = _locales(fields)[0] if _locales(fields) else ""
+        self._contacts.remember(effect.account, effect.customer, str(email).strip(), str(name), locale, self._clocks.wall(), number)
+
+    def _text(self, effect: MessageRequested, state: InvoiceState, locales: list[str], link: str, *, may_answer: bool) -> str:
+        language, locale = choose(locales, self._merchants.brand(effect.account).language)
+        return written(
+            Text(
+                merchant=self._merchants.name(effect.account),
+                language=language,
+                locale=locale,
+                amount_minor=state.amount_remaining,
+                currency=state.currency,
+                link=link,
+                step=effect.step,
+                decline_kind=effect.decline_kind,
+                decline_reason=effect.decline_reason,
+                subscription=bool(state.subscription),
+                may_answer=may_answer,
+            )
+        )
+
+    def _send(self, job: Job, effect: MessageRequested, state: InvoiceState, server: Server, number: str, text: str) -> Answer:
+        seconds = int((effect.not_after - self._clocks.business()).total_seconds())
+        try:
+            message = server.hand_over(number, text, seconds, self._status_to(effect), job.claim)
+        except Deferred as error:
+            return Later(str(error), error.after)
+        except OptedOut as error:
+            return self._settled(effect, result="skipped", why=str(error), state=state)
+        except RefusedForGood as error:
+            return self._settled(effect, result="failed", why=str(error), state=state)
+        except Unclear as error:
+            return self._settled(effect, result="unknown", why=str(error), state=state)
+        return self._settled(effect, result="sent", message=message, state=state)
+
+    def _status_to(self, effect: MessageRequested) -> str:
+        if self._links is None or not self._links.base:
+            return ""
+        at = int(self._clocks.wall().timestamp())
+        return self._links.sms_status(Sending(effect.account, effect.customer, effect.invoice, effect.id, at))
+
+    def _settled(self, effect: MessageRequested, **fields: Any) -> Settled:
+        return Settled(MessageSettled(**header(effect, self._clocks), medium=effect.medium, **fields))
+
+
+def _locales(customer: Object) -> list[str]:
+    return [str(one) for one in customer.get("preferred_locales") or []]
