@@ -3,29 +3,24 @@
 import logging
 import signal
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from types import FrameType
 
 from confluent_kafka import KafkaException
 from sqlalchemy.exc import SQLAlchemyError
 
-from control.lookup import Contacts, Tenants
+from control.lookup import Tenants
 from recovery.adapters.clock import business_clock, wall
 from recovery.adapters.kafka import Publisher, consumer
 from recovery.config import Settings
 from sinks.effects.accounts import Accounts
-from sinks.effects.answers import Clocks, Performer
-from sinks.effects.charges import Charges
+from sinks.effects.answers import Clocks
 from sinks.effects.dispatch import Dispatcher
-from sinks.effects.email import Mails, Post
-from sinks.effects.end_actions import EndActions
 from sinks.effects.inbox import Inbox
 from sinks.effects.ledger import Ledger
 from sinks.effects.outbox import Outbox
 from sinks.effects.ownership import LedgerTaken, Ownership
-from sinks.effects.reads import Reads
-from sinks.effects.smtp import MailServer, address
+from sinks.effects.performers import performers
 from sinks.effects.stalled import ConsumerFailed
 from sinks.effects.stripe import StripeDoor
 from sinks.effects.switches import Switches
@@ -131,7 +126,9 @@ def _run(settings: Settings) -> None:
         inbox = Inbox(consumer(settings.kafka_bootstrap, group, **{"group.instance.id": group}), ledger, wall)
         calm = {"enable.partition.eof": True, "fetch.wait.max.ms": 500}  # a switch need not be heard within milliseconds
         switches = Switches(consumer(settings.kafka_bootstrap, f"{group}-switches", **calm), ledger)
-        dispatcher = _dispatcher(settings, ledger, clocks, switches.paused)
+        accounts = Accounts(Tenants.load(settings.tenants))
+        door = StripeDoor(accounts, settings.stripe_api_base)
+        dispatcher = Dispatcher(ledger, performers(settings, door, accounts, clocks), door, clocks, switches.paused)
         outbox = Outbox(ledger, Publisher(settings.kafka_bootstrap))
         loop = Loop(ledger, inbox, switches, dispatcher, outbox, clocks)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -145,26 +142,3 @@ def _run(settings: Settings) -> None:
         switches.close()
     ledger.close()
     log.info("stopped; everything begun is settled and published")
-
-
-def _dispatcher(settings: Settings, ledger: Ledger, clocks: Clocks, paused: Callable[[str], bool]) -> Dispatcher:
-    accounts = Accounts(Tenants.load(settings.tenants))
-    door = StripeDoor(accounts, settings.stripe_api_base)
-    performers: dict[str, Performer] = {
-        "read_requested": Reads(door, clocks),
-        "charge_requested": Charges(door, accounts, clocks),
-        "subscription_end_requested": EndActions(door, accounts, clocks),
-        "message_requested": Mails(door, accounts, Contacts(settings.contacts_url), _post(settings), clocks),
-    }
-    return Dispatcher(ledger, performers, door, clocks, paused)
-
-
-def _post(settings: Settings) -> Post:
-    if not settings.smtp_url:
-        log.warning("DUNLIN_SMTP_URL is not set: mails are skipped")
-        return Post(None, settings.mail_from, False)
-    where = address(settings.smtp_url)
-    may_leave = where.is_this_machine or settings.mail_to_real_addresses
-    if not may_leave:
-        log.warning("mails are skipped: %s is not this machine and DUNLIN_MAIL_TO_REAL_ADDRESSES is not yes", where.host)
-    return Post(MailServer(where), settings.mail_from, may_leave)
