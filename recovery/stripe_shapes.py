@@ -37,6 +37,7 @@ __all__ = [
     "intent_of",
     "invoice_state",
     "moment",
+    "own_method",
     "reading",
     "seen_attempt",
     "subscription_ending",
@@ -58,6 +59,7 @@ class InvoiceReading(msgspec.Struct, frozen=True, kw_only=True):
     subscription_paused: bool
     customer_deleted: bool
     disputed: bool
+    subscription_method: str = ""
 
 
 def invoice_state(invoice: Object) -> InvoiceState:
@@ -78,6 +80,7 @@ def invoice_state(invoice: Object) -> InvoiceState:
         paid_out_of_band=_paid_out_of_band(invoice),
         paid_off_stripe=whole(invoice, "amount_paid_off_stripe", "invoice"),
         renews_at=renews_at(invoice),
+        own_method=own_method(invoice, "invoice"),
     )
 
 
@@ -86,6 +89,11 @@ def subscription_of(invoice: Object) -> str:
     parent = part(invoice, "parent", "invoice")
     details = part(parent, "subscription_details", "invoice.parent")
     return id_of(details, "subscription", "invoice.parent.subscription_details") or id_of(invoice, "subscription", "invoice")
+
+
+def own_method(data: Object, where: str) -> str:
+    """The id of the payment method that an invoice or a subscription names itself (stripe.md 4.1); empty for none. Raises UnknownShape."""
+    return id_of(data, "default_payment_method", where) or id_of(data, "default_source", where)
 
 
 def _paid_out_of_band(invoice: Object) -> bool:
@@ -253,6 +261,7 @@ def reading(invoice: Object, charges: Iterable[Object] = ()) -> InvoiceReading:
         subscription_paused=subscription_paused(subscription),
         customer_deleted=flag(expanded(invoice, "customer", "invoice"), "deleted", "invoice.customer"),
         disputed=any(flag(charge, "disputed", "charge") for charge in made),
+        subscription_method=own_method(subscription, "subscription"),
     )
 
 

@@ -45,6 +45,7 @@ from recovery.stripe_shapes import (
     decline_of_charge,
     decline_of_intent,
     invoice_state,
+    own_method,
     subscription_ending,
     subscription_paused,
 )
@@ -189,7 +190,13 @@ def _customer_changed(event: _Event) -> Fact:
     settings = event.previous.get("invoice_settings")
     changed = "default_source" in event.previous or (isinstance(settings, dict) and "default_payment_method" in settings)
     about = event.about(needed_text(event.object, "id", "customer"))
-    return CustomerChanged(**about, default_method_changed=changed, email_changed="email" in event.previous)
+    default = own_method(part(event.object, "invoice_settings", "customer"), "customer.invoice_settings")
+    return CustomerChanged(
+        **about,
+        default_method_changed=changed,
+        default_method=default or id_of(event.object, "default_source", "customer"),
+        email_changed="email" in event.previous,
+    )
 
 
 def _customer_deleted(event: _Event) -> Fact:
@@ -205,6 +212,8 @@ def _subscription_changed(event: _Event) -> Fact:
         cancel_at_period_end=subscription_ending(subscription),
         paused=subscription_paused(subscription),
         pause_behavior=text(part(subscription, "pause_collection", "subscription"), "behavior", "subscription.pause_collection"),
+        own_method=own_method(subscription, "subscription"),
+        own_method_changed=not event.previous.keys().isdisjoint(("default_payment_method", "default_source")),
     )
 
 

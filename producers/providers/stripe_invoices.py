@@ -79,6 +79,8 @@ class _Invoice(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", ta
     created: Seconds
     paid_out_of_band: bool | None = None
     amount_paid_off_stripe: Whole | None = None
+    default_payment_method: str | _Named | None = None
+    default_source: str | _Named | None = None
 
 
 class _Data(msgspec.Struct, frozen=True):
@@ -154,6 +156,7 @@ def _state(invoice: _Invoice) -> InvoiceState:
         subscription=(details and _id(details.subscription)) or _id(invoice.subscription),
         created=datetime.fromtimestamp(invoice.created, UTC),
         paid_out_of_band=bool(invoice.paid_out_of_band) or (invoice.amount_paid_off_stripe or 0) > 0,
+        own_method=_id(invoice.default_payment_method) or _id(invoice.default_source),
     )
 
 

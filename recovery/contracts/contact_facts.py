@@ -8,13 +8,15 @@ from recovery.vocabulary import Medium, Moment
 
 class MessageBounced(Fact, frozen=True, kw_only=True, tag="message_bounced"):
     """A message came back. `hard`: the address is no good. `contact` names one of several billing contacts, empty for the customer's own
-    address: one that bounces must not silence the others (B53, B56)."""
+    address: one that bounces must not silence the others (B53, B56). `remaining`: how many of the customer's contacts can still be written
+    to; -1 where the one who tells does not know, then the customer's own address counts for all."""
 
     medium: Medium = "email"
     message: str = ""
     hard: bool
     contact: str = ""
     why: str = ""
+    remaining: int = -1
 
 
 class MessageComplained(Fact, frozen=True, kw_only=True, tag="message_complained"):

@@ -1,4 +1,4 @@
-"""What the stream keeps: one row per customer whose payment failed, and what an account has told us. Versioned like a message."""
+"""What the stream keeps: one row per customer whose payment failed, and what an account has told us. As bytes: row.py."""
 
 from datetime import datetime
 from typing import Literal
@@ -8,9 +8,6 @@ import msgspec
 from recovery.contracts.facts import Card, Decline, Slot
 from recovery.policy import OBSERVE, Policy
 from recovery.vocabulary import ACTIVE, DeclineKind, RecoveryCause, Status
-
-ROW_VERSION = 1
-"""The version of the row that this program writes; an older one is brought up on reading."""
 
 
 class Account(msgspec.Struct):
@@ -210,16 +207,15 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Customer(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """The row of one customer: cases by invoice, attempts of the last 35 days, barred cards, lately seen fact ids, the next wake-up."""
+    """The row of one customer: cases by invoice, attempts of the last 35 days, barred cards, marks of lately seen facts, the next wake-up."""
 
-    version: int = ROW_VERSION
     account: str
     customer: str
     wake: datetime | None = None
     cases: dict[str, Case] = {}
     attempts: list[Attempt] = []
     barred: list[str] = []
-    seen: list[str] = []
+    seen: list[int] = []
     mails: dict[str, datetime] = {}  # reminders of the last 30 days that were sent or may yet be, by effect
     contact: Contact | None = None
     expiring: dict[str, Expiring] = {}  # by subscription
@@ -232,32 +228,3 @@ class Customer(msgspec.Struct, kw_only=True, omit_defaults=True):
     holds: dict[str, Hold] = {}  # by invoice; empty for all of the customer's
     hints: list[Hint] = []
     early_refunds: list[EarlyRefund] = []
-
-
-class _Wake(msgspec.Struct):
-    wake: datetime | None = None
-
-
-_encoder = msgspec.json.Encoder()
-_row = msgspec.json.Decoder(Customer)
-_wake = msgspec.json.Decoder(_Wake)
-
-
-def encode_row(customer: Customer) -> bytes:
-    """The row as JSON bytes; the same row always gives the same bytes."""
-    return _encoder.encode(customer)
-
-
-def decode_row(value: bytes) -> Customer:
-    """The row in the bytes. Raises msgspec.DecodeError for bytes that are no row or of a version this program does not know."""
-    row = _row.decode(value)
-    if row.version != ROW_VERSION:
-        raise msgspec.ValidationError(
-            f"The row has version {row.version}; this program reads version {ROW_VERSION}. Start the newer program."
-        )
-    return row
-
-
-def wake_of(value: bytes) -> datetime | None:
-    """When the row in the bytes wants to be looked at again; reads that one field only. Raises msgspec.DecodeError."""
-    return _wake.decode(value).wake

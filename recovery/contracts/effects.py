@@ -57,7 +57,8 @@ class MessageRequested(Effect, frozen=True, kw_only=True, tag="message_requested
 
     Templates: payment_failed_1 to 3; with step 0 payment_recovered and cancelled_for_non_payment, which end a story, and card_expiring,
     which prevents one.
-    `also`: the customer's other open invoices, named in the same message. `card` is the last month of an expiring card, `2027-03`.
+    `to`: the owner, which is the first billing contact that can be written to, or everyone of them: the owner first, the others from step 2
+    on (B56). `also`: the customer's other open invoices, named in the same message. `card` is the last month of an expiring card, `2027-03`.
     """
 
     medium: Medium = "email"
@@ -71,6 +72,7 @@ class MessageRequested(Effect, frozen=True, kw_only=True, tag="message_requested
     because: str = ""
     also: tuple[AlsoOwed, ...] = ()
     card: str = ""
+    to: Literal["owner", "everyone"] = "owner"
 
 
 class SubscriptionEndRequested(Effect, frozen=True, kw_only=True, tag="subscription_end_requested"):

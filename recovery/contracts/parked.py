@@ -4,6 +4,9 @@ import msgspec
 
 from recovery.vocabulary import Moment
 
+DECIDED_ANEW = "decided_anew"
+"""The header of a parked effect that must never be performed later, with its kind: its case was told so and has asked for another."""
+
 
 class Parked(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="parked"):
     """Raw bytes with their place and the reason. `stage` is gateway, streams or sinks; `again` is the topic for a replay."""

@@ -19,6 +19,7 @@ from recovery.decide import (
     expiry,
     hints,
     invoices,
+    methods,
     money,
     people,
     plans,
@@ -66,13 +67,14 @@ def advance(customer: Customer | None, fact: Fact, now: datetime, account: Accou
 def _decide(customer: Customer, fact: Fact, now: datetime, account: Account) -> Turn:
     kind = type(fact)
     turn = Turn(customer, fact, now, account)
-    if kind is not facts.TimePassed and fact.id in customer.seen:
+    seen = 0 if kind is facts.TimePassed else mark(fact.id)
+    if kind is not facts.TimePassed and seen in customer.seen:
         _tell_quietly(turn, "fact_repeated", "seen_before")
         return turn
     if kind is facts.TimePassed:
         _forget(customer, now)
     else:
-        _remember(customer, fact.id)
+        _remember(customer, seen)
         HANDLERS[kind](turn, fact)
         if customer.early_refunds:
             money.join_early(turn)
@@ -96,8 +98,8 @@ def _without_row(fact: Fact, now: datetime, account: Account) -> Step:
     return Step(None, turn.effects, turn.events)
 
 
-def _remember(customer: Customer, fact_id: str) -> None:
-    customer.seen.append(fact_id)
+def _remember(customer: Customer, seen: int) -> None:
+    customer.seen.append(seen)
     if len(customer.seen) > SEEN + 16:
         del customer.seen[:-SEEN]
 
@@ -235,7 +237,7 @@ HANDLERS: dict[type[Fact], Callable[[Turn, Any], None]] = {
     facts.CustomerDeleted: people.customer_deleted,
     facts.SubscriptionChanged: people.subscription_changed,
     facts.SubscriptionEnded: people.subscription_ended,
-    facts.MethodChanged: people.method_changed,
+    facts.MethodChanged: methods.changed,
     facts.WebhookIgnored: _webhook_ignored,
     facts.WebhookParked: _webhook_parked,
     facts.InvoiceRead: _invoice_read,

@@ -15,7 +15,7 @@ ALERT_VALID = timedelta(hours=24)
 """How long an alert is worth telling."""
 WEBHOOK_VALID = timedelta(days=3)
 """How long the delivery of an event is tried."""
-BAD_ADDRESS: frozenset[str] = frozenset({"bounced", "complained"})
+BAD_ADDRESS: frozenset[str] = frozenset({"bounced", "first_contact_bounced", "complained"})
 """Changes of a contact that the merchant should know of (B53)."""
 
 

@@ -9,8 +9,8 @@ from recovery.decide.turn import Turn, frozen
 
 
 def look(turn: Turn) -> None:
-    """Do what is due for every open case of the row."""
-    for case in turn.row.cases.values():
+    """Do what is due for every open case of the row, the oldest failure first (B37)."""
+    for case in sorted(turn.row.cases.values(), key=lambda case: case.failed_at):
         if case.active:
             _look(turn, case)
 
@@ -46,7 +46,7 @@ def _unanswered(turn: Turn, case: Case) -> None:
 
 
 def _act(turn: Turn, case: Case) -> None:
-    if case.retry_at is not None and case.retry_at <= turn.now:
+    if case.retry_at is not None and (case.retry_at <= turn.now or retrying.next_in_line(turn.row, case)):
         retrying.due(turn, case)
     while case.active and case.flight is None and case.dunning_at is not None and case.dunning_at <= turn.now:
         dunning.due(turn, case)

@@ -15,7 +15,7 @@ from recovery.contracts.facts import (
     PaymentActionRequired,
     PaymentFailed,
 )
-from recovery.decide import cause, dunning, hints, holdout
+from recovery.decide import cause, dunning, hints, holdout, methods
 from recovery.decide.classify import AUTHENTICATION
 from recovery.decide.commands import forbidden
 from recovery.decide.endings import close, paid_amount, part_paid, recover, reverse
@@ -203,7 +203,7 @@ def _shown(turn: Turn, case: Case, fact: InvoiceFact) -> None:
     """An open invoice as it is now: partly paid, with another amount by a plan change or credit note (B70), or with nothing left to pay."""
     came = fact.state.amount_paid - case.paid_before
     parted = came > 0 and part_paid(turn, case, came, cause.from_webhook(turn.row.account, case, fact))
-    known, before = case.shown_at, case.at_stake
+    known, before, method = case.shown_at, case.at_stake, case.invoice_method
     changed = case.active and show(case, fact.state, fact.occurred_at)
     if case.active and fact.state.amount_remaining <= 0 and (known is None or fact.occurred_at >= known):
         close(turn, case, "credited")
@@ -212,6 +212,8 @@ def _shown(turn: Turn, case: Case, fact: InvoiceFact) -> None:
         turn.tell("case_updated", case, "invoice_changed", details=details)
     elif not parted:
         turn.note = "as_known"
+    if case.active and case.invoice_method not in {"", method}:
+        methods.of_invoice(turn, case)
 
 
 def voided(turn: Turn, fact: InvoiceVoided) -> None:

@@ -1,15 +1,13 @@
-"""What concerns a customer and a subscription rather than one invoice: cancelling, leaving, a new payment method."""
+"""What concerns a customer and a subscription rather than one invoice: cancelling, leaving, another default payment method."""
 
 from collections.abc import Iterator
 
 from recovery.contracts.customer import Case
-from recovery.contracts.facts import Card, CustomerChanged, CustomerDeleted, MethodChanged, SubscriptionChanged, SubscriptionEnded
-from recovery.decide import expiry, suppression
+from recovery.contracts.facts import Card, CustomerChanged, CustomerDeleted, SubscriptionChanged, SubscriptionEnded
+from recovery.decide import expiry, methods, suppression
 from recovery.decide.commands import EXCLUDED, STOPPED
 from recovery.decide.endings import close
 from recovery.decide.reading import ENDED_STATUS, suspend
-from recovery.decide.retrying import schedule
-from recovery.decide.schedule import most_retries
 from recovery.decide.turn import Turn
 
 
@@ -25,12 +23,15 @@ def subscription_ended(turn: Turn, fact: SubscriptionEnded) -> None:
 
 
 def subscription_changed(turn: Turn, fact: SubscriptionChanged) -> None:
-    """Cancelled now or at the period's end (B68), paused, or going on (B69)."""
+    """Cancelled now or at the period's end (B68), paused, or going on (B69); or charged on another method from now on (B36)."""
     reason = ENDED_STATUS.get(fact.status, "cancelled" if fact.cancel_at_period_end else "")
     for case in _open_cases(turn, fact.subscription):
         if reason:
             close(turn, case, reason, "at_period_end" if fact.cancel_at_period_end else fact.status)
-        elif fact.paused and case.suspended_at is None:
+            continue
+        if fact.own_method_changed:
+            methods.of_subscription(turn, case, fact)
+        if fact.paused and case.suspended_at is None:
             suspend(turn, case, fact.pause_behavior)
         elif not fact.paused and case.suspended_at is not None:
             case.read_at = turn.now  # the look tells whether it really goes on
@@ -54,39 +55,10 @@ def customer_deleted(turn: Turn, _fact: CustomerDeleted) -> None:
 
 
 def customer_changed(turn: Turn, fact: CustomerChanged) -> None:
-    """A new default method is worth a try; which card it is, the charge will tell (B36)."""
+    """A new default method is worth a try where it would be charged; which card it is, the charge will tell (B36)."""
     if fact.email_changed:
         suppression.lift(turn, "email", "address_changed", {}, only="bounced")
     if fact.default_method_changed:
         expiry.renewed(turn, "method_changed")
         for case in _open_cases(turn):
-            _try_anew(turn, case, None, "attached")
-
-
-def method_changed(turn: Turn, fact: MethodChanged) -> None:
-    """A new or renewed card: one retry at once for every open invoice; mails go on unless it pays (B35, B38)."""
-    card = fact.card
-    expiry.renewed(turn, "method_changed")
-    if fact.how == "automatically_updated" and card.fingerprint in turn.row.barred:
-        turn.row.barred = [barred for barred in turn.row.barred if barred != card.fingerprint]
-    for case in _open_cases(turn):
-        _try_anew(turn, case, card, fact.how)
-
-
-def _try_anew(turn: Turn, case: Case, card: Card | None, how: str) -> None:
-    if turn.fact.occurred_at < case.last_failed_at:
-        turn.note = "method_older_than_failure"
-        return
-    case.method = "automatically_updated" if how == "automatically_updated" else "attached"
-    busy = case.flight is not None and case.flight.kind == "charge"
-    if case.verdict is None or busy or case.processing_since is not None:
-        turn.tell("case_updated", case, "method_changed")
-        return
-    case.card, was = card, case.fresh_method
-    case.fresh_method = True
-    if not turn.policy.retry.enabled or case.position >= most_retries(case, turn.policy):
-        case.fresh_method = was
-        turn.tell("case_updated", case, "method_changed")
-        return
-    turn.tell("case_updated", case, "method_changed")
-    schedule(turn, case, turn.now, "new_method")
+            methods.try_anew(turn, case, Card(method=fact.default_method), "attached")

@@ -32,6 +32,7 @@ def show(case: Case, state: InvoiceState, at: datetime, *, by_read: bool = False
     case.stripe_next = state.next_payment_attempt if state.auto_advance else None
     case.subscription = case.subscription or state.subscription
     case.renews_at = state.renews_at or case.renews_at
+    case.invoice_method = state.own_method
     return before != (case.at_stake, case.stripe_next)
 
 
@@ -47,6 +48,8 @@ def answered(turn: Turn, case: Case, fact: InvoiceRead) -> None:
         else:
             turn.note = "case_ended"
         return
+    if case.subscription_method_at is None or fact.occurred_at >= case.subscription_method_at:
+        case.subscription_method, case.subscription_method_at = fact.subscription_method, fact.occurred_at
     newest = case.shown_at is None or fact.occurred_at >= case.shown_at
     show(case, fact.state, fact.occurred_at, by_read=True)
     if fact.state.status == "paid":

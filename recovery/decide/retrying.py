@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from recovery.contracts.customer import Attempt, Case, Verdict
+from recovery.contracts.customer import Attempt, Case, Customer, Flight, Verdict
 from recovery.contracts.facts import Card, ChargeSettled, Decline, InvoiceState
 from recovery.decide import budgets, dunning, holdout, plans
 from recovery.decide import decline_table as table
@@ -91,7 +91,7 @@ def schedule(turn: Turn, case: Case, at: datetime, because: str) -> None:
 
 def due(turn: Turn, case: Case) -> None:
     """The time of a retry has come: look again whether it may be made (B28), then ask for it, or recommend it, or not."""
-    case.retry_at = None
+    case.retry_at, case.queued = None, False
     answer = may_charge(case, turn.row, turn.policy, turn.now)
     if isinstance(answer, GiveUp):
         case.by_hand = False
@@ -103,8 +103,22 @@ def due(turn: Turn, case: Case) -> None:
         turn.tell("retry_skipped", case, answer.because, details=dict(answer.details))
     elif turn.policy.mode == "observe" or holdout.held_out(turn.row, turn.policy):
         _only_told(turn, case, answer.because)
+    elif case.fresh_method and (before := _charging(turn.row, case)) is not None:
+        case.queued, case.retry_at = True, before.until
+        turn.tell("retry_skipped", case, "one_after_the_other")
     else:
         turn.ask_charge(case, answer.because)
+
+
+def _charging(row: Customer, case: Case) -> Flight | None:
+    """The charge under way of another of the customer's invoices: with a new method they are tried one after the other (B37)."""
+    others = (other.flight for other in row.cases.values() if other is not case)
+    return next((flight for flight in others if flight is not None and flight.kind == "charge"), None)
+
+
+def next_in_line(row: Customer, case: Case) -> bool:
+    """Whether the case waited for another one's charge, and that is over."""
+    return case.queued and _charging(row, case) is None
 
 
 def _only_told(turn: Turn, case: Case, because: str) -> None:

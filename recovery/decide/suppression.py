@@ -10,11 +10,13 @@ from recovery.ids import kind_of
 
 
 def bounced(turn: Turn, fact: facts.MessageBounced) -> None:
-    """A hard bounce of the customer's own address closes it; a soft one, or that of another contact, is only told (B56)."""
-    if fact.hard and not fact.contact:
+    """A hard bounce closes the medium when it leaves nobody to write to; a soft one, or one of several contacts, is only told (B56)."""
+    if fact.hard and (fact.remaining == 0 or (fact.remaining < 0 and not fact.contact)):
         _suppress(turn, fact.medium, "bounced", {"why": fact.why, "message": fact.message})
+    elif fact.hard:
+        _tell(turn, "other_contact_bounced" if fact.contact else "first_contact_bounced", fact.medium, {"why": fact.why})
     else:
-        _tell(turn, "soft_bounce" if not fact.hard else "other_contact_bounced", fact.medium, {"why": fact.why})
+        _tell(turn, "soft_bounce", fact.medium, {"why": fact.why})
 
 
 def complained(turn: Turn, fact: facts.MessageComplained) -> None:

@@ -22,6 +22,8 @@ VALID = timedelta(hours=24)
 """How long an effect may be performed after it was asked for."""
 MARGIN = timedelta(hours=1)
 """How long after that we wait for its answer before we look for ourselves."""
+OTHERS_FROM = 2
+"""The dunning step from which further billing contacts are written to."""
 SILENT: frozenset[str] = frozenset({"fact_noted", "fact_repeated", "plan_refused", "command_refused", "shadow_decided"})
 """Events that say nothing about where a case stands."""
 STANDING: frozenset[str] = OUTCOME_TYPES | {"retry_attempted"}
@@ -131,6 +133,7 @@ class Turn:
             "amount_minor": case.at_stake,
             "currency": case.currency,
             "subscription": case.subscription,
+            "to": _to_whom(case, kind, fields["step"]),
         }
         return MessageRequested(**self._header(case, kind), not_after=self.now + VALID, template=template, **(told | fields))
 
@@ -213,6 +216,11 @@ class Turn:
                 event.reason = event.reason or case.reason
             if case.verdict is not None:
                 event.decline_kind, event.decline_code = case.verdict.kind, case.verdict.code
+
+
+def _to_whom(case: Case, kind: str, step: int) -> Literal["owner", "everyone"]:
+    """The owner alone at first, every billing contact from the second mail on (B56); a notice goes to those who had the mails."""
+    return "everyone" if kind != "sms" and (step or case.dunning_step) >= OTHERS_FROM else "owner"
 
 
 def next_action(case: Case) -> tuple[str, datetime | None]:

@@ -26,7 +26,8 @@ def test_every_invoice_event_of_every_version_is_read_the_short_way_to_the_same_
     assert translate("acct_1", short, WALL) == translate("acct_1", event, WALL)
 
 
-NAMES = (*an_invoice(), "parent", "subscription", "payment_intent", "paid_out_of_band", "amount_paid_off_stripe")
+LATER = ("parent", "subscription", "payment_intent", "paid_out_of_band", "amount_paid_off_stripe")
+NAMES = (*an_invoice(), *LATER, "default_payment_method", "default_source")
 AMOUNTS = st.sampled_from([0, -1, 1, 4900, NOW, 253_402_300_799, 253_402_300_800, 2**63 - 1, 2**63, -(2**63), 1.0, 0.5])
 PLAIN = st.none() | st.booleans() | AMOUNTS | st.sampled_from(["", "x", "sub_1", "invoice", "é"])
 EXPANDED = st.sampled_from([{}, {"id": ""}, {"id": 5}, {"id": "cus_2"}, {"id": "sub_2", "object": "subscription"}, an_intent()])

@@ -169,6 +169,40 @@ def test_an_ending_or_paused_subscription_is_recognised(version, changes, ending
     assert fact.pause_behavior == changes.get("pause_collection", {}).get("behavior", "")  # B69
 
 
+@pytest.mark.parametrize(
+    ("object", "previous", "method", "changed"),
+    [
+        ({"default_payment_method": "pm_2"}, {"default_payment_method": None}, "pm_2", True),
+        ({"default_payment_method": None, "default_source": "card_1"}, {"default_payment_method": "pm_1"}, "card_1", True),
+        ({"default_payment_method": None}, {"default_source": "card_1"}, "", True),
+        ({"default_payment_method": {"id": "pm_2"}}, {"status": "active"}, "pm_2", False),
+        ({}, None, "", False),
+    ],
+)
+def test_a_subscription_tells_the_method_that_it_names_itself(object, previous, method, changed):
+    """B36."""
+    told = a_subscription(**object)
+    event = an_event("customer.subscription.updated", told, data={"object": told, "previous_attributes": previous})
+    fact = the_fact(event)
+    assert isinstance(fact, SubscriptionChanged)
+    assert (fact.own_method, fact.own_method_changed) == (method, changed)
+
+
+@pytest.mark.parametrize(
+    ("object", "method"),
+    [
+        ({"invoice_settings": {"default_payment_method": "pm_2"}, "default_source": "card_1"}, "pm_2"),
+        ({"invoice_settings": {"default_payment_method": None}, "default_source": "card_1"}, "card_1"),
+        ({}, ""),
+    ],
+)
+def test_a_customer_tells_the_default_method(object, method):
+    """B36."""
+    fact = the_fact(an_event("customer.updated", {"id": "cus_1", **object}))
+    assert isinstance(fact, CustomerChanged)
+    assert fact.default_method == method
+
+
 def test_a_cancelled_subscription_tells_why():
     ended = a_subscription(status="canceled", cancellation_details={"reason": "payment_failed"})
     fact = the_fact(an_event("customer.subscription.deleted", ended))

@@ -127,6 +127,17 @@ def test_an_expanded_subscription_says_that_it_is_paused():
     assert reading(a_read_invoice(parent=paused)).subscription_paused
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_invoice_and_subscription_tell_the_method_that_each_names_itself(version):
+    """B36."""
+    plan = a_subscription(version, default_payment_method="pm_plan")
+    parent = {"parent": {"subscription_details": {"subscription": plan}}}
+    seen = reading(a_read_invoice(version, default_source="card_own", **(parent if version >= "2025-03-31" else {"subscription": plan})))
+    assert (seen.state.own_method, seen.subscription_method) == ("card_own", "pm_plan")
+    seen = reading(a_read_invoice(version))
+    assert (seen.state.own_method, seen.subscription_method) == ("", "")
+
+
 def test_an_api_error_and_a_last_payment_error_are_read_alike():
     error = {"code": "card_declined", "decline_code": "do_not_honor", "advice_code": "do_not_try_again", "payment_method": a_method()}
     decline = decline_of_error(error)

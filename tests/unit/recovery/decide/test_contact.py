@@ -188,7 +188,13 @@ def test_a_hard_bounce_changes_to_texts_where_they_are_agreed_to() -> None:
 
 @pytest.mark.parametrize(
     "fact",
-    [told(MessageBounced, "b", a.at(hours=1), hard=False), told(MessageBounced, "b", a.at(hours=1), hard=True, contact="bookkeeping")],
+    [
+        told(MessageBounced, "b", a.at(hours=1), hard=False),
+        told(MessageBounced, "b", a.at(hours=1), hard=False, remaining=0),
+        told(MessageBounced, "b", a.at(hours=1), hard=True, contact="bookkeeping"),
+        told(MessageBounced, "b", a.at(hours=1), hard=True, contact="bookkeeping", remaining=1),
+        told(MessageBounced, "b", a.at(hours=1), hard=True, remaining=1),
+    ],
 )
 def test_a_soft_bounce_and_that_of_another_contact_silence_nobody(fact: Any) -> None:
     """B56."""
@@ -197,6 +203,42 @@ def test_a_soft_bounce_and_that_of_another_contact_silence_nobody(fact: Any) -> 
     story.tell(fact)
     story.days(3)
     assert len(story.mails()) == 2
+
+
+@pytest.mark.parametrize("contact", ["", "bookkeeping"])
+def test_the_last_good_contact_that_bounces_leaves_nobody_to_write_to(contact: str) -> None:
+    """B56: whichever of them it is."""
+    story = Story().opened(a.HARD)
+    story.mail_answered()
+    story.tell(told(MessageBounced, "b", a.at(hours=1), hard=True, contact=contact, remaining=0))
+    assert (story.case().status, story.case().reason) == ("abandoned", "bounced")
+
+
+def test_the_merchant_sees_that_the_first_of_several_addresses_is_no_good() -> None:
+    """B56, B53."""
+    story = Story().opened(a.HARD)
+    story.tell(told(MessageBounced, "b", a.at(hours=1), hard=True, remaining=2))
+    assert story.last("contact_changed").reason == "first_contact_bounced"
+
+
+def test_the_owner_is_written_to_first_and_everyone_from_the_second_mail_on() -> None:
+    """B56."""
+    story = Story().opened(a.HARD)
+    for days in (0.01, 3, 7):
+        story.until(a.at(days=days))
+        story.mail_answered()
+    assert [mail.to for mail in story.mails()] == ["owner", "everyone", "everyone"]
+
+
+@pytest.mark.parametrize(("mails", "to"), [(1, "owner"), (2, "everyone")])
+def test_a_notice_goes_to_those_who_had_the_mails(mails: int, to: str) -> None:
+    """B56, B48."""
+    story = Story().opened(a.HARD)
+    for days in (0.01, 3)[:mails]:
+        story.until(a.at(days=days))
+        story.mail_answered()
+    story.tell(a.a_payment("evt_p", a.at(days=4)))
+    assert [(message.template, message.to) for message in story.messages() if not message.step] == [("payment_recovered", to)]
 
 
 @pytest.mark.parametrize(

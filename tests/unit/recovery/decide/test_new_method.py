@@ -1,9 +1,11 @@
 """A new or renewed card while a case is open."""
 
-from recovery.contracts.facts import (
-    Decline,
-    MethodChanged,
-)
+from datetime import datetime
+
+import msgspec
+
+from recovery.contracts.facts import Card, CustomerChanged, Decline, MethodChanged, SubscriptionChanged
+from recovery.decide.turn import MARGIN, VALID
 from recovery.policy import RetryPolicy
 from tests.support import builders as a
 from tests.support.story import Story
@@ -119,3 +121,128 @@ def test_no_payment_method_at_all_is_written_about_and_then_tried() -> None:
     story.mail_answered()
     story.tell(MethodChanged(**a.header("evt_m", a.at(days=1), ""), card=a.VISA, how="attached"))
     assert len(story.charges()) == 1
+
+
+def attached(id: str, when: datetime, card: Card = a.MASTERCARD) -> MethodChanged:
+    return MethodChanged(**a.header(id, when, ""), card=card, how="attached")
+
+
+def of_subscription(id: str, when: datetime, method: str) -> SubscriptionChanged:
+    told = {"subscription": a.SUBSCRIPTION, "status": "past_due", "own_method": method, "own_method_changed": True}
+    return SubscriptionChanged(**a.header(id, when, ""), **told)
+
+
+def test_a_new_default_card_does_not_help_an_invoice_that_is_charged_with_another() -> None:
+    """B36: the subscription names a card of its own; what was hard stays hard."""
+    story = Story().opened(a.HARD, subscription_method="pm_old")
+    story.mail_answered()
+    story.tell(attached("evt_m", a.at(days=1), msgspec.structs.replace(a.MASTERCARD, method="pm_new")))
+    story.tell(CustomerChanged(**a.header("evt_c", a.at(days=1), ""), default_method_changed=True, default_method="pm_new"))
+    story.until(a.at(days=2))
+    assert not story.charges()
+    assert [event.reason for event in story.events if event.details.get("charged") == "pm_old"] == ["other_method_charged"] * 2
+
+
+def test_the_card_that_the_subscription_names_is_renewed_and_helps() -> None:
+    """B36, B38."""
+    story = Story().opened(a.HARD, subscription_method="pm_old")
+    card = msgspec.structs.replace(a.VISA, method="pm_old")
+    story.tell(MethodChanged(**a.header("evt_m", a.at(days=1), ""), card=card, how="automatically_updated"))
+    story.mail_answered()
+    assert [charge.because for charge in story.charges()] == ["new_method"]
+
+
+def test_another_card_named_by_the_subscription_is_tried_at_once() -> None:
+    """B36: the field that failed was updated; a second webhook about it changes nothing."""
+    story = Story().opened(a.HARD, subscription_method="pm_old")
+    story.mail_answered()
+    story.tell(of_subscription("evt_s", a.at(days=1), "pm_new"))
+    story.charge_answered("declined", decline=a.HARD, card=a.MASTERCARD)
+    story.tell(SubscriptionChanged(**a.header("evt_s2", a.at(days=1.1), ""), subscription=a.SUBSCRIPTION, status="past_due"))
+    assert [charge.because for charge in story.charges()] == ["new_method"]
+    assert story.case().subscription_method == "pm_new"
+
+
+def test_a_subscription_that_names_no_card_any_more_is_charged_with_the_customers() -> None:
+    """B36."""
+    story = Story().opened(a.HARD, subscription_method="pm_old")
+    story.mail_answered()
+    story.tell(of_subscription("evt_s", a.at(days=1), ""))
+    assert [charge.because for charge in story.charges()] == ["new_method"]
+
+
+def test_what_the_subscription_named_before_the_look_is_older() -> None:
+    """B3, B36: the look, at its start, showed the card of today."""
+    story = Story().opened(a.HARD, subscription_method="pm_new")
+    story.mail_answered()
+    story.tell(of_subscription("evt_s", a.START, "pm_old"))
+    assert not story.charges()
+    assert story.case().subscription_method == "pm_new"
+
+
+def test_the_invoices_own_card_comes_before_the_subscriptions() -> None:
+    """B36."""
+    state = a.a_state(own_method="pm_invoice")
+    story = Story().opened(a.HARD, state=state, subscription_method="pm_old")
+    story.mail_answered()
+    story.tell(of_subscription("evt_s", a.at(days=1), "pm_new"))
+    assert not story.charges()
+    story.tell(a.a_change("evt_same", a.at(days=1), state=state))
+    assert not story.charges()
+    story.tell(a.a_change("evt_own", a.at(days=2), state=a.a_state(own_method="pm_new")))
+    assert [charge.because for charge in story.charges()] == ["new_method"]
+
+
+def test_a_barred_card_stays_barred_when_it_becomes_the_default() -> None:
+    """B22: that it is the default now does not tell its fingerprint, but it was told when the card was attached."""
+    story = Story().opened(Decline(decline_code="lost_card"))
+    story.mail_answered()
+    lost = msgspec.structs.replace(a.VISA, method="pm_lost")
+    story.tell(attached("evt_m", a.at(days=1), lost))
+    story.tell(CustomerChanged(**a.header("evt_c", a.at(days=1), ""), default_method_changed=True, default_method="pm_lost"))
+    assert not story.charges()
+    story.tell(CustomerChanged(**a.header("evt_c2", a.at(days=2), ""), default_method_changed=True, default_method="pm_other"))
+    assert len(story.charges()) == 1
+
+
+def several() -> Story:
+    """Three invoices of a customer, the one that failed first told last."""
+    story = Story()
+    for invoice, failed in (("in_2", a.at(hours=2)), ("in_3", a.at(hours=3)), ("in_1", a.at(hours=1))):
+        state = a.a_state(subscription=f"sub_{invoice}")
+        story.tell(a.a_failure(f"evt_{invoice}", failed, invoice, state=state))
+        attempts = (a.an_attempt(f"ch_{invoice}", failed),)
+        story.tell(a.a_reading(story.reads()[-1].id, a.at(hours=4), invoice=invoice, state=state, attempts=attempts))
+    return story
+
+
+def test_after_a_new_card_all_open_invoices_are_tried_the_oldest_first_and_one_after_the_other() -> None:
+    """B37: each when the one before has its answer, whatever that is."""
+    story = several()
+    story.tell(attached("evt_m", a.at(hours=5)))
+    assert [charge.invoice for charge in story.charges()] == ["in_1"]
+    assert {event.invoice for event in story.events if event.reason == "one_after_the_other"} == {"in_2", "in_3"}
+    story.now = a.at(hours=5.1)
+    story.charge_answered("succeeded", card=a.MASTERCARD)
+    assert [charge.invoice for charge in story.charges()] == ["in_1", "in_2"]
+    story.charge_answered("declined", card=a.MASTERCARD)
+    assert [charge.invoice for charge in story.charges()] == ["in_1", "in_2", "in_3"]
+    story.charge_answered("succeeded", card=a.MASTERCARD)
+    story.until(a.at(hours=20))
+    assert [charge.because for charge in story.charges()] == ["new_method"] * 3
+
+
+def test_an_invoice_that_waits_for_an_older_one_is_not_left_behind_when_no_answer_comes() -> None:
+    """B37, B40."""
+    story = several()
+    story.tell(attached("evt_m", a.at(hours=5)))
+    story.until(a.at(hours=5) + VALID + MARGIN)
+    assert [charge.invoice for charge in story.charges()] == ["in_1", "in_2"]
+
+
+def test_an_older_invoice_that_ends_lets_the_next_one_go() -> None:
+    """B37."""
+    story = several()
+    story.tell(attached("evt_m", a.at(hours=5)))
+    story.tell(a.a_payment("evt_p", a.at(hours=6), "in_1"))
+    assert [charge.invoice for charge in story.charges()] == ["in_1", "in_2"]
