@@ -49,6 +49,11 @@ EventType = Literal[
     "alert_skipped",  # the merchant was not told, `reason` says why
     "webhook_delivered",  # an event reached the merchant's endpoint
     "webhook_undelivered",  # it did not, `reason` says why
+    "message_opened",  # a mail's image was fetched, which proves nothing; `reason` says how a program was known (B81)
+    "message_clicked",  # a link was followed, `reason` likewise
+    "message_delivered",  # the provider says that a message arrived
+    "message_undelivered",  # it did not, `reason` says why
+    "message_received",  # somebody answered by SMS; `reason` is what they wanted
     "endpoint_disabled",  # nothing is delivered to the endpoint any more, `reason` says why
     "policy_applied",
     "switch_set",

@@ -14,6 +14,7 @@ from recovery.contracts.contact_facts import (
     MessageBounced,
     MessageComplained,
 )
+from recovery.contracts.echo_facts import MessageClicked, MessageDelivered, MessageOpened, MessageReceived, MessageUndelivered
 from recovery.contracts.fact_words import Card, Decline, Fact, InvoiceFact, InvoiceState, SeenAttempt
 from recovery.contracts.outcome_facts import (
     AlertSettled,
@@ -60,8 +61,13 @@ __all__ = [
     "InvoiceVoided",
     "InvoiceWrittenOff",
     "MessageBounced",
+    "MessageClicked",
     "MessageComplained",
+    "MessageDelivered",
+    "MessageOpened",
+    "MessageReceived",
     "MessageSettled",
+    "MessageUndelivered",
     "MethodChanged",
     "ParkedReplayed",
     "PaymentActionRequired",
@@ -291,6 +297,11 @@ AnyFact = (
     | EndpointDisabled
     | MessageBounced
     | MessageComplained
+    | MessageOpened
+    | MessageClicked
+    | MessageDelivered
+    | MessageUndelivered
+    | MessageReceived
     | ContactSuppressed
     | ContactAllowed
     | ConsentGiven

@@ -24,7 +24,9 @@ MARGIN = timedelta(hours=1)
 """How long after that we wait for its answer before we look for ourselves."""
 OTHERS_FROM = 2
 """The dunning step from which further billing contacts are written to."""
-SILENT: frozenset[str] = frozenset({"fact_noted", "fact_repeated", "plan_refused", "command_refused", "shadow_decided"})
+SILENT: frozenset[str] = frozenset({"fact_noted", "fact_repeated", "plan_refused", "command_refused", "shadow_decided"}) | frozenset(
+    {"message_opened", "message_clicked", "message_delivered", "message_undelivered", "message_received"}
+)
 """Events that say nothing about where a case stands."""
 STANDING: frozenset[str] = OUTCOME_TYPES | {"retry_attempted"}
 """Events that still say where a case stands after its end; the others, told late, leave its last word alone."""
