@@ -16,8 +16,9 @@ from recovery.contracts.codec import Unprocessable, decode_effect, encode
 from recovery.contracts.effects import Effect
 from recovery.contracts.facts import Fact
 from recovery.contracts.parked import Parked
-from recovery.contracts.topics import FACTS, PARKED_SINKS
+from recovery.contracts.topics import AGAIN_SINKS, FACTS, PARKED_SINKS
 from recovery.ids import stream_key
+from sinks.effects.again import given_up_headers
 from sinks.effects.answers import Answer, Broken, Claim, Clocks, Doubt, Job, Later, NotMine, Performer, Settled, not_performed, pause_before
 from sinks.effects.lanes import WORKERS, Lane, work
 from sinks.effects.ledger import Arrival, Back, Ledger, Outgoing, Row
@@ -151,7 +152,7 @@ class Dispatcher:
         forbidden = "withdrawn" if withdrawn is not None else PAUSED if self._stopped(row) else ""
         if row.state == "waiting" and forbidden:
             return Settled(not_performed(effect, forbidden, self._clocks))
-        if row.state == "waiting" and self._clocks.business() > effect.not_after:
+        if row.state == "waiting" and self._clocks.business() > effect.not_after and not work(row.kind).tells_expiry:
             return Settled(not_performed(effect, "expired", self._clocks))
         since = None if row.state == "waiting" else row.claimed_business or row.not_after
         return self._performers[row.kind](
@@ -170,22 +171,23 @@ class Dispatcher:
 
     def _write_down(self, finished: list[Finished]) -> None:
         outcomes: list[Outgoing] = []
-        parked: list[Outgoing] = []
+        beside: dict[str, Outgoing] = {}
         back: list[Back] = []
         for one in finished:
             self._in_work[one.ticket.lane] -= 1
             if isinstance(one.answer, Settled):
-                outcomes.append(outgoing(one.effect, one.answer.fact))
+                outcomes.append(outgoing(one.effect, one.answer.fact, one.row.reopened))
+                beside.update((fact.id, _beside(fact)) for fact in one.answer.also)
                 log.info("effect %s: %s", one.row.id, _in_words(one.answer.fact))
             elif isinstance(one.answer, Broken) and one.row.failures + 1 >= GIVE_UP_AFTER:
-                outcomes.append(outgoing(one.effect, self._given_up(one.effect, one.answer)))
-                parked.append(self._parked(one.row, one.answer))
+                outcomes.append(outgoing(one.effect, self._given_up(one.effect, one.answer), one.row.reopened))
+                beside[one.row.id] = self._parked(one.row, one.answer)
             else:
                 back.append(self._put_back(one))
         if back:
             self._ledger.put_back(back)
         if outcomes:
-            self._ledger.settle(outcomes, parked, self._clocks.wall().timestamp())
+            self._ledger.settle(outcomes, list(beside.values()), self._clocks.wall().timestamp())
         times = {one.id: one.at for one in back}
         for one in finished:
             if one.row.id in times:
@@ -216,12 +218,14 @@ class Dispatcher:
             offset=int(offset),
             key=key,
             value=row.body,
+            headers=given_up_headers(row, broken.in_doubt),
             why=f"The effect could not be performed in {GIVE_UP_AFTER} tries.",
             error=broken.why,
             at=self._clocks.wall(),
-            again=topic,
+            again=AGAIN_SINKS.name,
         )
-        return Outgoing(id=f"parked:{row.id}", topic=PARKED_SINKS.name, key=key, value=encode(message))
+        again = f":{row.reopened}" if row.reopened else ""
+        return Outgoing(id=f"parked:{row.id}{again}", topic=PARKED_SINKS.name, key=key, value=encode(message))
 
 
 def _readable(row: Row) -> Effect | None:
@@ -237,6 +241,15 @@ def _in_words(fact: Fact) -> str:
     return f"{result}, {why}" if (why := getattr(fact, "why", "")) else str(result)
 
 
-def outgoing(effect: Effect, fact: Fact) -> Outgoing:
-    """The outcome of an effect as it goes to `facts`, to the row that it is about: a charge's to that of its customer."""
+def outgoing(effect: Effect, fact: Fact, reopened: int = 0) -> Outgoing:
+    """The outcome of an effect as it goes to `facts`, to the row that it is about: a charge's to that of its customer.
+
+    The outcome of an effect that was given up before is another fact than that it was given up.
+    """
+    fact = msgspec.structs.replace(fact, id=f"{fact.id}:{reopened}") if reopened else fact
     return Outgoing(id=effect.id, topic=FACTS.name, key=stream_key(fact.account, fact.customer), value=encode(fact))
+
+
+def _beside(fact: Fact) -> Outgoing:
+    """A fact that is told with an outcome; its own id keeps it to once."""
+    return Outgoing(id=fact.id, topic=FACTS.name, key=stream_key(fact.account, fact.customer), value=encode(fact))

@@ -10,11 +10,12 @@ import msgspec
 from recovery.contracts.codec import Unprocessable, decode_effect, encode
 from recovery.contracts.effects import Effect, EffectWithdrawn
 from recovery.contracts.parked import Parked
-from recovery.contracts.topics import PARKED_SINKS
+from recovery.contracts.topics import AGAIN_SINKS, PARKED_SINKS
 from recovery.contracts.topics import TOPICS as EVERY_TOPIC
 from recovery.vocabulary import Clock
+from sinks.effects.again import Delivered, given_up_of, unparked
 from sinks.effects.lanes import kind_of_work
-from sinks.effects.ledger import Arrival, Ledger, Outgoing
+from sinks.effects.ledger import Arrival, GivenUp, Ledger, Outgoing
 from sinks.effects.stalled import ConsumerFailed, StallWatch
 
 log = logging.getLogger(__name__)
@@ -22,28 +23,13 @@ TOPICS = tuple(topic.name for topic in EVERY_TOPIC if topic.name.startswith("eff
 BATCH = 500
 
 
-class Delivered(msgspec.Struct, frozen=True, kw_only=True):
-    """A message as the log delivered it."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: bytes
-    value: bytes | None
-    headers: dict[str, str] = {}
-
-    @property
-    def place(self) -> str:
-        """Where it stands, as topic-partition-offset."""
-        return f"{self.topic}-{self.partition}-{self.offset}"
-
-
 class Batch(msgspec.Struct, frozen=True):
-    """What a poll brought: effects, withdrawals (effect id, because), and what could not be read."""
+    """What a poll brought: effects, withdrawals (effect id, because), what could not be read, and what is to be performed after all."""
 
     arrivals: list[Arrival]
     withdrawals: list[tuple[str, str]]
     parked: list[Outgoing]
+    given_up: list[GivenUp]
 
 
 class Inbox:
@@ -51,7 +37,7 @@ class Inbox:
 
     def __init__(self, consumer: kafka.Consumer, ledger: Ledger, wall: Clock) -> None:
         self._consumer, self._ledger, self._wall = consumer, ledger, wall
-        self._consumer.subscribe(list(TOPICS))
+        self._consumer.subscribe([*TOPICS, AGAIN_SINKS.name])
         self._stall = StallWatch(consumer)
 
     def poll(self, seconds: float) -> Batch:
@@ -65,6 +51,7 @@ class Inbox:
         self._stall.look()
         batch = sort(messages, self._wall)
         if messages:
+            self._ledger.reopen(batch.given_up)
             self._ledger.receive(batch.arrivals, batch.withdrawals, batch.parked, self._wall().timestamp())
             self._commit(messages)
         return batch
@@ -84,19 +71,27 @@ class Inbox:
 
 
 def sort(messages: Iterable[Delivered], wall: Clock) -> Batch:
-    """Messages of `effects.*` by what they are; what cannot be read is turned into a parked message with its bytes and the reason."""
-    batch, now = Batch([], [], []), wall()
-    for message in messages:
+    """Messages of `effects.*` by what they are; what cannot be read is turned into a parked message with its bytes and the reason.
+
+    Parked messages that were put back count as what is parked in them; those of other sinks are passed by.
+    """
+    batch, now = Batch([], [], [], []), wall()
+    for came in messages:
+        message = unparked(came) if came.topic == AGAIN_SINKS.name else came
+        if message is None:
+            continue
         try:
             effect = decode_effect(message.value)
         except Unprocessable as error:
             log.warning("parked %s: %s", message.place, error)
-            batch.parked.append(_parked(message, error, now))
+            batch.parked.append(_parked(message, error, now, came.place))
             continue
         if isinstance(effect, EffectWithdrawn):
             batch.withdrawals.append((effect.effect, effect.because))
         else:
             batch.arrivals.append(_arrival(effect, message, now))
+            if (given_up := given_up_of(effect.id, message.headers)) is not None:
+                batch.given_up.append(given_up)
     return batch
 
 
@@ -147,7 +142,7 @@ def _is_message(message: kafka.Message) -> bool:
     return False
 
 
-def _parked(message: Delivered, error: Unprocessable, now: datetime) -> Outgoing:
+def _parked(message: Delivered, error: Unprocessable, now: datetime, place: str) -> Outgoing:
     parked = Parked(
         stage="sinks",
         topic=message.topic,
@@ -158,6 +153,6 @@ def _parked(message: Delivered, error: Unprocessable, now: datetime) -> Outgoing
         headers=message.headers,
         why=str(error),
         at=now,
-        again=message.topic,
+        again=AGAIN_SINKS.name,
     )
-    return Outgoing(id=f"parked:{message.place}", topic=PARKED_SINKS.name, key=message.key, value=encode(parked))
+    return Outgoing(id=f"parked:{place}", topic=PARKED_SINKS.name, key=message.key, value=encode(parked))

@@ -17,9 +17,9 @@ import sqlalchemy as sql
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from sinks.effects.ledger_tables import EFFECTS, PAUSED, PLACES, WITHDRAWALS, Arrival, Back, Outgoing, Row, opened
+from sinks.effects.ledger_tables import EFFECTS, PAUSED, PLACES, WITHDRAWALS, Arrival, Back, GivenUp, Outgoing, Row, opened
 
-__all__ = ["Arrival", "Back", "Ledger", "LedgerLost", "Outgoing", "Row"]
+__all__ = ["Arrival", "Back", "GivenUp", "Ledger", "LedgerLost", "Outgoing", "Row"]
 IN = 500
 """Ids in one statement: below the parameter limits of every database."""
 
@@ -142,6 +142,15 @@ class Ledger:
             for message in parked:
                 if message.id not in known:
                     db.execute(EFFECTS.insert().values(**_parked(message, now)))
+
+    def reopen(self, given_up: Iterable[GivenUp]) -> None:
+        """Let given-up effects wait again. Each giving up is taken back once: the same wish again, or an outcome since, changes nothing."""
+        with self.writing() as db:
+            for one in given_up:
+                as_it_was = (EFFECTS.c.id == one.id) & (EFFECTS.c.state == "published") & (EFFECTS.c.reopened == one.reopened)
+                values = {"state": "doubt" if one.in_doubt else "waiting", "reopened": one.reopened + 1, "why": "put back by hand"}
+                fresh = {"tries": 0, "failures": 0, "next_try_at": 0.0}
+                db.execute(EFFECTS.update().where(as_it_was).values(**values, **fresh))
 
     def doubt_all_claimed(self) -> int:
         """At start: whatever a process that is gone had claimed is in doubt. Answers how many."""

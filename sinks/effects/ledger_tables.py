@@ -30,6 +30,7 @@ EFFECTS = sql.Table(
     sql.Column("key", sql.LargeBinary, nullable=False, default=b""),
     sql.Column("outcome", sql.LargeBinary, nullable=False, default=b""),
     sql.Column("failures", sql.Integer, nullable=False, server_default="0"),
+    sql.Column("reopened", sql.Integer, nullable=False, server_default="0"),
 )
 UNFINISHED = EFFECTS.c.state != "published"
 sql.Index("effects_unfinished", EFFECTS.c.state, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
@@ -59,7 +60,10 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """An unfinished effect: `waiting` (nothing was done) or `doubt` (something may have been done, since `claimed_business`)."""
+    """An unfinished effect: `waiting` (nothing was done) or `doubt` (something may have been done, since `claimed_business`).
+
+    `reopened` is how often a person has had it performed again after it was given up.
+    """
 
     id: str
     account: str
@@ -73,6 +77,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     doubts: int
     next_try_at: float
     failures: int
+    reopened: int
     claimed_business: float | None
 
 
@@ -84,6 +89,14 @@ class Back(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     why: str
     failed: bool = False
+
+
+class GivenUp(msgspec.Struct, frozen=True, kw_only=True):
+    """An effect that was given up, to be performed after all: in doubt or not then, and how often it had been reopened until then."""
+
+    id: str
+    in_doubt: bool
+    reopened: int
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):

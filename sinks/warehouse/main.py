@@ -2,6 +2,7 @@
 
 import logging
 import signal
+from collections.abc import Callable
 from time import monotonic
 
 import confluent_kafka as kafka
@@ -9,10 +10,11 @@ import confluent_kafka as kafka
 from recovery.adapters import clickhouse
 from recovery.adapters.kafka import Publisher, consumer
 from recovery.config import Settings
-from recovery.contracts.topics import EVENTS
+from recovery.contracts.topics import AGAIN_SINKS, EVENTS, Topic
 from recovery.vocabulary import Clock
-from sinks.consume import Loop
+from sinks.consume import Loop, Target
 from sinks.ranges import Fatal
+from sinks.warehouse.again import Again
 from sinks.warehouse.writer import Warehouse
 
 log = logging.getLogger(__name__)
@@ -25,42 +27,48 @@ def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda sign, _frame: stopped.append(sign))
     target = Warehouse(lambda: clickhouse.client(settings.clickhouse_url), Publisher(settings.kafka_bootstrap), wall)
+    ready = settings.ready_file.touch if settings.ready_file else lambda: None
+    events = _loop(settings, instance, "warehouse", EVENTS, target, ready)
+    put_back = _loop(settings, instance, "warehouse-again", AGAIN_SINKS, Again(target), lambda: None)
+    try:
+        events.start()
+        put_back.start()
+        _turn_until(stopped, events, put_back, target)
+    except (Fatal, kafka.KafkaException) as error:
+        log.error("warehouse sink ends, to be started again: %s", error)
+        return 70
+    events.close()
+    put_back.close()
+    return 0
+
+
+def _loop(settings: Settings, instance: int, name: str, topic: Topic, target: Target, ready: Callable[[], None]) -> Loop:
     loop: Loop
 
     def trouble(error: kafka.KafkaError) -> None:
         loop.trouble(error)
 
-    reader = consumer(
-        settings.kafka_bootstrap,
-        f"{settings.app_id}-warehouse",
-        **membership(settings.app_id, instance),
-        error_cb=trouble,
-    )
-    loop = Loop(reader, EVENTS.name, target, lambda: settings.ready_file.touch() if settings.ready_file else None)
-    try:
-        loop.start()
-        _turn_until(stopped, loop, target)
-    except (Fatal, kafka.KafkaException) as error:
-        log.error("warehouse sink ends, to be started again: %s", error)
-        return 70
-    reader.close()
-    return 0
+    group = f"{settings.app_id}-{name}"
+    reader = consumer(settings.kafka_bootstrap, group, **membership(group, instance), error_cb=trouble)
+    loop = Loop(reader, topic.name, target, ready)
+    return loop
 
 
-def membership(app_id: str, instance: int) -> dict[str, object]:
+def membership(group: str, instance: int) -> dict[str, object]:
     """A fixed name in the group, so that a killed sink that starts again has its partitions at once and fences its former self."""
     return {
-        "group.instance.id": f"{app_id}-warehouse-{instance}",
+        "group.instance.id": f"{group}-{instance}",
         "session.timeout.ms": 10_000,
         "heartbeat.interval.ms": 2_000,
         "topic.metadata.refresh.interval.ms": 10_000,
     }
 
 
-def _turn_until(stopped: list[int], loop: Loop, target: Warehouse) -> None:
+def _turn_until(stopped: list[int], loop: Loop, put_back: Loop, target: Warehouse) -> None:
     reported, rows = monotonic(), 0
     while not stopped:
         loop.turn()
+        put_back.turn(0.0)
         if monotonic() - reported >= REPORT_SECONDS:
             if loop.rows > rows:
                 log.info(

@@ -10,7 +10,7 @@ from urllib3.exceptions import HTTPError
 from recovery.adapters.kafka import NotDelivered, Publisher
 from recovery.contracts import codec
 from recovery.contracts.parked import Parked
-from recovery.contracts.topics import PARKED_SINKS
+from recovery.contracts.topics import AGAIN_SINKS, PARKED_SINKS
 from recovery.contracts.warehouse import DATABASE, EVENT_COLUMNS, EVENTS_TABLE
 from recovery.vocabulary import Clock
 from sinks.consume import NotWritten
@@ -43,6 +43,21 @@ class Warehouse:
             self._park(refused)
         if lines:
             self._insert(taken, b"\n".join(lines))
+
+    def there(self, messages: Sequence[Message]) -> set[tuple[int, int]]:
+        """Which of these messages, all of one topic, the table has already: (partition, offset). Raises NotWritten."""
+        try:
+            if self._client is None:
+                self._client = self._connect()
+            found = self._client.query(
+                f"SELECT src_partition, src_offset FROM {DATABASE}.{EVENTS_TABLE} WHERE src_topic = {{topic:String}} "  # noqa: S608 - our names
+                "AND src_offset IN {offsets:Array(UInt64)}",
+                parameters={"topic": messages[0].topic, "offsets": [message.offset for message in messages]},
+            )
+        except (Error, HTTPError, OSError) as error:
+            self._close()
+            raise NotWritten(f"ClickHouse does not tell which events it has: {_in_short(error)}") from error
+        return {(int(partition), int(offset)) for partition, offset in found.result_rows}
 
     def _insert(self, taken: Range, block: bytes) -> None:
         try:
@@ -99,7 +114,7 @@ def parked(message: Message, why: str, wall: Clock) -> Parked:
         headers=message.headers,
         why=why,
         at=wall(),
-        again="again.sinks",
+        again=AGAIN_SINKS.name,
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
-from sinks.effects.ledger import Arrival, Back, Outgoing
+from sinks.effects.ledger import Arrival, Back, GivenUp, Outgoing
 
 
 def arrival(effect="e1", customer="cus", not_after=2000.0):
@@ -174,3 +174,31 @@ def test_an_error_of_the_database_tells_no_values(ledger):
     with pytest.raises(SQLAlchemyError) as told, ledger.writing() as db:
         db.execute(sql.text("INSERT INTO nowhere VALUES (:name)"), {"name": "ana@payer.example"})
     assert "ana@" not in str(told.value)
+
+
+def given_up(ledger, effect="e1", reopened=0):
+    """An effect whose outcome, that it was given up, is on the log."""
+    receive(ledger, effect)
+    ledger.settle([outcome(effect, b"given up")], [], 1.0)
+    ledger.mark_published([effect])
+    return GivenUp(id=effect, in_doubt=False, reopened=reopened)
+
+
+def test_an_effect_that_was_given_up_waits_again_once_for_each_giving_up(ledger, reopen):
+    wish = given_up(ledger)
+    ledger.reopen([wish])
+    (row,) = reopen().unfinished()
+    assert (row.state, row.reopened, row.tries, row.failures) == ("waiting", 1, 0, 0)
+    ledger.settle([outcome("e1", b"sent")], [], 2.0)
+    ledger.mark_published(["e1"])
+    ledger.reopen([wish])
+    assert ledger.unfinished() == []
+    ledger.reopen([GivenUp(id="e1", in_doubt=True, reopened=1)])
+    assert [(row.state, row.reopened) for row in ledger.unfinished()] == [("doubt", 2)]
+
+
+def test_an_effect_that_was_never_given_up_or_waits_already_is_not_reopened(ledger):
+    receive(ledger, "e1")
+    ledger.put_back([Back(id="e1", in_doubt=False, at=9.0, why="later")])
+    ledger.reopen([GivenUp(id="e1", in_doubt=True, reopened=0), GivenUp(id="e9", in_doubt=False, reopened=0)])
+    assert [(row.id, row.state, row.next_try_at) for row in ledger.unfinished()] == [("e1", "waiting", 9.0)]

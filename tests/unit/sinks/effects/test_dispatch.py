@@ -8,7 +8,7 @@ import pytest
 from recovery.contracts.codec import decode_fact, decode_parked, encode
 from sinks.effects.answers import Doubt, Later, NotMine, Settled, not_performed, pause_before
 from sinks.effects.dispatch import Dispatcher
-from sinks.effects.ledger import Arrival, Ledger
+from sinks.effects.ledger import Arrival, GivenUp, Ledger
 from tests.support.waiting import until
 
 
@@ -160,6 +160,47 @@ def test_a_performer_that_breaks_five_times_parks_its_effect_and_lets_its_case_g
     (parked,) = [decode_parked(message.value) for message in ledger.to_publish() if message.topic == "parked.sinks"]
     assert (parked.value, parked.topic, parked.offset) == (encode(mail), "effects.stripe", 0)
     assert parked.error == "ZeroDivisionError: of <address>"
+    assert parked.headers == {"effect": mail.id, "result": result, "reopened": "0"}
+
+
+def test_a_given_up_mail_that_is_put_back_is_performed_once_and_its_outcome_is_another_fact(make, ledger, mail, time, clocks):
+    broken = [True]
+
+    def perform(job):
+        if broken[0]:
+            raise ZeroDivisionError
+        return Settled(not_performed(job.effect, "performed", clocks))
+
+    dispatcher = make(perform)
+    put(ledger, dispatcher, mail)
+    for minute in range(1, 8):
+        time.now = time.now.replace(minute=minute)
+        turn(dispatcher)
+    first = outcomes(ledger)[mail.id]
+    ledger.mark_published([mail.id, f"parked:{mail.id}"])
+    broken[0] = False
+    for _ in range(2):
+        ledger.reopen([GivenUp(id=mail.id, in_doubt=False, reopened=0)])
+        put(ledger, dispatcher, mail)
+        turn(dispatcher)
+        ledger.mark_published([mail.id])
+    put(ledger, dispatcher, mail)
+    second = outcomes(ledger)[mail.id]
+    assert (first.why, second.why) == ("parked", "performed")
+    assert second.id == f"{first.id}:1"
+
+
+def test_a_given_up_charge_says_that_its_case_has_decided_anew(make, ledger, charge, time):
+    def break_down(_):
+        raise ZeroDivisionError
+
+    dispatcher = make(break_down)
+    put(ledger, dispatcher, charge)
+    for minute in range(1, 8):
+        time.now = time.now.replace(minute=minute)
+        turn(dispatcher)
+    (parked,) = [decode_parked(message.value) for message in ledger.to_publish() if message.topic == "parked.sinks"]
+    assert parked.headers["decided_anew"] == "charge_requested"
 
 
 def test_a_paused_account_is_read_but_neither_charged_nor_written_to(make, ledger, paused, charge, mail, read, clocks):

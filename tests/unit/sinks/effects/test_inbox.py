@@ -2,7 +2,9 @@
 
 from recovery.contracts.codec import decode_parked, encode
 from recovery.contracts.effects import EffectWithdrawn
-from sinks.effects.inbox import Delivered, sort
+from recovery.contracts.parked import Parked
+from sinks.effects.again import Delivered
+from sinks.effects.inbox import sort
 
 
 def delivered(value, offset=7):
@@ -17,7 +19,7 @@ def test_effects_withdrawals_and_unreadable_messages_are_told_apart(charge, now)
     assert (arrival.id, arrival.kind, arrival.place, arrival.body) == (charge.id, "charge_requested", "effects.stripe-1-7", encode(charge))
     assert batch.withdrawals == [("e9", "paid")]
     first, second = [decode_parked(message.value) for message in batch.parked]
-    assert (first.value, first.offset, first.key, first.headers, first.again) == (b"{", 7, b"acct_1/cus_1", {"h": "1"}, "effects.stripe")
+    assert (first.value, first.offset, first.key, first.headers, first.again) == (b"{", 7, b"acct_1/cus_1", {"h": "1"}, "again.sinks")
     assert (second.value, second.why) == (b"", "The message has no body.")
 
 
@@ -25,3 +27,39 @@ def test_an_effect_of_another_version_is_parked(charge, now):
     batch = sort([delivered(encode(charge).replace(b'"version":1', b'"version":9'))], lambda: now)
     assert batch.arrivals == []
     assert "Version 9" in decode_parked(batch.parked[0].value).why
+
+
+def put_back(parked, offset=3):
+    return Delivered(topic="again.sinks", partition=1, offset=offset, key=parked.key, value=encode(parked))
+
+
+def parked(now, value, topic="effects.stripe", headers=None):
+    place = {"stage": "sinks", "topic": topic, "partition": 1, "offset": 7, "key": b"acct_1/cus_1"}
+    return Parked(**place, value=value, headers=headers or {}, why="once unreadable", at=now, again="again.sinks")
+
+
+def test_an_effect_that_could_not_be_read_and_is_put_back_comes_as_it_first_came(charge, now):
+    batch = sort([put_back(parked(now, encode(charge)))], lambda: now)
+    assert [(one.id, one.place, one.body) for one in batch.arrivals] == [(charge.id, "effects.stripe-1-7", encode(charge))]
+    assert batch.given_up == []
+
+
+def test_one_that_still_cannot_be_read_is_parked_again_under_a_place_of_its_own(now):
+    once, twice = sort([put_back(parked(now, b"{"), 3), put_back(parked(now, b"{"), 4)], lambda: now).parked
+    assert once.id != twice.id
+    assert decode_parked(once.value).value == b"{"
+    assert decode_parked(once.value).topic == "effects.stripe"
+
+
+def test_what_another_sink_parked_and_what_is_no_parked_message_is_passed_by(charge, now):
+    foreign = put_back(parked(now, b"{}", topic="recovery.events"))
+    nothing = Delivered(topic="again.sinks", partition=1, offset=4, key=b"", value=b"{")
+    assert sort([foreign, nothing], lambda: now) == sort([], lambda: now)
+
+
+def test_a_given_up_mail_is_to_be_performed_after_all_and_a_given_up_charge_never(charge, mail, now):
+    said = {"effect": mail.id, "result": "unknown", "reopened": "2"}
+    batch = sort([put_back(parked(now, encode(mail), headers=said))], lambda: now)
+    assert [(one.id, one.in_doubt, one.reopened) for one in batch.given_up] == [(mail.id, True, 2)]
+    of_a_charge = {"effect": charge.id, "result": "failed", "reopened": "0", "decided_anew": "charge_requested"}
+    assert sort([put_back(parked(now, encode(charge), headers=of_a_charge))], lambda: now).given_up == []

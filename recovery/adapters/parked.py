@@ -1,0 +1,204 @@
+"""The parked messages as the broker keeps them: read without a group, changed by nobody. A message is named by its place: streams-2-15."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import confluent_kafka as kafka
+import msgspec
+
+from recovery.adapters.kafka import consumer
+from recovery.contracts.codec import Unprocessable, decode_parking
+from recovery.contracts.parked import Parked, Replayed
+from recovery.contracts.topics import PARKED_GATEWAY, PARKED_SINKS, PARKED_STREAMS
+
+STAGES: dict[str, str] = {
+    "gateway": PARKED_GATEWAY.name,
+    "streams": PARKED_STREAMS.name,
+    "sinks": PARKED_SINKS.name,
+}
+"""The parking topics by the stage that speaks on them."""
+PATIENCE = 30.0
+"""Seconds of silence after which the broker counts as gone."""
+
+
+class CannotRead(RuntimeError):
+    """The parking topics cannot be read; the text says why and what to try."""
+
+
+class Place(msgspec.Struct, frozen=True, order=True):
+    """Where a parked message stands on its parking topic. As text it is the message's name: stage-partition-offset."""
+
+    stage: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.stage}-{self.partition}-{self.offset}"
+
+    @classmethod
+    def named(cls, name: str) -> "Place":
+        """The place of a name. Raises ValueError for what is no name."""
+        stage, _, rest = name.partition("-")
+        partition, _, offset = rest.partition("-")
+        if stage not in STAGES or not partition.isdecimal() or not offset.isdecimal():
+            raise ValueError(f"{name!r} names no parked message; `dunlin parked list` shows names such as streams-2-15.")
+        return cls(stage, int(partition), int(offset))
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A parked message without its bytes. `parked_at` is wall time; `replayed` tells that it was put back."""
+
+    place: Place
+    account: str
+    topic: str
+    why: str
+    error: str
+    trace: str
+    size: int
+    parked_at: datetime
+    replayed: Replayed | None = None
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which parked messages are meant; what is empty is not asked.
+
+    `topic` is a stage, a parking topic or the topic that a message came from; `reason` is a part of why it was parked, in small or capital
+    letters; the range of wall time begins with `since` and ends before `until`.
+    """
+
+    names: tuple[str, ...] = ()
+    topic: str = ""
+    reason: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def anything(self) -> bool:
+        """Whether nothing is asked, and so every message meant."""
+        return self == Wanted()
+
+    def stages(self) -> list[str]:
+        """Where such messages can stand. Raises ValueError when a name is none."""
+        if self.names:
+            return sorted({Place.named(name).stage for name in self.names})
+        chosen = [stage for stage, topic in STAGES.items() if self.topic in {stage, topic}]
+        return chosen or list(STAGES)
+
+    def means(self, held: Held) -> bool:
+        """Whether this message is one of them."""
+        stage = held.place.stage
+        return (
+            (not self.names or str(held.place) in self.names)
+            and self.topic in {"", stage, STAGES[stage], held.topic}
+            and self.reason.lower() in f"{held.why} {held.error}".lower()
+            and (self.since is None or held.parked_at >= self.since)
+            and (self.until is None or held.parked_at < self.until)
+        )
+
+
+class ParkingLot:
+    """All parking topics of one broker. Close it after use. Its methods raise CannotRead when the broker does not answer."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._reader = consumer(bootstrap, "dunlin-parked", **{"enable.partition.eof": True, "queued.max.messages.kbytes": 16_384})
+
+    def close(self) -> None:
+        """Free the connection."""
+        self._reader.close()
+
+    def find(self, wanted: Wanted, say: Callable[[int], None] = lambda _: None) -> list[Held]:
+        """The messages meant, oldest first. `say(read)` is called now and then with how many were read."""
+        found: dict[Place, Held] = {}
+        count = 0
+        for stage in wanted.stages():
+            for message in self._messages(stage, wanted.since):
+                count += 1
+                _note(found, stage, message, wanted)
+                if count % 1000 == 0:
+                    say(count)
+        return sorted(found.values(), key=lambda held: (held.parked_at, held.place))
+
+    def message(self, place: Place) -> tuple[Parked, datetime]:
+        """One parked message with its bytes, and when it was parked. Raises LookupError when nothing is parked there (any more)."""
+        partition = kafka.TopicPartition(STAGES[place.stage], place.partition, place.offset)
+        for message in self._read([partition], {place.partition: place.offset + 1}):
+            if message.offset() == place.offset and isinstance(parked := _decoded(message), Parked):
+                return parked, _moment(message)
+        raise LookupError(f"Nothing is parked as {place}, or not any more: parked messages are kept for 7 days.")
+
+    def _messages(self, stage: str, since: datetime | None) -> Iterator[kafka.Message]:
+        topic = STAGES[stage]
+        try:
+            known = self._reader.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
+            first = int(since.timestamp() * 1000) if since is not None else 0
+            asked = [kafka.TopicPartition(topic, number, first) for number in known]
+            starts = self._reader.offsets_for_times(asked, timeout=PATIENCE) if asked else []
+            ends = {
+                number: self._reader.get_watermark_offsets(kafka.TopicPartition(topic, number), timeout=PATIENCE)[1] for number in known
+            }
+        except kafka.KafkaException as error:
+            raise CannotRead(f"The broker does not tell of {topic}: {error}. Is it running?") from error
+        wanted = [partition for partition in starts if 0 <= partition.offset < ends[partition.partition]]
+        yield from self._read(wanted, ends)
+
+    def _read(self, partitions: list[kafka.TopicPartition], ends: dict[int, int]) -> Iterator[kafka.Message]:
+        """The messages from where the partitions point to, up to the ends."""
+        open_ones = {partition.partition for partition in partitions}
+        if not open_ones:
+            return
+        self._reader.assign(partitions)
+        heard = time.monotonic()
+        while open_ones:
+            if time.monotonic() > heard + PATIENCE:
+                raise CannotRead(f"{partitions[0].topic} could not be read for {PATIENCE:.0f} s. Is the broker running?")
+            for message in self._reader.consume(500, 0.1):
+                heard, number, error = time.monotonic(), message.partition(), message.error()
+                if error is not None and error.code() != kafka.KafkaError._PARTITION_EOF:
+                    raise CannotRead(f"{partitions[0].topic} cannot be read: {error}.")
+                offset = message.offset() or 0
+                if error is None and number in open_ones and offset < ends[number]:
+                    yield message
+                if error is not None or offset + 1 >= ends.get(number or 0, 0):
+                    open_ones.discard(number or 0)
+
+
+def _note(found: dict[Place, Held], stage: str, message: kafka.Message, wanted: Wanted) -> None:
+    place, said = Place(stage, message.partition() or 0, message.offset() or 0), _decoded(message)
+    if isinstance(said, Parked):
+        held = _held(place, said, message)
+        if wanted.means(held):
+            found[place] = held
+    elif said is not None and (about := msgspec.structs.replace(place, offset=said.offset)) in found:
+        found[about] = msgspec.structs.replace(found[about], replayed=said)
+
+
+def _held(place: Place, parked: Parked, message: kafka.Message) -> Held:
+    return Held(
+        place=place,
+        account=account_of(parked),
+        topic=parked.topic,
+        why=parked.why,
+        error=parked.error,
+        trace=parked.trace,
+        size=len(parked.value),
+        parked_at=_moment(message),
+    )
+
+
+def account_of(parked: Parked) -> str:
+    """The account that a parked message is about, as its key says; empty when it says nothing readable."""
+    account = parked.key.split(b"/")[0].decode(errors="replace")
+    return account if account.isprintable() else ""
+
+
+def _decoded(message: kafka.Message) -> Parked | Replayed | None:
+    value = message.value()
+    try:
+        return decode_parking(value if isinstance(value, bytes) else None)
+    except Unprocessable:
+        return None  # nothing of ours; it can only be looked at with a tool of Kafka's
+
+
+def _moment(message: kafka.Message) -> datetime:
+    return datetime.fromtimestamp(message.timestamp()[1] / 1000, UTC)
