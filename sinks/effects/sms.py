@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
-from control.brand import Brand
 from recovery.contracts.effects import MessageRequested
 from recovery.contracts.facts import InvoiceState, MessageSettled
 from recovery.links import Links, Sending
@@ -30,8 +29,8 @@ class Merchants(Protocol):
     def name(self, account: str) -> str:
         """The merchant's name. Raises LookupError when the account is unknown."""
 
-    def brand(self, account: str) -> Brand:
-        """How the merchant looks and speaks. Raises LookupError when the account is unknown."""
+    def language(self, account: str) -> str:
+        """The language for payers who speak none of ours; empty for English."""
 
 
 class Contacts(Protocol):
@@ -102,7 +101,7 @@ class Texts:
         self._contacts.remember(effect.account, effect.customer, str(email).strip(), str(name), locale, self._clocks.wall(), number)
 
     def _text(self, effect: MessageRequested, state: InvoiceState, locales: list[str], link: str, *, may_answer: bool) -> str:
-        language, locale = choose(locales, self._merchants.brand(effect.account).language)
+        language, locale = choose(locales, self._merchants.language(effect.account))
         return written(
             Text(
                 merchant=self._merchants.name(effect.account),

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from control.brand import Brand
 from recovery.links import Links
 from sinks.effects.answers import Later, Settled
 from sinks.effects.gsm import fits, segments
@@ -50,7 +49,7 @@ class FakeContacts:
 
 @pytest.fixture
 def merchants(accounts):
-    accounts.brand = lambda account: Brand(language="fr")
+    accounts.language = lambda account: "fr"
     return accounts
 
 

@@ -1,0 +1,178 @@
+"""Alerts by e-mail: one mail for an alert, or one with a table for a burst of them, through the door that payers' mails take."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import Protocol
+
+import msgspec
+
+from recovery import ids
+from recovery.contracts.events import Event
+from recovery.vocabulary import Clock
+from sinks.effects import layout
+from sinks.effects.alert_text import Place, Telling, summary, tell
+from sinks.effects.colours import palette
+from sinks.effects.smtp import MailServer
+
+SHOWN = 100
+"""Alerts that a mail names one by one; the rest is in the sums."""
+OUR_NAME = "Dunlin"
+
+
+class Merchants(Protocol):
+    """Where a merchant's alerts go."""
+
+    def alert_email(self, account: str) -> str:
+        """The address; empty for none. Raises LookupError when the account is unknown."""
+
+    def name(self, account: str) -> str:
+        """The merchant's name."""
+
+    def livemode(self, account: str) -> bool:
+        """Whether the account is connected in Stripe's live mode."""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """An alert mail's subject (one line) and its two bodies."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class MailChannel:
+    """The account's alert address. `server` is None when none is set; `may_leave` False when it is elsewhere and that is not allowed."""
+
+    medium = "email"
+    repeats = 1
+
+    def __init__(
+        self, merchants: Merchants, server: MailServer | None, sender: str, wall: Clock, dashboard: str, *, may_leave: bool
+    ) -> None:
+        self._merchants, self._server, self._sender, self._wall = merchants, server, sender, wall
+        self._dashboard, self._may_leave = dashboard, may_leave
+        self._domain = sender.rpartition("@")[2]
+
+    def why_not(self, account: str) -> str:
+        """Why nothing can be told this way."""
+        address = self._merchants.alert_email(account)
+        if not address:
+            return "no_address"
+        if not address.isascii() or "@" not in address:
+            return "unusable_address"
+        if self._server is None:
+            return "no_mail_server"
+        return "" if self._may_leave else "real_mail_disabled"
+
+    def message(self, name: str) -> str:
+        """The Message-ID of the mail of that name."""
+        return ids.message_id(name, self._domain)
+
+    def hand_over(self, account: str, events: Sequence[Event], name: str, claim: Callable[[], object]) -> None:
+        """Return when the mail server has taken one mail with these events. Raises Deferred, RefusedForGood and Unclear."""
+        place = Place(dashboard=self._dashboard, livemode=self._merchants.livemode(account))
+        told = [tell(event, place) for event in events]
+        self.say(account, page(told, self._merchants.name(account), account, test=not place.livemode), name, claim)
+
+    def say(self, account: str, mail: Page, name: str, claim: Callable[[], object]) -> None:
+        """The same for a mail that is written already."""
+        assert self._server is not None, "why_not says so before"  # noqa: S101 - told to the type checker
+        to = self._merchants.alert_email(account)
+        self._server.hand_over(self._sender, to, composed(mail, self._sender, to, self.message(name), self._wall()), claim)
+
+
+def page(told: Sequence[Telling], merchant: str, account: str, *, test: bool) -> Page:
+    """The mail for one alert or several."""
+    fields = _one(told[0], merchant) if len(told) == 1 else _several(told, merchant)
+    return filled(fields, account, test=test)
+
+
+def filled(fields: dict[str, object], account: str, *, test: bool) -> Page:
+    """A mail to a merchant from its heading, opening, rows and links."""
+    heading = str(fields["heading"])
+    around = {
+        "language": "en",
+        "subject": heading,
+        "merchant": OUR_NAME,
+        "logo": "",
+        "logo_width": "",
+        "account": account,
+        "test": test,
+        "alerts": [],
+        "rows": [],
+        "others": [],
+        "link": "",
+        "button": "",
+        "closing": (
+            "You get this because the account’s entry names you as alert_email. "
+            "[tenant.policy.alerts.email] switches kinds of alerts off; without alert_email there are none."
+        ),
+    }
+    shown = around | fields
+    return Page(heading, layout.plain("alert.txt", shown), layout.html("alert.html", palette(), shown))
+
+
+def composed(mail: Page, sender: str, to: str, message_id: str, now: datetime) -> bytes:
+    """The bytes of the mail. The same arguments always give the same bytes."""
+    message = EmailMessage(policy=SMTP.clone(max_line_length=200))  # as for payers' mails: a Message-ID stays on one line
+    message["From"] = Address(display_name=OUR_NAME, addr_spec=sender)
+    message["To"] = Address(addr_spec=to)
+    message["Subject"] = mail.subject
+    message["Message-ID"] = message_id
+    message["Date"] = format_datetime(now)
+    message["Auto-Submitted"] = "auto-generated"
+    message["Content-Language"] = "en"
+    message.set_content(mail.text, cte="quoted-printable")
+    message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
+    message.set_boundary(f"=_{message_id.strip('<>').partition('@')[0][:60]}")
+    return message.as_bytes()
+
+
+def _one(told: Telling, merchant: str) -> dict[str, object]:
+    first, *others = told.links or (("", ""),)
+    return {
+        "heading": told.headline,
+        "preview": " · ".join(value for _, value in told.facts[:3]),
+        "opening": _OPENINGS.get(told.what, "This needs a look at {merchant}.").format(merchant=_one_line(merchant)),
+        "rows": told.facts,
+        "button": first[0],
+        "link": first[1],
+        "others": others,
+    }
+
+
+def _several(told: Sequence[Telling], merchant: str) -> dict[str, object]:
+    sums = summary(told)
+    left = f" The newest {len(told) - SHOWN} of them are in the sums only." if len(told) > SHOWN else ""
+    return {
+        "heading": f"{len(told)} alerts: " + ", ".join(line for line, _ in sums),
+        "preview": " · ".join(f"{line} {sum_}".strip() for line, sum_ in sums),
+        "opening": f"Much happened at {_one_line(merchant)} within ten minutes, so it comes as one mail.{left}",
+        "rows": sums,
+        "alerts": [(one.headline, _briefly(one), one.links[0][1] if one.links else "") for one in told[:SHOWN]],
+    }
+
+
+def _briefly(told: Telling) -> str:
+    wanted = {"Customer", "Decline", "Paid by", "Why", "Endpoint", "When"}
+    return " · ".join(value for label, value in told.facts if label in wanted)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+_OPENINGS = {
+    "payment_failed": "A payment to {merchant} failed. We are at it: what comes next is below.",
+    "payment_recovered": "A payment to {merchant} that had failed was received.",
+    "case_abandoned": "A failed payment to {merchant} was not recovered, and nothing is left to try that your policy allows.",
+    "case_blocked": "A payment to {merchant} was declined as suspected fraud. It is not tried again and the customer is not asked to pay.",
+    "contact_changed": "We cannot reach a customer of {merchant} at the address that Stripe has.",
+    "complained": "A customer of {merchant} called a mail unwanted. We write to them by e-mail no more.",
+    "dunning_skipped": "Stripe has no address for a customer of {merchant}, so we cannot write. Planned retries go on.",
+    "endpoint_disabled": "An endpoint of {merchant} has not answered, and gets nothing any more until you enable it again.",
+}

@@ -1,0 +1,137 @@
+"""What a merchant reads about an event: a title, an amount, a few facts in words, and where to look further. Pure; in English."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from recovery import words
+from recovery.contracts.events import Event
+from sinks.effects.languages import amount
+
+STRIPE = "https://dashboard.stripe.com"
+TITLES = {
+    "payment_failed": "Payment failed",
+    "payment_recovered": "Payment recovered",
+    "case_abandoned": "Payment given up",
+    "case_blocked": "Suspected fraud",
+    "contact_changed": "A customer’s address fails",
+    "complained": "A customer called a mail unwanted",
+    "dunning_skipped": "A customer cannot be written to",
+    "endpoint_disabled": "Your endpoint was switched off",
+}
+_ORDER = tuple(TITLES)
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a merchant looks: the dashboard's address, empty when it has none, and whether Stripe shows live or test objects."""
+
+    dashboard: str = ""
+    livemode: bool = False
+
+
+class Telling(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert in words. `what` is the event's type, or the reason that says more; `amount` is empty where none is at stake; `facts` are
+    labelled; `links` have a text and an address."""
+
+    what: str
+    title: str
+    amount: str
+    minor: int
+    currency: str
+    facts: tuple[tuple[str, str], ...]
+    links: tuple[tuple[str, str], ...]
+
+    @property
+    def headline(self) -> str:
+        """Title and amount on one line."""
+        return f"{self.title}: {self.amount}" if self.amount else self.title
+
+
+def tell(event: Event, place: Place) -> Telling:
+    """The event as its merchant reads it."""
+    recovered = event.event_type == "payment_recovered"
+    minor = (event.recovered_minor or event.amount_minor) if recovered else event.amount_minor
+    what = event.reason if event.reason in TITLES else event.event_type
+    return Telling(
+        what=what,
+        title=TITLES.get(what) or words.say(words.EVENTS, event.event_type),
+        amount=amount(minor, event.currency, "en") if event.currency else "",
+        minor=minor,
+        currency=event.currency,
+        facts=tuple((label, value) for label, value in _facts(event) if value),
+        links=_links(event, place),
+    )
+
+
+def summary(told: Iterable[Telling]) -> list[tuple[str, str]]:
+    """How many alerts of each kind, and their sums by currency, in the order of TITLES: `("14 × Payment failed", "€686.00 + $29.00")`."""
+    kinds: dict[str, list[Telling]] = {}
+    for one in told:
+        kinds.setdefault(one.what, []).append(one)
+    ordered = sorted(kinds, key=lambda what: _ORDER.index(what) if what in _ORDER else len(_ORDER))
+    return [(f"{len(kinds[what])} × {kinds[what][0].title}", _sum(kinds[what])) for what in ordered]
+
+
+def moment(at: datetime) -> str:
+    """A time as alerts note it, in UTC."""
+    utc = at.astimezone(UTC)
+    return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
+
+
+def _facts(event: Event) -> list[tuple[str, str]]:
+    return [
+        ("Customer", event.customer),
+        ("Invoice", event.invoice),
+        ("Decline", _decline(event)),
+        ("Paid by", words.say(words.CAUSES, event.recovered_by) if event.recovered_by else ""),
+        ("Tries of ours", str(event.retry_count) if event.event_type in {"payment_recovered", "case_abandoned"} else ""),
+        ("Why", _why(event)),
+        ("Endpoint", event.details.get("endpoint", "")),
+        ("Next", _next(event)),
+        ("When", moment(event.occurred_at)),
+    ]
+
+
+def _decline(event: Event) -> str:
+    if event.event_type in {"payment_recovered", "contact_changed"} or not event.decline_kind:
+        return ""
+    kind = words.say(words.KINDS, event.decline_kind)
+    return f"{kind}: {words.reason(event.decline_code)}" if event.decline_code else kind
+
+
+def _why(event: Event) -> str:
+    if event.event_type == "endpoint_disabled":
+        return event.details.get("why", "") or words.sentence(event.reason)
+    return words.sentence(event.reason) if event.event_type in {"case_abandoned", "contact_changed", "dunning_skipped"} else ""
+
+
+def _next(event: Event) -> str:
+    if not event.next_action or event.event_type not in {"payment_failed", "dunning_skipped"}:
+        return ""
+    what = words.say(words.NEXT, event.next_action)
+    return f"{what}, {moment(event.next_action_at)}" if event.next_action_at is not None else what
+
+
+def _links(event: Event, place: Place) -> tuple[tuple[str, str], ...]:
+    found = []
+    if place.dashboard:
+        about = {"account": event.account, "customer": event.customer, "invoice": event.invoice}
+        query = urlencode({name: value for name, value in about.items() if value})
+        found.append(("Open the case" if event.invoice else "Open the dashboard", f"{place.dashboard}/?{query}"))
+    what, object_id = ("invoices", event.invoice) if event.invoice else ("customers", event.customer)
+    if object_id and not object_id.startswith("~"):
+        mode = "" if place.livemode else "test/"
+        found.append(("Open in Stripe", f"{STRIPE}/{quote(event.account)}/{mode}{what}/{quote(object_id)}"))
+    return tuple(found)
+
+
+def _sum(told: list[Telling]) -> str:
+    """Never summed across currencies."""
+    sums: Counter[str] = Counter()
+    for one in told:
+        if one.currency:
+            sums[one.currency] += one.minor
+    return " + ".join(amount(minor, currency, "en") for currency, minor in sorted(sums.items()))

@@ -1,0 +1,147 @@
+"""Telling a merchant: one alert at a time, and together when many come at once; each alert gets its one outcome (F23, F24).
+
+An alert mail in doubt is repeated once under the same Message-ID, a Slack message never; both are unknown after that (decision 18).
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from recovery.contracts.effects import AlertRequested
+from recovery.contracts.events import Event
+from recovery.contracts.facts import AlertSettled
+from sinks.effects.answers import Answer, Clocks, Doubt, Job, Later, Settled, header, pause_before
+from sinks.effects.digests import Digest, Digests
+from sinks.effects.handover import Deferred, RefusedForGood, Unclear
+
+BURST = 10
+"""Messages that an account gets by one medium within WINDOW before the next alerts wait for each other."""
+WINDOW = timedelta(minutes=10)
+"""Business time."""
+ASK_AGAIN = 1.0
+"""Wall seconds before an alert asks again how the digest that another one carries has ended."""
+
+
+class Channel(Protocol):
+    """A way to a merchant. `repeats` is how often a message that may have left is handed over again."""
+
+    medium: str
+    repeats: int
+
+    def why_not(self, account: str) -> str:
+        """Why nothing can be told this way at all; empty when it can. Raises LookupError when the account is unknown."""
+
+    def hand_over(self, account: str, events: Sequence[Event], name: str, claim: Callable[[], object]) -> None:
+        """Return when one message with these events was taken. `name` derives the message's id. Raises what handover names."""
+
+    def message(self, name: str) -> str:
+        """The id of the message of that name."""
+
+
+class Alerts:
+    """Performs AlertRequested by one channel."""
+
+    def __init__(self, channel: Channel, digests: Digests, clocks: Clocks) -> None:
+        self._channel, self._digests, self._clocks = channel, digests, clocks
+        self._told: dict[str, deque[datetime]] = {}
+        self._lock = threading.Lock()
+        self._began = (clocks.wall(), clocks.business())
+
+    def __call__(self, job: Job) -> Answer:
+        """Answer with AlertSettled. Raises NotMine when the claim is refused."""
+        effect = job.effect
+        if not isinstance(effect, AlertRequested):
+            raise TypeError(f"{type(effect).__name__} is no alert.")
+        digest = self._digests.of(effect.id)
+        if digest is not None:
+            return self._together(job, effect, digest)
+        if job.doubts > self._channel.repeats:
+            return self._settled(effect, "unknown", "not_repeated", effect.id)
+        if why := self._channel.why_not(effect.account):
+            return self._settled(effect, "skipped" if job.since is None else "unknown", why)
+        if job.since is None and self._is_burst(effect.account):
+            closes = (self._clocks.business() + WINDOW).timestamp()
+            return self._wait_for(job, self._digests.join(effect.id, effect.account, self._channel.medium, effect.event, closes))
+        return self._alone(job, effect)
+
+    def _alone(self, job: Job, effect: AlertRequested) -> Answer:
+        answer = self._hand_over(job, effect, [effect.event], effect.id)
+        if isinstance(answer, Later | Doubt):
+            return answer
+        self._count(effect.account)
+        result, why = answer
+        return self._settled(effect, result, why, effect.id)
+
+    def _together(self, job: Job, effect: AlertRequested, digest: Digest) -> Answer:
+        if digest.state == "ended":
+            return self._as(effect, digest.result, digest.why, digest.message)
+        if digest.state == "open" and self._clocks.business().timestamp() < digest.closes_at:
+            return self._wait_for(job, digest)
+        events = self._digests.lead(digest.id, effect.id)
+        if events is None:
+            return Later("another alert carries the digest", ASK_AGAIN)
+        answer = self._carry(job, effect, events, digest.id)
+        if isinstance(answer, Later | Doubt):
+            if isinstance(answer, Later):
+                self._digests.release(digest.id)
+            return answer
+        result, why = answer
+        self._count(effect.account)
+        message = self._channel.message(digest.id) if result in {"sent", "unknown"} else ""
+        self._digests.end(digest.id, result, why, message)
+        return self._as(effect, result, why, message)
+
+    def _carry(self, job: Job, effect: AlertRequested, events: Sequence[Event], name: str) -> tuple[str, str] | Later | Doubt:
+        if job.doubts > self._channel.repeats:
+            return "unknown", "not_repeated"
+        if why := self._channel.why_not(effect.account):
+            return "skipped" if job.since is None else "unknown", why
+        return self._hand_over(job, effect, events, name)
+
+    def _hand_over(self, job: Job, effect: AlertRequested, events: Sequence[Event], name: str) -> tuple[str, str] | Later | Doubt:
+        """The result and its reason, or that it must be tried again."""
+        try:
+            self._channel.hand_over(effect.account, events, name, job.claim)
+        except Deferred as error:
+            return Later(str(error), error.after) if job.since is None else Doubt(str(error))
+        except RefusedForGood as error:
+            return "failed" if job.since is None else "unknown", str(error)
+        except Unclear as error:
+            return Doubt(str(error)) if self._channel.repeats else ("unknown", str(error))
+        return "sent", ""
+
+    def _wait_for(self, job: Job, digest: Digest) -> Later:
+        left = max(0.0, digest.closes_at - self._clocks.business().timestamp())
+        return Later("goes with others of its kind", max(self._wall_seconds(left, job.tries), 0.05))
+
+    def _wall_seconds(self, business: float, tries: int) -> float:
+        """How long a span of business time takes, as fast as business time has run since the start; looks often while that is not known."""
+        wall_run, business_run = self._clocks.wall() - self._began[0], self._clocks.business() - self._began[1]
+        if wall_run.total_seconds() < 1.0:
+            return min(business, pause_before(tries + 1))
+        return business / max(business_run / wall_run, 1.0)
+
+    def _is_burst(self, account: str) -> bool:
+        if self._digests.is_open(account, self._channel.medium):
+            return True
+        since = self._clocks.business() - WINDOW
+        with self._lock:
+            told = self._told.setdefault(account, deque())
+            while told and told[0] <= since:
+                told.popleft()
+            return len(told) >= BURST
+
+    def _count(self, account: str) -> None:
+        """In memory only: a process that starts anew allows ten more."""
+        with self._lock:
+            self._told.setdefault(account, deque()).append(self._clocks.business())
+
+    def _settled(self, effect: AlertRequested, result: str, why: str = "", name: str = "") -> Settled:
+        message = self._channel.message(name) if name and result in {"sent", "unknown"} else ""
+        return self._as(effect, result, why, message)
+
+    def _as(self, effect: AlertRequested, result: str, why: str, message: str) -> Settled:
+        fields: dict[str, Any] = {"medium": effect.medium, "event_type": effect.event.event_type, "result": result, "why": why}
+        return Settled(AlertSettled(**header(effect, self._clocks), **fields, message=message))
