@@ -1,5 +1,5 @@
 """`python -m producers gateway | ticker | policies [tenants.toml] | policy publish|try|rollback ACCOUNT | switch ACCOUNT pause|resume |
-command KIND ACCOUNT CUSTOMER`.
+command KIND ACCOUNT CUSTOMER | replay [NAME ...]`.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from recovery.adapters.kafka import NotDelivered, Publisher
 from recovery.adapters.logs import set_up
 from recovery.config import Settings, from_env
 from recovery.contracts.codec import encode
-from recovery.contracts.topics import FACTS
+from recovery.contracts.topics import FACTS, LARGEST_BYTES
 from recovery.ids import stream_key
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     switch.add_argument("--who", required=True, help="who decided it; written down")
     switch.add_argument("--why", default="", help="the reason; written down")
     switch.set_defaults(run=_switch)
+    _replay_parser(commands.add_parser("replay", help="put parked messages back"))
     command = commands.add_parser("command", help="ask for something by hand about a customer")
     command.add_argument("kind", choices=tuple(KINDS))
     command.add_argument("account")
@@ -86,6 +87,20 @@ def _policy_parser(parser: argparse.ArgumentParser) -> None:
         change.add_argument("--who", required=True, help="who decided it; written down")
         change.add_argument("--why", default="", help="the reason; written down")
     parser.set_defaults(run=_policy)
+
+
+def _replay_parser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", help="messages by name, such as streams-2-15")
+    parser.add_argument("--topic", default="", help="a stage, a parking topic, or the topic that the messages came from")
+    parser.add_argument("--reason", default="", help="a part of why they were parked")
+    parser.add_argument("--since", help="parked at or after this time, with its zone")
+    parser.add_argument("--until", help="parked before this time, with its zone")
+    parser.add_argument("--all", action="store_true", help="every message that is parked; needed when nothing else is named")
+    parser.add_argument("--again", action="store_true", help="also those that were put back before")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
+    parser.add_argument("--who", required=True, help="who asks; written down")
+    parser.add_argument("--why", default="", help="the reason; written down")
+    parser.set_defaults(run=_replay)
 
 
 def _bootstrap(settings: Settings) -> str:
@@ -183,6 +198,28 @@ def _command(settings: Settings, arguments: argparse.Namespace) -> None:
     publisher.send(FACTS.name, stream_key(fact.account, fact.customer), encode(fact))
     publisher.flush()
     print(f"asked: {arguments.kind} for {arguments.invoice or arguments.customer}; the case's events tell the answer")
+
+
+def _replay(settings: Settings, arguments: argparse.Namespace) -> None:
+    from producers.replay import Asked, Replay
+    from producers.replay_run import Run
+    from recovery.adapters.parked import ParkingLot, Wanted
+
+    since, until = (moment(text) if text else None for text in (arguments.since, arguments.until))
+    wanted = Wanted(names=tuple(arguments.names), topic=arguments.topic, reason=arguments.reason, since=since, until=until)
+    if wanted.anything and not arguments.all:
+        raise ValueError("Name messages, a topic, a reason or a time; --all means every message that is parked.")
+    bootstrap = _bootstrap(settings)
+    asked = Asked(who=arguments.who, why=arguments.why, business=business_clock(settings.clock_file)(), wall=wall())
+    lot = ParkingLot(bootstrap)
+    try:
+        replay = Replay(Tenants.load(settings.tenants), lot.message, Publisher(bootstrap, **{"message.max.bytes": LARGEST_BYTES}))
+        run = Run(replay, asked, again=arguments.again, dry=arguments.dry_run)
+        found = lot.find(wanted, lambda read: print(f"{read:,} parked messages read", file=sys.stderr))
+        if not run.all(found):
+            raise ValueError("Not all of them could be put back; the rest stays where it is.")
+    finally:
+        lot.close()
 
 
 def _refuse_unknown(settings: Settings, account: str) -> None:

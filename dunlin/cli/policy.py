@@ -206,7 +206,7 @@ def _ask(change: str, account: str, who: str, why: str, *more: str) -> None:
     from dunlin.by_hand import ask
 
     environment = dict(os.environ)  # noqa: TID251 - a command is an entry point
-    words = ("policy", change, account, *more, "--who", who or getpass.getuser(), "--why", why)
+    words = ("policy", change, account, *more, f"--who={who or getpass.getuser()}", f"--why={why}")
     raise typer.Exit(ask(environment, from_env(environment), *words))
 
 

@@ -27,7 +27,7 @@ def _set(account: str, position: str, who: str, why: str) -> None:
 
     environment = dict(os.environ)  # noqa: TID251 - a command is an entry point
     try:
-        code = ask(environment, from_env(environment), "switch", account, position, "--who", who or getpass.getuser(), "--why", why)
+        code = ask(environment, from_env(environment), "switch", account, position, f"--who={who or getpass.getuser()}", f"--why={why}")
     except ValueError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error

@@ -1,0 +1,132 @@
+"""`dunlin parked`: messages that could not be processed: list them, look at one, put them back."""
+
+import getpass
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from recovery.config import from_env
+
+if TYPE_CHECKING:
+    from recovery.adapters.parked import ParkingLot
+
+app = typer.Typer(help="Messages that could not be processed: list, show, replay.", no_args_is_help=True)
+
+FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z"]
+Topic = Annotated[str, typer.Option(help="A stage (gateway, streams, sinks), a parking topic, or the topic that messages came from.")]
+Reason = Annotated[str, typer.Option(help="A part of why they were parked, in small or capital letters.")]
+Since = Annotated[datetime | None, typer.Option(formats=FORMATS, help="Parked at or after this time; UTC unless it names a zone.")]
+Until = Annotated[datetime | None, typer.Option(formats=FORMATS, help="Parked before this time; UTC unless it names a zone.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_parked(
+    topic: Topic = "",
+    reason: Reason = "",
+    since: Since = None,
+    until: Until = None,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Only those that were not put back yet.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List parked messages, the oldest first, with where they come from and why they are here."""
+    import msgspec
+    from rich.console import Console
+    from rich.table import Table
+
+    from dunlin.parked import line
+    from recovery.adapters.parked import Wanted
+
+    wanted = Wanted(topic=topic, reason=reason, since=_in_utc(since), until=_in_utc(until))
+    console = Console(stderr=as_json)
+    with _refusals(), _lot() as lot, console.status("reading what is parked") as status:
+        found = lot.find(wanted, lambda read: status.update(f"reading what is parked: {read:,}"))
+    told = [line(held) for held in found if not (waiting and held.replayed)]
+    if as_json:
+        typer.echo(msgspec.json.encode(told).decode())
+        return
+    table = Table("message", "parked (UTC)", "account", "from", "bytes", "why", "put back", box=None, pad_edge=False)
+    for one in told:
+        table.add_row(one.name, one.parked_at[:19].replace("T", " "), one.account, one.topic, f"{one.size:,}", one.why, one.put_back or "-")
+    if told:
+        console.print(table)
+    console.print(f"{len(told):,} parked messages" if told else "nothing is parked")
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="The message's name, such as streams-2-15.")],
+    raw: Annotated[bool, typer.Option("--raw", help="Write its bytes and nothing else.")] = False,
+) -> None:
+    """Show one parked message: where it comes from, why it is here, its trace, its bytes, and what to try."""
+    from dunlin.parked import in_full
+    from recovery.adapters.parked import Place, Wanted
+
+    with _refusals(), _lot() as lot:
+        parked, _ = lot.message(Place.named(name))
+        (held,) = lot.find(Wanted(names=(name,)))
+    if raw:
+        sys.stdout.buffer.write(parked.value)
+    else:
+        typer.echo(in_full(held, parked))
+
+
+@app.command()
+def replay(
+    names: Annotated[list[str] | None, typer.Argument(help="Messages by name; without one, those of the options.")] = None,
+    topic: Topic = "",
+    reason: Reason = "",
+    since: Since = None,
+    until: Until = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every message that is parked; needed when nothing else is named.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Also those that were put back before.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
+    who: Annotated[str, typer.Option(help="Who asks (default: your login).")] = "",
+    why: Annotated[str, typer.Option(help="The reason, kept with it.")] = "",
+) -> None:
+    """Put parked messages back, once their cause is gone; leaves with 1 when one cannot be."""
+    from dunlin.by_hand import ask
+
+    environment = dict(os.environ)  # noqa: TID251 - a command is an entry point
+    words = [*(names or []), f"--topic={topic}", f"--reason={reason}", f"--who={who or getpass.getuser()}", f"--why={why}"]
+    for option, moment in (("--since", _in_utc(since)), ("--until", _in_utc(until))):
+        words += [option, moment.isoformat()] if moment is not None else []
+    words += [option for option, on in (("--all", everything), ("--again", again), ("--dry-run", dry_run)) if on]
+    with _refusals():
+        raise typer.Exit(ask(environment, from_env(environment), "replay", *words))
+
+
+@contextmanager
+def _lot() -> "Iterator[ParkingLot]":
+    from dunlin.by_hand import kafka_of
+    from recovery.adapters.parked import ParkingLot
+
+    settings = from_env(os.environ)  # noqa: TID251 - a command is an entry point
+    lot = ParkingLot(kafka_of(settings.home, settings.kafka_bootstrap))
+    try:
+        yield lot
+    finally:
+        lot.close()
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What cannot be done is said on standard error, and the command leaves with 1."""
+    from recovery.adapters.parked import CannotRead
+
+    try:
+        yield
+    except (LookupError, ValueError, CannotRead) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
