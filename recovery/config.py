@@ -37,6 +37,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     twilio_api_base: str
     slack_other_addresses: bool
     dashboard_url: str
+    webhook_private_addresses: bool
+    webhook_ports: tuple[int, ...]
 
 
 MEANINGS: dict[str, str] = {
@@ -67,6 +69,8 @@ MEANINGS: dict[str, str] = {
     "TWILIO_PHONE_NUMBER": "sender of texts: a number as +15005550006, or a messaging service (MG...)",
     "DUNLIN_TWILIO_API_BASE": "another address of Twilio's API, for a region or a sandbox (default https://api.twilio.com)",
     "DUNLIN_SLACK_OTHER_ADDRESSES": "yes lets Slack alerts go to other addresses than https://hooks.slack.com/services/...",
+    "DUNLIN_WEBHOOK_PRIVATE_ADDRESSES": "yes lets webhooks go to private addresses, any port and plain http: for development alone",
+    "DUNLIN_WEBHOOK_PORTS": "ports that a merchant's endpoint may have, with commas between them (default 443,8443)",
     "DUNLIN_DASHBOARD_URL": "address under which merchants reach the dashboard; alerts link there when it is set",
 }
 """Every environment variable that a Dunlin program reads, with its meaning; docs/settings.md is printed from it."""
@@ -109,6 +113,8 @@ def from_env(env: Mapping[str, str]) -> Settings:
         twilio_api_base=env.get("DUNLIN_TWILIO_API_BASE", ""),
         slack_other_addresses=_yes(env, "DUNLIN_SLACK_OTHER_ADDRESSES"),
         dashboard_url=env.get("DUNLIN_DASHBOARD_URL", "").rstrip("/"),
+        webhook_private_addresses=_yes(env, "DUNLIN_WEBHOOK_PRIVATE_ADDRESSES"),
+        webhook_ports=_ports(env, "DUNLIN_WEBHOOK_PORTS", "443,8443"),
     )
 
 
@@ -128,6 +134,14 @@ def _number(env: Mapping[str, str], name: str, default: int, lowest: int, highes
     if not text.isascii() or not text.isdigit() or not lowest <= int(text) <= highest:
         raise ValueError(f"{name} is {text!r}; it takes a whole number from {lowest} to {highest}.")
     return int(text)
+
+
+def _ports(env: Mapping[str, str], name: str, default: str) -> tuple[int, ...]:
+    text = env.get(name) or default
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdigit() and 1 <= int(word) <= 65535 for word in words):
+        raise ValueError(f"{name} is {text!r}; it takes port numbers with commas between them, such as 443,8443.")
+    return tuple(int(word) for word in words)
 
 
 def _seconds(env: Mapping[str, str], name: str, default: float) -> float:

@@ -50,9 +50,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """The effect has its outcome."""
+    """The effect has its outcome. `also`: facts that are told with it, each once however often it is told."""
 
     fact: Fact
+    also: tuple[Fact, ...] = ()
 
 
 class Later(msgspec.Struct, frozen=True):

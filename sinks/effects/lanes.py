@@ -26,13 +26,15 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     """How a kind of work is treated.
 
     `asks_stripe`: it waits while its account is at Stripe's rate limit. `to_merchant`: it tells the merchant something.
-    `stopped_by_switch`: it is not done while its account is paused (B45), as what moves money or writes to a payer.
+    `stopped_by_switch`: it is not done while its account is paused (B45), as what moves money or writes to a payer. `tells_expiry`: its
+    performer itself answers one whose time is over, because it knows how often it was tried.
     """
 
     lane: Lane
     asks_stripe: bool = True
     to_merchant: bool = False
     stopped_by_switch: bool = True
+    tells_expiry: bool = False
 
 
 READ = "read_requested"
@@ -44,7 +46,7 @@ WORK: dict[str, Work] = {
     "message_requested.sms": Work(lane="sms"),
     "alert_requested.email": Work(lane="alerts", asks_stripe=False, to_merchant=True, stopped_by_switch=False),
     "alert_requested.slack": Work(lane="alerts", asks_stripe=False, to_merchant=True, stopped_by_switch=False),
-    "webhook_requested": Work(lane="webhooks", asks_stripe=False, to_merchant=True, stopped_by_switch=False),
+    "webhook_requested": Work(lane="webhooks", asks_stripe=False, to_merchant=True, stopped_by_switch=False, tells_expiry=True),
 }
 """By the effect's type, with its medium behind it where media differ. Performers are looked up by these names."""
 UNKNOWN = Work(lane="stripe")

@@ -126,9 +126,9 @@ def _run(settings: Settings) -> None:
         inbox = Inbox(consumer(settings.kafka_bootstrap, group, **{"group.instance.id": group}), ledger, wall)
         calm = {"enable.partition.eof": True, "fetch.wait.max.ms": 500}  # a switch need not be heard within milliseconds
         switches = Switches(consumer(settings.kafka_bootstrap, f"{group}-switches", **calm), ledger)
-        accounts = Accounts(Tenants.load(settings.tenants))
-        door = StripeDoor(accounts, settings.stripe_api_base)
-        dispatcher = Dispatcher(ledger, performers(settings, door, accounts, clocks), door, clocks, switches.paused)
+        tenants = Tenants.load(settings.tenants)
+        door = StripeDoor(Accounts(tenants), settings.stripe_api_base)
+        dispatcher = Dispatcher(ledger, performers(settings, door, tenants, clocks, ledger), door, clocks, switches.paused)
         outbox = Outbox(ledger, Publisher(settings.kafka_bootstrap))
         loop = Loop(ledger, inbox, switches, dispatcher, outbox, clocks)
         for number in (signal.SIGTERM, signal.SIGINT):

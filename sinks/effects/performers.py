@@ -2,28 +2,43 @@
 
 import logging
 
-from control.lookup import Contacts
+from control.lookup import Contacts, Tenants
 from recovery.config import Settings
 from sinks.effects.accounts import Accounts
 from sinks.effects.answers import Clocks, Performer
 from sinks.effects.charges import Charges
 from sinks.effects.email import Mails, Post
 from sinks.effects.end_actions import EndActions
+from sinks.effects.ledger import Ledger
 from sinks.effects.reads import Reads
 from sinks.effects.smtp import MailServer, address
 from sinks.effects.stripe import StripeDoor
+from sinks.effects.webhooks.addresses import Rules
+from sinks.effects.webhooks.endpoints import Endpoints
+from sinks.effects.webhooks.journal import Journal
+from sinks.effects.webhooks.performer import Webhooks
+from sinks.effects.webhooks.sender import Sender
 
 log = logging.getLogger(__name__)
 
 
-def performers(settings: Settings, door: StripeDoor, accounts: Accounts, clocks: Clocks) -> dict[str, Performer]:
+def performers(settings: Settings, door: StripeDoor, tenants: Tenants, clocks: Clocks, ledger: Ledger) -> dict[str, Performer]:
     """The performer of each kind of work. Raises ValueError when a setting is wrong."""
+    accounts = Accounts(tenants)
     return {
         "read_requested": Reads(door, clocks),
         "charge_requested": Charges(door, accounts, clocks),
         "subscription_end_requested": EndActions(door, accounts, clocks),
         "message_requested": Mails(door, accounts, Contacts(settings.contacts_url), _post(settings), clocks),
+        "webhook_requested": _webhooks(settings, tenants, clocks, ledger),
     }
+
+
+def _webhooks(settings: Settings, tenants: Tenants, clocks: Clocks, ledger: Ledger) -> Webhooks:
+    rules = Rules(settings.webhook_private_addresses, settings.webhook_ports)
+    if rules.private:
+        log.warning("DUNLIN_WEBHOOK_PRIVATE_ADDRESSES is yes: webhooks go to any address. Never set it where merchants name endpoints.")
+    return Webhooks(Endpoints(tenants), Sender(rules, clocks.wall), Journal(ledger.engine, ledger.writing), clocks)
 
 
 def _post(settings: Settings) -> Post:

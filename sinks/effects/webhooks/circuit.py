@@ -1,0 +1,126 @@
+"""How an endpoint is spared, and others with it: one that fails is only probed, one at a time; one that is dead is disabled.
+
+How it stands is kept in the journal, so it holds after a restart; only who probes at this moment is in memory.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from sinks.effects.answers import Clocks
+from sinks.effects.webhooks import schedule
+from sinks.effects.webhooks.journal import Health, Journal
+from sinks.effects.webhooks.sender import GONE, Try
+
+Which = tuple[str, str]
+"""An account and the name of one of its endpoints."""
+
+
+class Wait(Exception):
+    """The endpoint fails and may not be asked now; `seconds` (wall) until it may."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("the endpoint fails and is only probed")
+        self.seconds = seconds
+
+
+class Disabled(Exception):
+    """Nothing is sent to the endpoint since `at` (business time); the text says why."""
+
+    def __init__(self, why: str, at: datetime) -> None:
+        super().__init__(why)
+        self.at = at
+
+
+class Circuit:
+    """Guards the endpoints of one process. Safe for several threads."""
+
+    def __init__(self, journal: Journal, clocks: Clocks) -> None:
+        self._journal, self._clocks = journal, clocks
+        self._lock = threading.Lock()
+        self._probing: set[Which] = set()
+
+    @contextmanager
+    def admitted(self, which: Which, mark: str) -> Iterator[None]:
+        """Within it the endpoint, whose url and secrets have this `mark`, may be asked once.
+
+        Raises:
+            Disabled: it must not be asked any more.
+            Wait: it must not be asked now.
+
+        """
+        probe = self._admit(which, mark)
+        try:
+            yield
+        finally:
+            if probe:
+                with self._lock:
+                    self._probing.discard(which)
+
+    def learn(self, which: Which, mark: str, found: Try) -> None:
+        """Take in what came of a try. Raises Disabled when that is the end of the endpoint."""
+        with self._lock:
+            before = self._journal.health(*which)
+            if found.delivered:
+                if before != Health():
+                    self._journal.keep_health(*which, Health())
+                return
+            health = self._worse(before, mark, found)
+            self._journal.keep_health(*which, health)
+        if health.disabled_at is not None:
+            raise Disabled(health.why, _moment(health.disabled_at))
+
+    def _admit(self, which: Which, mark: str) -> bool:
+        with self._lock:
+            health = self._journal.health(*which)
+            if health.disabled_at is not None:
+                if health.as_it_was == mark:
+                    raise Disabled(health.why, _moment(health.disabled_at))
+                health = half_open(health)
+                self._journal.keep_health(*which, health)
+            if health.failures < schedule.OPEN_AFTER:
+                return False
+            wait = health.probe_at - self._clocks.wall().timestamp()
+            if which in self._probing or wait > 0:
+                raise Wait(max(wait, schedule.FIRST_PROBE))
+            self._probing.add(which)
+            return True
+
+    def _worse(self, before: Health, mark: str, found: Try) -> Health:
+        now, wall, failures = self._clocks.business(), self._clocks.wall().timestamp(), before.failures + 1
+        since = now if before.failing_since is None else _moment(before.failing_since)
+        why = ""
+        if found.status == GONE:
+            why = "it answered 410 Gone: it wants nothing more"
+        elif schedule.is_dead(failures, since, now):
+            why = f"all has failed for three days, at last because: {found.why}"
+        return Health(
+            failures=failures,
+            failing_since=since.timestamp(),
+            probe_at=wall + schedule.probe_pause(failures),
+            disabled_at=before.disabled_at or (now.timestamp() if why else None),
+            why=before.why if before.disabled_at else why,
+            as_it_was=mark if why else before.as_it_was,
+        )
+
+
+def half_open(health: Health) -> Health:
+    """An endpoint that is enabled again: it is probed until it takes something."""
+    return msgspec.structs.replace(
+        health, failures=schedule.OPEN_AFTER, failing_since=None, probe_at=0.0, disabled_at=None, why="", as_it_was=""
+    )
+
+
+def standing(health: Health, mark: str) -> Literal["well", "failing", "disabled"]:
+    """How an endpoint stands, in a word."""
+    if health.disabled_at is not None and health.as_it_was == mark:
+        return "disabled"
+    return "failing" if health.failures else "well"
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,105 @@
+"""Delivering an event to a merchant's endpoint: look whether it may be asked, claim, post, write the try down, and answer or wait.
+
+A delivery in doubt is repeated under the same webhook-id, by which receivers recognise it (product decision 18, B92).
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from recovery.contracts.effects import WebhookRequested
+from recovery.contracts.facts import EndpointDisabled, WebhookSettled
+from sinks.effects.answers import Answer, Clocks, Job, Later, Settled, header
+from sinks.effects.webhooks import schedule
+from sinks.effects.webhooks.body import encoded, headers, told, webhook_id
+from sinks.effects.webhooks.circuit import Circuit, Disabled, Wait
+from sinks.effects.webhooks.endpoints import Endpoints, Where
+from sinks.effects.webhooks.journal import Journal, Tried
+from sinks.effects.webhooks.sender import Sender, Try
+
+
+class Webhooks:
+    """Performs WebhookRequested."""
+
+    def __init__(self, endpoints: Endpoints, sender: Sender, journal: Journal, clocks: Clocks) -> None:
+        self._endpoints, self._sender, self._journal, self._clocks = endpoints, sender, journal, clocks
+        self._circuit = Circuit(journal, clocks)
+
+    def __call__(self, job: Job) -> Answer:
+        """Answer with WebhookSettled, or wait for the next try. Raises NotMine when the claim is refused."""
+        effect = job.effect
+        if not isinstance(effect, WebhookRequested):
+            raise TypeError(f"{type(effect).__name__} is no webhook.")
+        where = self._endpoints.find(effect.account, effect.endpoint)
+        if where is None:
+            return self._settled(effect, "skipped", "no_endpoint")
+        if self._clocks.business() > effect.not_after:
+            return self._settled(effect, "failed", "expired")
+        try:
+            with self._circuit.admitted((effect.account, effect.endpoint), where.mark):
+                return self._try(job, effect, where)
+        except Wait as wait:
+            return self._later(effect, str(wait), wait.seconds)
+        except Disabled as disabled:
+            return self._disabled(effect, disabled)
+
+    def _try(self, job: Job, effect: WebhookRequested, where: Where) -> Answer:
+        body, message, at = encoded(told(effect.event, where.test)), webhook_id(effect.id), self._clocks.wall()
+        try:
+            signed = headers(message, body, where.secrets, at)
+        except ValueError as error:
+            found = Try(why=str(error))
+        else:
+            job.claim()
+            found = self._sender.send(where.url, body, signed)
+        self._journal.record(tried(effect, "dispatcher", at, found))
+        self._circuit.learn((effect.account, effect.endpoint), where.mark, found)
+        if found.delivered:
+            return self._settled(effect, "delivered", "")
+        tries, _ = self._journal.tries(effect.id)
+        return self._later(effect, found.why, schedule.pause_after(message, tries, found.after))
+
+    def _later(self, effect: WebhookRequested, why: str, pause: float) -> Answer:
+        after = schedule.in_time(pause, self._clocks.business(), effect.not_after)
+        return self._settled(effect, "failed", "not_delivered") if after is None else Later(why, after)
+
+    def _disabled(self, effect: WebhookRequested, disabled: Disabled) -> Settled:
+        """Told with every delivery that is not made, under one id, so that a crash at the first one does not lose it."""
+        name, answer = effect.endpoint, self._settled(effect, "skipped", "endpoint_disabled")
+        fact = EndpointDisabled(
+            id=f"{effect.account}.~endpoint-{name}.disabled.{int(disabled.at.timestamp())}",
+            account=effect.account,
+            customer=f"~endpoint-{name}",
+            cause=effect.id,
+            trace=effect.trace,
+            occurred_at=disabled.at,
+            received_at=self._clocks.wall(),
+            endpoint=name,
+            why=str(disabled),
+        )
+        return msgspec.structs.replace(answer, also=(fact,))
+
+    def _settled(self, effect: WebhookRequested, result: Any, why: str) -> Settled:
+        tries, status = self._journal.tries(effect.id)
+        result = "failed" if result == "skipped" and tries else result
+        fields: dict[str, Any] = {"endpoint": effect.endpoint, "event": effect.event.id, "event_type": effect.event.event_type}
+        fact = WebhookSettled(**header(effect, self._clocks), **fields, result=result, why=why, tries=tries, status=status)
+        return Settled(fact)
+
+
+def tried(effect: WebhookRequested, sent_by: str, at: datetime, found: Try) -> Tried:
+    """A try of an effect as the journal keeps it."""
+    return Tried(
+        effect=effect.id,
+        message=webhook_id(effect.id),
+        account=effect.account,
+        endpoint=effect.endpoint,
+        event_type=effect.event.event_type,
+        sent_by=sent_by,
+        at=at.timestamp(),
+        status=found.status,
+        seconds=found.seconds,
+        why=found.why,
+        answer=found.answer,
+    )
