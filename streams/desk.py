@@ -7,10 +7,11 @@ from typing import Final
 import msgspec
 
 from recovery.contracts.codec import decode_fact, encode
-from recovery.contracts.customer import Account, Customer, decode_row, encode_row, wake_of
+from recovery.contracts.customer import Account
 from recovery.contracts.effects import Effect
 from recovery.contracts.events import OUTCOME_TYPES, Event
 from recovery.contracts.facts import Fact, PolicyPublished, SwitchSet, TimePassed
+from recovery.contracts.row import NEVER, decode_row, encode_row, stamp_of
 from recovery.contracts.topics import EVENTS, OUTCOMES, topic_of
 from recovery.decide.account import account_told
 from recovery.decide.advance import Step, advance
@@ -35,7 +36,7 @@ class Desk:
         self._shard, self._guard = shard, guard
         self._accounts: dict[str, Account] = {}
         self._timers = Timers(self._wake)
-        self._timers.load((wake, key) for key, row in shard.rows.items() if key[:1] != b"\0" and (wake := wake_of(row)) is not None)
+        self._timers.load((wake, key) for key, row in shard.rows.items() if key[:1] != b"\0" and (wake := stamp_of(row)) != NEVER)
         stored = shard.get(NOW_ROW)
         self._now: datetime | None = msgspec.json.decode(stored, type=datetime) if stored else None
 
@@ -88,30 +89,31 @@ class Desk:
         try:
             customer = decode_row(row)
         except msgspec.DecodeError:
-            return account  # it cannot be woken again before it is mended: wake_of cannot read it either
+            return account  # it was taken off the timers, so that only a restart asks it again
         customer.wake = None
         self._shard.put(key, encode_row(customer))
         return account
 
     def _advance(self, record: Record, key: bytes, row: bytes | None, fact: Fact, index: int, *, due: bool = False) -> int:
         customer = decode_row(row) if row is not None else None
-        before = customer.wake if customer is not None else None
+        before = stamp_of(row) if row is not None else NEVER
         step = advance(customer, fact, self._now or fact.occurred_at, self._account(fact.account))
         return self._apply(record, key, step, index, due, before)
 
-    def _apply(self, record: Record, key: bytes, step: Step, index: int, due: bool, before: datetime | None) -> int:
+    def _apply(self, record: Record, key: bytes, step: Step, index: int, due: bool, before: bytes) -> int:
         """Encode everything first: after the first write nothing may fail."""
         row = encode_row(step.customer) if step.customer is not None else None
         outputs = self._outputs(record, step.events, step.effects, index)
         self._shard.put(key, row)
-        self._rewake(key, step.customer, due, before)
+        if row is not None:
+            self._rewake(key, stamp_of(row), due, before)
         for topic, value in outputs:
             self._shard.emit(topic, key, value)
         return len(step.events)
 
-    def _rewake(self, key: bytes, customer: Customer | None, due: bool, before: datetime | None) -> None:
-        if customer is not None and customer.wake is not None and (due or customer.wake != before):
-            self._timers.set(key, customer.wake)
+    def _rewake(self, key: bytes, wake: bytes, due: bool, before: bytes) -> None:
+        if wake != NEVER and (due or wake != before):
+            self._timers.set(key, wake)
 
     def _outputs(self, record: Record, events: list[Event], effects: list[Effect], index: int) -> list[tuple[str, bytes]]:
         outputs: list[tuple[str, bytes]] = []
@@ -145,9 +147,9 @@ class Desk:
         row = self._shard.get(ACCOUNT_ROW + name.encode())
         return msgspec.json.decode(row, type=Account) if row else Account()
 
-    def _wake(self, key: bytes) -> datetime | None:
+    def _wake(self, key: bytes) -> bytes:
         row = self._shard.get(key)
-        return wake_of(row) if row is not None else None
+        return stamp_of(row) if row is not None else NEVER
 
     def _present(self, record: Record) -> datetime:
         return self._now or datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=record.timestamp)

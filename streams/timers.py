@@ -1,33 +1,44 @@
-"""The due times of one partition's rows: rebuilt when the shard is loaded, asked by every tick. A row's own wake decides."""
+"""The due times of one partition's rows: rebuilt when the shard is loaded, asked by every tick. A row's own wake decides.
+
+Times are stamps (recovery/contracts/row.py): eight bytes that sort as times do. An entry is one object, the stamp and the key behind it,
+because a million of them are held; bytes also compare faster than tuples, and the garbage collector need not look at them.
+"""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from heapq import heapify, heappop, heappush
+from typing import Final
+
+from recovery.contracts.row import NEVER, stamp
+
+STAMP: Final = len(NEVER)
 
 
 class Timers:
-    """A heap of (due time, row key). A row that was moved leaves a stale entry behind, which `due` drops by asking the row."""
+    """A heap of stamps and row keys. A row that was moved leaves a stale entry behind, which `due` drops by asking the row."""
 
-    def __init__(self, wake_of: Callable[[bytes], datetime | None]) -> None:
-        """`wake_of` answers the present wake of a row by its key, or None."""
+    def __init__(self, wake_of: Callable[[bytes], bytes]) -> None:
+        """`wake_of` answers the present stamp of a row by its key, NEVER where there is none."""
         self._wake_of = wake_of
-        self._heap: list[tuple[datetime, bytes]] = []
+        self._heap: list[bytes] = []
 
-    def load(self, wakes: Iterable[tuple[datetime, bytes]]) -> None:
-        """Replace everything by these; linear in their number."""
-        self._heap = list(wakes)
+    def load(self, wakes: Iterable[tuple[bytes, bytes]]) -> None:
+        """Replace everything by these stamps and keys; linear in their number."""
+        self._heap = [wake + key for wake, key in wakes]
         heapify(self._heap)
 
-    def set(self, key: bytes, wake: datetime) -> None:
+    def set(self, key: bytes, wake: bytes) -> None:
         """The row `key` shall be asked at `wake`, besides earlier settings that are still true of it."""
-        heappush(self._heap, (wake, key))
+        heappush(self._heap, wake + key)
 
     def due(self, now: datetime, limit: int) -> list[bytes]:
         """Up to `limit` keys whose row is due at `now`, the longest due first, each once; the rest stay for the next tick."""
         keys: dict[bytes, None] = {}
-        while self._heap and self._heap[0][0] <= now and len(keys) < limit:
-            wake, key = heappop(self._heap)
-            if key not in keys and self._wake_of(key) == wake:
+        present = stamp(now)
+        while self._heap and self._heap[0][:STAMP] <= present and len(keys) < limit:
+            entry = heappop(self._heap)
+            key = entry[STAMP:]
+            if key not in keys and self._wake_of(key) == entry[:STAMP]:
                 keys[key] = None
         return list(keys)
 

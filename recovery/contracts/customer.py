@@ -207,7 +207,7 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Customer(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """The row of one customer: cases by invoice, attempts of the last 35 days, barred cards, marks of lately seen facts, the next wake-up."""
+    """The row of one customer: cases by invoice, attempts of the last 35 days, barred cards, marks of seen facts, the next wake-up."""
 
     account: str
     customer: str

@@ -31,6 +31,7 @@ from recovery.decide import (
 )
 from recovery.decide.endings import STUB, stub
 from recovery.decide.turn import Turn, next_action
+from recovery.ids import mark
 
 SEEN = 48
 """How many fact ids a row remembers; Kafka and Stripe repeat things soon or not at all."""

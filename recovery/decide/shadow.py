@@ -1,8 +1,9 @@
 """A draft of the policy, tried on paper: what it would have decided about the same row and fact, told where it differs (F66)."""
 
-from recovery.contracts.customer import Case, Customer, decode_row, encode_row
+from recovery.contracts.customer import Case, Customer
 from recovery.contracts.effects import ChargeRequested, Effect, EffectWithdrawn, MessageRequested
 from recovery.contracts.facts import Fact, PaymentActionRequired, PaymentFailed
+from recovery.contracts.row import decode_row, encode_row
 from recovery.decide.turn import Turn
 
 

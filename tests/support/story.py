@@ -2,10 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from recovery.contracts.customer import Account, Case, Customer, decode_row, encode_row
+from recovery.contracts.customer import Account, Case, Customer
 from recovery.contracts.effects import ChargeRequested, Effect, EffectWithdrawn, MessageRequested, ReadRequested
 from recovery.contracts.events import Event
 from recovery.contracts.facts import Decline, Fact
+from recovery.contracts.row import decode_row, encode_row
 from recovery.decide.advance import Step, advance
 from tests.support import builders as a
 

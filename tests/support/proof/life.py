@@ -7,9 +7,10 @@ from random import Random
 from typing import Any
 
 from recovery.contracts import effects, facts
-from recovery.contracts.customer import Customer, decode_row, encode_row
+from recovery.contracts.customer import Customer
 from recovery.contracts.effects import Effect
 from recovery.contracts.facts import Fact
+from recovery.contracts.row import decode_row, encode_row
 from recovery.decide.advance import advance
 from recovery.ids import idempotency_key
 from tests.support import builders as a

@@ -6,8 +6,10 @@ import msgspec
 import pytest
 
 from dunlin.replay import Kept, Replayed, apart, replay
-from recovery.contracts.codec import encode
+from recovery.contracts.codec import decode_fact, encode
+from recovery.contracts.row import decode_row, encode_row
 from recovery.contracts.topics import EFFECTS_STRIPE, EVENTS, FACTS
+from recovery.ids import mark
 from streams.in_memory import Output, ShardInMemory
 from streams.shard import POSITION
 from tests.support.month import Month, Record
@@ -61,9 +63,26 @@ def test_the_facts_alone_give_the_same_rows_and_messages(memory: Memory, month: 
 
 def test_a_changed_row_is_found(memory: Memory) -> None:
     key = next(key for key in memory.state if not key.startswith(b"\0"))
-    memory.state[key] = memory.state[key].replace(b'"sequence":', b'"sequence":1')
+    row = decode_row(memory.state[key])
+    row.requests += 7
+    memory.state[key] = encode_row(row)
     [difference] = replayed(memory).shown
     assert (difference.kind, key.decode() in difference.where) == ("changed", True)
+    assert '"requests":7' in (difference.kept or "")
+
+
+def test_a_damaged_row_is_found(memory: Memory) -> None:
+    key = next(key for key in memory.state if not key.startswith(b"\0"))
+    memory.state[key] = memory.state[key][:-9]
+    assert [one.kind for one in replayed(memory).shown] == ["changed"]
+
+
+def test_a_row_left_by_an_older_version_is_no_difference(memory: Memory) -> None:
+    ids = {mark(fact.id): fact.id for fact in (decode_fact(record.value) for record in memory.facts(10**9))}
+    for key in [key for key in memory.state if not key.startswith(b"\0")]:
+        row = msgspec.to_builtins(decode_row(memory.state[key]))
+        memory.state[key] = msgspec.json.encode(row | {"seen": [ids[seen] for seen in row["seen"]]})
+    assert replayed(memory).differences == 0
 
 
 def test_a_lost_row_and_a_row_too_many_are_found(memory: Memory) -> None:

@@ -5,8 +5,8 @@ from datetime import timedelta
 import msgspec
 
 from recovery.contracts.codec import encode
-from recovery.contracts.customer import decode_row
 from recovery.contracts.facts import PolicyPublished
+from recovery.contracts.row import decode_row
 from recovery.ids import stream_key
 from streams.in_memory import ShardInMemory
 from tests.support import builders as a

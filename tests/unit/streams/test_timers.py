@@ -1,5 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
+from recovery.contracts.row import stamp
 from streams.timers import Timers
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -10,8 +11,8 @@ def hours(n: float) -> datetime:
 
 
 def timers_over(rows: dict[bytes, datetime]) -> Timers:
-    timers = Timers(rows.get)
-    timers.load((wake, key) for key, wake in rows.items())
+    timers = Timers(lambda key: stamp(rows.get(key)))
+    timers.load((stamp(wake), key) for key, wake in rows.items())
     return timers
 
 
@@ -26,14 +27,14 @@ def test_a_moved_timer_fires_once_at_its_new_time() -> None:
     rows = {b"row": hours(1)}
     timers = timers_over(rows)
     rows[b"row"] = hours(5)
-    timers.set(b"row", hours(5))
+    timers.set(b"row", stamp(hours(5)))
     assert timers.due(hours(2), 10) == []
     assert timers.due(hours(5), 10) == [b"row"]
 
 
 def test_a_timer_set_twice_for_the_same_time_fires_once() -> None:
     timers = timers_over({b"row": hours(1)})
-    timers.set(b"row", hours(1))
+    timers.set(b"row", stamp(hours(1)))
     assert timers.due(hours(1), 10) == [b"row"]
     assert len(timers) == 0
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from recovery.contracts.customer import encode_row
 from recovery.contracts.effects import SubscriptionEndRequested
 from recovery.contracts.facts import (
     Card,
@@ -18,6 +17,7 @@ from recovery.contracts.facts import (
     SnoozeAsked,
     SubscriptionChanged,
 )
+from recovery.contracts.row import encode_row
 from recovery.decide import ledger
 from recovery.decide.expiry import NoAlarm, last_moment, notice_at
 from recovery.ids import idempotency_key

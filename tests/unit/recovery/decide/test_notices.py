@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from recovery.contracts.customer import encode_row
 from recovery.contracts.facts import Card, CardExpiring, ContactSuppressed, CustomerDeleted, MethodChanged, SubscriptionEnded
+from recovery.contracts.row import encode_row
 from recovery.policy import ContactPolicy, Experiment, PreventionPolicy
 from tests.support import builders as a
 from tests.support.story import Story

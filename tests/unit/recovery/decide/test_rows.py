@@ -1,9 +1,6 @@
 """The saved row."""
 
-import msgspec
-import pytest
-
-from recovery.contracts.customer import ROW_VERSION, Customer, decode_row, encode_row, wake_of
+from recovery.contracts.row import decode_row, encode_row, stamp, stamp_of
 from recovery.decide.turn import next_action
 from tests.support import builders as a
 from tests.support.story import Story
@@ -18,14 +15,7 @@ def test_a_row_comes_back_as_it_was_saved() -> None:
 def test_the_wake_is_read_without_the_rest() -> None:
     story = Story().opened()
     assert story.row is not None
-    assert wake_of(story.row) == a.at(hours=24)
-    assert wake_of(encode_row(a.a_customer())) is None
-
-
-def test_a_row_of_a_newer_program_is_refused() -> None:
-    newer = encode_row(Customer(account="a", customer="c", version=ROW_VERSION + 1))
-    with pytest.raises(msgspec.DecodeError, match="newer program"):
-        decode_row(newer)
+    assert stamp_of(story.row) == stamp(a.at(hours=24))
 
 
 def test_the_wake_is_the_earliest_appointment() -> None:
