@@ -11,6 +11,7 @@ WIDEST_LOGO = 200
 """Pixels of a page's width."""
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 _ADDRESS = re.compile(r"[!-?A-~]+@[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)+")
+_PLAIN = re.compile(r"https://[!#-&(-;=?-~]+")
 _LOGO = (".png", ".jpg", ".jpeg")
 
 
@@ -58,19 +59,15 @@ def _sender_problems(brand: Brand) -> list[str]:
 
 
 def _is_https(url: str) -> bool:
+    if not _PLAIN.fullmatch(url):
+        return False
     try:
         parts = urlsplit(url)
     except ValueError:
         return False
-    return (
-        url.isascii()
-        and url.isprintable()
-        and parts.scheme == "https"
-        and bool(parts.hostname)
-        and not (parts.query or parts.fragment or parts.username)
-    )
+    return bool(parts.hostname) and not (parts.query or parts.fragment or parts.username)
 
 
 def _is_logo(url: str) -> bool:
     bare = url.partition("?")[0]
-    return _is_https(bare) and url.isascii() and url.isprintable() and bare.lower().endswith(_LOGO)
+    return _PLAIN.fullmatch(url) is not None and _is_https(bare) and bare.lower().endswith(_LOGO)

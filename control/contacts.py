@@ -1,6 +1,7 @@
 """Who to write to: the one store with names and addresses of payers. Topics and ClickHouse carry ids only (B94)."""
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+_metadata = sa.MetaData()
 _table = sa.Table(
     "contacts",
-    sa.MetaData(),
+    _metadata,
     sa.Column("account", sa.String, primary_key=True),
     sa.Column("customer", sa.String, primary_key=True),
     sa.Column("email", sa.String, nullable=False),
@@ -18,6 +20,21 @@ _table = sa.Table(
     sa.Column("locale", sa.String, nullable=False),
     sa.Column("at", sa.Float, nullable=False),  # unix seconds: SQLite knows no time zones
     sa.Column("phone", sa.String, nullable=False, server_default=""),
+)
+_others = sa.Table(
+    "billing_contacts",
+    _metadata,
+    sa.Column("account", sa.String, primary_key=True),
+    sa.Column("customer", sa.String, primary_key=True),
+    sa.Column("place", sa.Integer, primary_key=True),  # 2 is the first after the customer's own address
+    sa.Column("email", sa.String, nullable=False),
+)
+_dead = sa.Table(
+    "dead_addresses",
+    _metadata,
+    sa.Column("account", sa.String, primary_key=True),
+    sa.Column("email", sa.String, primary_key=True),  # in lower case
+    sa.Column("at", sa.Float, nullable=False),
 )
 
 
@@ -33,6 +50,14 @@ class Contact(msgspec.Struct, frozen=True):
     phone: str = ""
 
 
+class Bounced(msgspec.Struct, frozen=True):
+    """Whose address is no good, as MessageBounced says it: `contact` is empty for the customer's own and names another by its place;
+    `remaining` of the customer's contacts can still be written to."""
+
+    contact: str
+    remaining: int
+
+
 class Contacts:
     """The contacts of all accounts, in SQLite (mode 0600) or another database by SQLAlchemy URL; safe for several processes."""
 
@@ -41,7 +66,7 @@ class Contacts:
         if made.get_backend_name() == "sqlite" and made.database not in {None, "", ":memory:"}:
             _create_private(Path(str(made.database)))
         self._engine = sa.create_engine(made)
-        _table.metadata.create_all(self._engine)
+        _metadata.create_all(self._engine)
         self._grow()
 
     def remember(self, account: str, customer: str, email: str, name: str, locale: str, at: datetime, phone: str | None = None) -> None:
@@ -71,10 +96,53 @@ class Contacts:
         with self._engine.connect() as connection:
             return tuple(connection.execute(sa.select(_table.c.customer).where(wanted).order_by(_table.c.customer)).scalars())
 
+    def remember_others(self, account: str, customer: str, emails: Sequence[str]) -> None:
+        """Keep the customer's further billing contacts in their order, and no others (B56)."""
+        known = self.others(account, customer)
+        if known == tuple(emails):
+            return
+        rows = [{"account": account, "customer": customer, "place": place, "email": email} for place, email in enumerate(emails, 2)]
+        with self._engine.begin() as connection:
+            connection.execute(_others.delete().where(_of(account, customer, _others)))
+            if rows:
+                connection.execute(_others.insert(), rows)
+
+    def others(self, account: str, customer: str) -> tuple[str, ...]:
+        """The customer's further billing contacts as last read, in their order."""
+        wanted = sa.select(_others.c.email).where(_of(account, customer, _others)).order_by(_others.c.place)
+        with self._engine.connect() as connection:
+            return tuple(connection.execute(wanted).scalars())
+
+    def bounced(self, account: str, customer: str, email: str, at: datetime) -> Bounced:
+        """Remember that mail to an address comes back for good, and tell what that means for the customer (B53, B56).
+
+        An address that is none of the customer's any more counts as another contact.
+        """
+        address = email.strip().lower()
+        with self._engine.begin() as connection:
+            connection.execute(_dead.delete().where(_dead.c.account == account, _dead.c.email == address))
+            connection.execute(_dead.insert().values(account=account, email=address, at=at.timestamp()))
+        own = self.find(account, customer)
+        everyone = [own.email if own else "", *self.others(account, customer)]
+        places = {one.lower(): place for place, one in reversed(list(enumerate(everyone, 1))) if one}
+        remaining = len(set(places) - self.dead(account, everyone))
+        place = places.get(address)
+        return Bounced("" if place == 1 else f"billing_{place or 'former'}", remaining)
+
+    def dead(self, account: str, emails: Sequence[str]) -> frozenset[str]:
+        """Those of the addresses, in lower case, that mail came back from for good."""
+        wanted = sa.and_(_dead.c.account == account, _dead.c.email.in_([email.lower() for email in emails]))
+        with self._engine.connect() as connection:
+            return frozenset(connection.execute(sa.select(_dead.c.email).where(wanted)).scalars())
+
     def forget(self, account: str, customer: str) -> None:
-        """Delete the contact; no error when there is none."""
+        """Delete the customer's contacts and what is known of their addresses; no error when there are none."""
+        own = self.find(account, customer)
+        emails = [email.lower() for email in (own.email if own else "", *self.others(account, customer))]
         with self._engine.begin() as connection:
             connection.execute(_table.delete().where(_of(account, customer)))
+            connection.execute(_others.delete().where(_of(account, customer, _others)))
+            connection.execute(_dead.delete().where(_dead.c.account == account, _dead.c.email.in_(emails)))
 
     def close(self) -> None:
         """Release the connections."""
@@ -93,8 +161,8 @@ class Contacts:
             return bool(connection.execute(_table.update().where(newer).values(**seen)).rowcount)
 
 
-def _of(account: str, customer: str) -> sa.ColumnElement[bool]:
-    return sa.and_(_table.c.account == account, _table.c.customer == customer)
+def _of(account: str, customer: str, table: sa.Table = _table) -> sa.ColumnElement[bool]:
+    return sa.and_(table.c.account == account, table.c.customer == customer)
 
 
 def _create_private(path: Path) -> None:

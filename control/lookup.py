@@ -13,6 +13,8 @@ from typing import Any, Self
 
 import msgspec
 
+from control import brand
+from control.brand import Brand
 from control.contacts import Contact, Contacts
 from recovery.policy import OBSERVE, Policy
 from recovery.policy import problems as policy_problems
@@ -54,6 +56,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     alert_email: str = ""
     slack_webhook_file: str = ""
     endpoints: dict[str, Endpoint] = {}
+    brand: Brand = Brand()
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,7 +101,8 @@ class Tenants:
 
     def name(self, account: str) -> str:
         """The merchant's name as payers know it. Raises UnknownAccount."""
-        return self.tenant(account).name
+        tenant = self.tenant(account)
+        return tenant.brand.name or tenant.name
 
     def livemode(self, account: str) -> bool:
         """Whether the account is connected in Stripe's live mode. Raises UnknownAccount."""
@@ -178,7 +182,7 @@ def problems(path: Path) -> list[str]:
 
 def _tenant_problems(folder: Path, tenant: Tenant) -> list[str]:
     found = [] if tenant.account and "/" not in tenant.account else ["account must be an id such as acct_1234."]
-    found += policy_problems(_with_addresses(tenant, tenant.policy))
+    found += policy_problems(_with_addresses(tenant, tenant.policy)) + brand.problems(tenant.brand)
     key_path, secrets_path = folder / tenant.api_key_file, folder / tenant.webhook_secrets_file
     mode = "live" if tenant.livemode else "test"
     found += _file_problems("api_key_file", key_path) or [

@@ -1,5 +1,6 @@
 """What the effects sink asks about an account: its key, its name, whether it lets us charge."""
 
+from control.brand import Brand
 from control.lookup import Tenants
 
 
@@ -20,6 +21,26 @@ class Accounts:
     def support_email(self, account: str) -> str:
         """Where payers may write to; empty when the merchant gave none. Raises LookupError when the account is unknown."""
         return self._tenants.tenant(account).support_email
+
+    def alert_email(self, account: str) -> str:
+        """Where alerts go by e-mail; empty for nowhere. Raises LookupError when the account is unknown."""
+        return self._tenants.tenant(account).alert_email
+
+    def slack_webhook(self, account: str) -> str:
+        """Where Slack alerts go, which is a secret; empty for nowhere. Raises LookupError when the account is unknown."""
+        return self._tenants.slack_webhook(account)
+
+    def livemode(self, account: str) -> bool:
+        """Whether the account is connected in Stripe's live mode. Raises LookupError when the account is unknown."""
+        return self._tenants.livemode(account)
+
+    def brand(self, account: str) -> Brand:
+        """How the merchant looks to payers. Raises LookupError when the account is unknown."""
+        return self._tenants.tenant(account).brand
+
+    def language(self, account: str) -> str:
+        """The language for payers who speak none of ours; empty for English. Raises LookupError when the account is unknown."""
+        return self.brand(account).language
 
     def may_charge(self, account: str) -> bool:
         """Whether we may charge at all: never with a live key unless the account's entry permits it (decision 39)."""

@@ -3,27 +3,33 @@
 A mail in doubt is repeated once with the same Message-ID, then recorded as unknown (decision 18).
 """
 
+from collections.abc import Sequence
 from datetime import datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
 from typing import Any, Protocol
 
 import msgspec
 
+from control.brand import Brand
+from control.contacts import Bounced
 from recovery import ids
 from recovery.contracts.effects import MessageRequested
 from recovery.contracts.facts import InvoiceState, MessageSettled
+from recovery.links import Links, Sending
 from recovery.stripe_shapes import reading
 from sinks.effects.answers import Answer, Clocks, Doubt, Job, Later, Settled, header
+from sinks.effects.languages import choose
 from sinks.effects.look import why_no_message
-from sinks.effects.render import Also, Letter, Rendered, render
+from sinks.effects.mime import Envelope, compose
+from sinks.effects.recipients import Payer, Recipients, is_address, payer, recipients
+from sinks.effects.render import Also, Letter, render
 from sinks.effects.smtp import Deferred, MailServer, RefusedForGood, Unclear
 from sinks.effects.stripe import Busy, Gone, NotAllowed, Object, Refused, StripeDoor, Unreachable
+from sinks.effects.tracking import links_of, tracked, unsubscribe
 
 REPEATS = 1
 """How often a mail that may have been sent is sent again."""
+ENDED = "cancelled_for_non_payment"
+"""The last mail there is: nothing follows that one could wish to get no more."""
 
 
 class Merchants(Protocol):
@@ -35,6 +41,9 @@ class Merchants(Protocol):
     def support_email(self, account: str) -> str:
         """Where payers may write to; empty when the merchant gave none."""
 
+    def brand(self, account: str) -> Brand:
+        """How the merchant looks to payers."""
+
 
 class Contacts(Protocol):
     """The one store of names and addresses (control.lookup.Contacts)."""
@@ -42,21 +51,24 @@ class Contacts(Protocol):
     def remember(self, account: str, customer: str, email: str, name: str, locale: str, at: datetime) -> None:
         """Keep what was read at `at`."""
 
+    def remember_others(self, account: str, customer: str, emails: Sequence[str]) -> None:
+        """Keep the customer's further billing contacts, and no others."""
 
-class Payer(msgspec.Struct, frozen=True):
-    """The customer as the invoice shows them at this moment."""
+    def dead(self, account: str, emails: Sequence[str]) -> frozenset[str]:
+        """Those of the addresses, in lower case, that mail came back from for good."""
 
-    email: str
-    name: str
-    locale: str
+    def bounced(self, account: str, customer: str, email: str, at: datetime) -> Bounced:
+        """Remember that mail to an address comes back for good."""
 
 
 class Post(msgspec.Struct, frozen=True):
-    """How mail leaves. `server` is None when none is set; `may_leave` False when the server is elsewhere and that is not allowed."""
+    """How mail leaves. `server` is None when none is set; `may_leave` False when the server is elsewhere and that is not allowed. Without
+    `links` mails link directly, and nobody hears of an opening."""
 
     server: MailServer | None
     sender: str
     may_leave: bool
+    links: Links | None = None
 
 
 class Mails:
@@ -64,7 +76,6 @@ class Mails:
 
     def __init__(self, door: StripeDoor, merchants: Merchants, contacts: Contacts, post: Post, clocks: Clocks) -> None:
         self._door, self._merchants, self._contacts, self._post, self._clocks = door, merchants, contacts, post, clocks
-        self._domain = post.sender.rpartition("@")[2]
 
     def __call__(self, job: Job) -> Answer:
         """Answer with MessageSettled. Raises UnknownShape when Stripe's answer cannot be understood, NotMine when the claim is refused."""
@@ -113,26 +124,33 @@ class Mails:
     def _without_invoice(self, job: Job, effect: MessageRequested) -> Answer:
         """A mail about a card, not about an invoice: there is nothing to pay yet."""
         who = payer({"customer": self._door.customer(effect.account, effect.customer)})
-        if why := self._unwritable(effect, who):
-            return self._not_sent(job, effect, why)
+        to = self._recipients(effect, who)
+        if isinstance(to, str):
+            return self._not_sent(job, effect, to)
         letter = self._letter(effect, who, amount_minor=effect.amount_minor, currency=effect.currency, link="", subscription=True)
-        return self._send(job, effect, None, who, letter, ())
+        return self._send(job, effect, None, to, letter, ())
 
-    def _unwritable(self, effect: MessageRequested, who: Payer) -> str:
-        self._contacts.remember(effect.account, effect.customer, who.email, who.name, who.locale, self._clocks.wall())
-        if not who.email:
+    def _recipients(self, effect: MessageRequested, who: Payer) -> Recipients | str:
+        """Whom to write to, by what Stripe says now, which is remembered; or why to nobody."""
+        locale = who.locales[0] if who.locales else ""
+        self._contacts.remember(effect.account, effect.customer, who.email, who.name, locale, self._clocks.wall())
+        self._contacts.remember_others(effect.account, effect.customer, who.others)
+        dead = self._contacts.dead(effect.account, (who.email, *who.others)) if who.others else frozenset()
+        to = recipients(who, effect.to == "everyone", dead)
+        if to is None:
             return "no_contact"
-        if not who.email.isascii() or "@" not in who.email:
+        if not is_address(to.to):
             return "unusable_address"
-        return "expired" if self._clocks.business() > effect.not_after else ""
+        return "expired" if self._clocks.business() > effect.not_after else to
 
     def _look_and_send(self, job: Job, effect: MessageRequested, invoice: Object, also: dict[str, Also]) -> Answer:
         seen = reading(invoice)
         if why := why_no_message(effect, invoice, seen):
             return self._not_sent(job, effect, why, seen.state)
         who, link = payer(invoice), str(invoice.get("hosted_invoice_url") or "")
-        if why := self._unwritable(effect, who):
-            return self._not_sent(job, effect, why, seen.state)
+        to = self._recipients(effect, who)
+        if isinstance(to, str):
+            return self._not_sent(job, effect, to, seen.state)
         if not link.startswith(("https://", "http://")):
             return self._not_sent(job, effect, "no_pay_link", seen.state)
         paid = effect.only_if == "invoice_paid"
@@ -144,14 +162,18 @@ class Mails:
             "also": tuple(also.values()),
         }
         letter = self._letter(effect, who, **told)
-        return self._send(job, effect, seen.state, who, letter, tuple(also))
+        return self._send(job, effect, seen.state, to, letter, tuple(also))
 
     def _letter(self, effect: MessageRequested, who: Payer, **told: Any) -> Letter:
+        brand = self._merchants.brand(effect.account)
+        language, locale = choose(who.locales, brand.language)
         return Letter(
             merchant=self._merchants.name(effect.account),
+            brand=brand,
             support_email=self._merchants.support_email(effect.account),
             customer_name=who.name,
-            locale=who.locale,
+            language=language,
+            locale=locale,
             template=effect.template,
             card=effect.card,
             step=effect.step,
@@ -161,53 +183,52 @@ class Mails:
         )
 
     def _send(
-        self, job: Job, effect: MessageRequested, state: InvoiceState | None, who: Payer, letter: Letter, also: tuple[str, ...]
+        self, job: Job, effect: MessageRequested, state: InvoiceState | None, to: Recipients, letter: Letter, also: tuple[str, ...]
     ) -> Answer:
         server = self._post.server
         assert server is not None, "_why_not_at_all lets nothing pass without a server"  # noqa: S101 - told to the type checker
-        message_id = ids.message_id(effect.id, self._domain)
-        mail = compose(render(letter), letter, self._post.sender, who, message_id, self._clocks.wall())
+        sender = self._sender(letter.brand)
+        message_id = ids.message_id(effect.id, sender.rpartition("@")[2])
         try:
-            server.hand_over(self._post.sender, who.email, mail, job.claim)
+            refused = server.hand_over(sender, to.to, self._mail(effect, letter, to, sender, message_id), job.claim, to.copies)
         except Deferred as error:
             return Later(str(error)) if job.since is None else Doubt(str(error))
         except RefusedForGood as error:
             return self._settled(effect, result="failed" if job.since is None else "unknown", why=str(error), state=state)
         except Unclear as error:
             return Doubt(str(error))
+        for email in refused:
+            self._contacts.bounced(effect.account, effect.customer, email, self._clocks.wall())
         return self._settled(effect, result="sent", message=message_id, state=state, also=also)
+
+    def _mail(self, effect: MessageRequested, letter: Letter, to: Recipients, sender: str, message_id: str) -> bytes:
+        now = self._clocks.wall()
+        sending = Sending(effect.account, effect.customer, effect.invoice, effect.id, int(now.timestamp()))
+        links = links_of(self._post.links, letter.brand)
+        around = Envelope(
+            sender=sender,
+            sender_name=letter.merchant,
+            to=to,
+            to_name=letter.customer_name,
+            reply_to=letter.support_email,
+            message_id=message_id,
+            at=now,
+            unsubscribe=unsubscribe(links, sending) if effect.template != ENDED else "",
+        )
+        return compose(render(tracked(letter, links, sending)), around)
+
+    def _sender(self, brand: Brand) -> str:
+        """The address that mails come from: with a white label the merchant's own (product decision 32)."""
+        return brand.sender if brand.white_label else self._post.sender
+
+    def _message_id(self, effect: MessageRequested) -> str:
+        return ids.message_id(effect.id, self._sender(self._merchants.brand(effect.account)).rpartition("@")[2])
 
     def _not_sent(self, job: Job, effect: MessageRequested, why: str, state: InvoiceState | None = None) -> Settled:
         """Not sent now; in doubt it may have been sent before, which nobody can tell."""
         if job.since is None:
             return self._settled(effect, result="skipped", why=why, state=state)
-        return self._settled(effect, result="unknown", why=why, message=ids.message_id(effect.id, self._domain), state=state)
+        return self._settled(effect, result="unknown", why=why, message=self._message_id(effect), state=state)
 
     def _settled(self, effect: MessageRequested, **fields: Any) -> Settled:
         return Settled(MessageSettled(**header(effect, self._clocks), medium=effect.medium, **fields))
-
-
-def payer(invoice: Object) -> Payer:
-    """Whom the invoice is for, as its expanded customer says; empty strings where Stripe knows nothing."""
-    customer = invoice.get("customer")
-    fields = customer if isinstance(customer, dict) else {}
-    locales = fields.get("preferred_locales") or [""]
-    email = fields.get("email") or invoice.get("customer_email") or ""
-    return Payer(str(email).strip(), str(fields.get("name") or invoice.get("customer_name") or ""), str(locales[0]))
-
-
-def compose(mail: Rendered, letter: Letter, sender: str, who: Payer, message_id: str, now: datetime) -> bytes:
-    """The bytes of the mail, as multipart/alternative. The same arguments always give the same bytes."""
-    message = EmailMessage(policy=SMTP.clone(max_line_length=200))  # a folded Message-ID is valid, but not every program reads it
-    message["From"] = Address(display_name=" ".join(letter.merchant.split()), addr_spec=sender)
-    message["To"] = Address(display_name=" ".join(who.name.split()), addr_spec=who.email)
-    message["Subject"] = mail.subject
-    message["Message-ID"] = message_id
-    message["Date"] = format_datetime(now)
-    message["Auto-Submitted"] = "auto-generated"
-    if letter.support_email:
-        message["Reply-To"] = letter.support_email
-    message.set_content(mail.text, cte="quoted-printable")
-    message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
-    message.set_boundary(f"=_{message_id.strip('<>').partition('@')[0][:60]}")
-    return message.as_bytes()

@@ -15,6 +15,7 @@ class Also(msgspec.Struct, frozen=True):
     amount_minor: int
     currency: str
     link: str
+    web_link: str = ""
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +71,7 @@ def render(letter: Letter) -> Rendered:
     lines = {key: translated(text, letter.language).format(**fill) for key, text in texts.items()}
     shown = {**fill, **lines, **_facts(letter), **branded(letter.brand, lines["mention"])}
     colours = palette(letter.brand.colour if letter.brand.white_label else "")
-    page = layout.html("reminder.html", colours, {**shown, "link": letter.web_link or letter.link})
+    page = layout.html("reminder.html", colours, {**shown, "link": letter.web_link or letter.link, "also": _also(letter, web=True)})
     return Rendered(lines["subject"], layout.plain("reminder.txt", shown), page, letter.language)
 
 
@@ -92,11 +93,15 @@ def _facts(letter: Letter) -> dict[str, object]:
         "language": letter.language,
         "link": letter.link,
         "pixel": letter.pixel,
-        "also": [(amount(one.amount_minor, one.currency, letter.locale), one.link) for one in letter.also],
+        "also": _also(letter, web=False),
         "total": _total(letter) if letter.also else "",
         "support_email": support,
         "mailto": f"mailto:{support}",
     }
+
+
+def _also(letter: Letter, *, web: bool) -> list[tuple[str, str]]:
+    return [(amount(one.amount_minor, one.currency, letter.locale), (one.web_link if web else "") or one.link) for one in letter.also]
 
 
 def _total(letter: Letter) -> str:

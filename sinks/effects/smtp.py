@@ -9,7 +9,7 @@ import smtplib
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -60,8 +60,12 @@ class MailServer:
         self._where, self._timeout = where, timeout
         self._here = threading.local()
 
-    def hand_over(self, sender: str, recipient: str, mail: bytes, claim: Callable[[], object]) -> None:
-        """Return when the server has taken the mail. `claim` is called just before it is handed over, and may raise.
+    def hand_over(
+        self, sender: str, recipient: str, mail: bytes, claim: Callable[[], object], others: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        """Return when the server has taken the mail, with those recipients that it refuses for good while it takes others.
+
+        `claim` is called just before the mail is handed over, and may raise. One of the `others` that is refused is left out.
 
         Raises:
             Deferred, RefusedForGood: the mail was not taken.
@@ -71,7 +75,7 @@ class MailServer:
         smtp = self._connected()
         try:
             _expect(smtp.mail(sender), 250, "the sender")
-            _expect(smtp.rcpt(recipient), 250, "the recipient")
+            refused = self._recipients(smtp, recipient, others)
         except (OSError, smtplib.SMTPException) as error:
             self._hang_up()
             raise Deferred(f"the mail server hung up: {type(error).__name__}") from error
@@ -84,6 +88,20 @@ class MailServer:
             self._reset(smtp)
             raise
         self._data(smtp, mail)
+        return refused
+
+    def _recipients(self, smtp: smtplib.SMTP, recipient: str, others: Sequence[str]) -> tuple[str, ...]:
+        refusals: dict[str, Deferred | RefusedForGood] = {}
+        for one in (recipient, *others):
+            try:
+                _expect(smtp.rcpt(one), 250, "the recipient")
+            except (Deferred, RefusedForGood) as error:
+                if one == recipient and isinstance(error, Deferred):
+                    raise
+                refusals[one] = error
+        if len(refusals) == 1 + len(others):
+            raise refusals[recipient]
+        return tuple(one for one, refusal in refusals.items() if isinstance(refusal, RefusedForGood))
 
     def _data(self, smtp: smtplib.SMTP, mail: bytes) -> None:
         try:

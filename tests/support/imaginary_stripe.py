@@ -1,13 +1,14 @@
 """The sandbox's world behind the doors that the effects sink knows: calls instead of a network, with the same meanings and errors."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
 import msgspec
 
+from control.brand import Brand
 from sandbox.api.objects import Objects
 from sandbox.errors import Refusal
 from sandbox.payment_shapes import charge as shown_charge
@@ -105,7 +106,7 @@ class Postbox:
     def __init__(self, world: World, now: Callable[[], datetime], luck: Random, trouble: float = 0.0) -> None:
         self._world, self._now, self._luck, self._trouble = world, now, luck, trouble
 
-    def hand_over(self, _sender: str, recipient: str, mail: bytes, claim: Callable[[], object]) -> None:
+    def hand_over(self, _sender: str, recipient: str, mail: bytes, claim: Callable[[], object], _others: Sequence[str]) -> tuple[str, ...]:
         bad = self._luck.random() < self._trouble
         if bad and self._luck.random() < 0.7:
             raise Deferred("the mail server rests")
@@ -118,6 +119,7 @@ class Postbox:
         self._world.behaviour.receive(found.group(1).decode(), to=recipient, token=token, subject="", wall=at, at=at)
         if bad:
             raise Unclear("the mail server hung up after the last byte")
+        return ()
 
 
 class Merchant:
@@ -144,7 +146,12 @@ class Merchant:
     def support_email(self, _account: str) -> str:
         return ""
 
+    def brand(self, _account: str) -> Brand:
+        return Brand()
+
     def remember(self, *_told: object) -> None: ...
+
+    def remember_others(self, *_told: object) -> None: ...
 
 
 def moment(at: float) -> datetime:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from control.contacts import Contact, Contacts
+from control.contacts import Bounced, Contact, Contacts
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -70,3 +70,43 @@ def test_a_store_of_a_former_version_learns_to_keep_numbers(tmp_path):
     store.remember("acct_1", "cus_1", "jo@payer.example", "Jo", "de", AT, "+4915112345678")
     assert store.customers_with_phone("acct_1", "+4915112345678") == ("cus_1",)
     store.close()
+
+
+def test_billing_contacts_are_kept_in_their_order_and_replaced_as_a_whole(contacts):
+    contacts.remember_others("acct_1", "cus_1", ["bo@payer.example", "al@payer.example"])
+    contacts.remember_others("acct_1", "cus_2", ["cy@payer.example"])
+    assert contacts.others("acct_1", "cus_1") == ("bo@payer.example", "al@payer.example")
+    contacts.remember_others("acct_1", "cus_1", ["al@payer.example"])
+    assert contacts.others("acct_1", "cus_1") == ("al@payer.example",)
+    assert contacts.others("acct_1", "cus_2") == ("cy@payer.example",)
+
+
+def test_a_bounce_tells_whose_it_was_and_how_many_are_left(contacts):
+    """B56: one that bounces does not silence the others."""
+    contacts.remember("acct_1", "cus_1", "Jo@payer.example", "Jo", "de", AT)
+    contacts.remember_others("acct_1", "cus_1", ["bo@payer.example", "al@payer.example"])
+    assert contacts.bounced("acct_1", "cus_1", "AL@payer.example", AT) == Bounced("billing_3", 2)
+    assert contacts.bounced("acct_1", "cus_1", "jo@payer.example", AT) == Bounced("", 1)
+    assert contacts.bounced("acct_1", "cus_1", "jo@payer.example", AT) == Bounced("", 1)
+    assert contacts.bounced("acct_1", "cus_1", "bo@payer.example", AT) == Bounced("billing_2", 0)
+    assert contacts.bounced("acct_1", "cus_1", "old@payer.example", AT) == Bounced("billing_former", 0)
+    assert contacts.dead("acct_1", ["Jo@payer.example", "new@payer.example"]) == {"jo@payer.example"}
+    assert contacts.dead("acct_2", ["jo@payer.example"]) == frozenset()
+
+
+def test_a_single_contact_that_bounces_leaves_nobody(contacts):
+    contacts.remember("acct_1", "cus_1", "jo@payer.example", "Jo", "de", AT)
+    assert contacts.bounced("acct_1", "cus_1", "jo@payer.example", AT) == Bounced("", 0)
+
+
+def test_forgetting_a_customer_forgets_all_their_addresses(contacts, tmp_path):
+    """B94."""
+    contacts.remember("acct_1", "cus_1", "jo@payer.example", "Jo", "de", AT)
+    contacts.remember_others("acct_1", "cus_1", ["bo@payer.example"])
+    for email in ("jo@payer.example", "bo@payer.example"):
+        contacts.bounced("acct_1", "cus_1", email, AT)
+    contacts.forget("acct_1", "cus_1")
+    with sqlite3.connect(tmp_path / "home" / "contacts.sqlite") as store:
+        assert [
+            store.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("contacts", "billing_contacts", "dead_addresses")
+        ] == [(0,)] * 3

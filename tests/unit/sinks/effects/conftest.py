@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from control.brand import Brand
 from recovery.contracts.effects import ChargeRequested, MessageRequested, ReadRequested
 from sinks.effects.answers import Clocks, Job
 
@@ -131,6 +132,7 @@ class Accounts:
     """An account that lets us charge."""
 
     may: bool = True
+    looks: Brand = field(default_factory=Brand)
 
     def may_charge(self, account: str) -> bool:
         return self.may
@@ -140,6 +142,9 @@ class Accounts:
 
     def support_email(self, account: str) -> str:
         return "help@northwind.example"
+
+    def brand(self, account: str) -> Brand:
+        return self.looks
 
 
 @pytest.fixture

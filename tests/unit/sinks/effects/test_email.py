@@ -1,12 +1,15 @@
 """Mails: to people who still owe, once, at the address Stripe shows at that moment."""
 
 import email
+import re
 from email.policy import default
 
 import msgspec
 import pytest
 
+from control.brand import Brand
 from recovery.contracts.effects import AlsoOwed
+from recovery.links import Links, Sending
 from sinks.effects.answers import Doubt, Later, Settled
 from sinks.effects.email import Mails, Post
 from sinks.effects.smtp import Deferred, RefusedForGood, Unclear
@@ -15,21 +18,32 @@ from sinks.effects.stripe import Gone, Unreachable
 
 class FakeServer:
     def __init__(self):
-        self.taken, self.trouble = [], None
+        self.taken, self.trouble, self.copied, self.refused = [], None, (), ()
 
-    def hand_over(self, sender, recipient, mail, claim):
+    def hand_over(self, sender, recipient, mail, claim, others=()):
         claim()
         if self.trouble:
             raise self.trouble
         self.taken.append((sender, recipient, email.message_from_bytes(mail, policy=default)))
+        self.copied = others
+        return self.refused
 
 
 class FakeContacts:
     def __init__(self):
-        self.known = {}
+        self.known, self.billing, self.gone = {}, {}, set()
 
     def remember(self, account, customer, email, name, locale, at):
         self.known[account, customer] = (email, name, locale)
+
+    def remember_others(self, account, customer, emails):
+        self.billing[account, customer] = emails
+
+    def dead(self, account, emails):
+        return frozenset(self.gone) & {email.lower() for email in emails}
+
+    def bounced(self, account, customer, email, at):
+        self.gone.add(email)
 
 
 @pytest.fixture
@@ -50,6 +64,10 @@ def mails(door, accounts, contacts, server, clocks):
 def result(answer):
     assert isinstance(answer, Settled), answer
     return answer.fact.result, answer.fact.why
+
+
+def customer(**more):
+    return {"id": "cus_1", "email": "ana@payer.example", "name": "Ana", "preferred_locales": ["de-DE"], **more}
 
 
 def test_a_mail_goes_to_the_address_on_the_invoice_with_the_pay_link_in_both_bodies(mails, server, contacts, mail, job):
@@ -183,7 +201,7 @@ def test_a_payment_received_is_told_with_the_amount_that_was_owed(mails, server,
     door.invoices = [an_invoice("paid")]
     mails(job(msgspec.structs.replace(mail, template="payment_recovered", step=0, only_if="invoice_paid")))
     message = server.taken[0][2]
-    assert "was received" in message["Subject"]
+    assert "ist eingegangen" in message["Subject"]
     assert "49,00" in message.get_body(("plain",)).get_content()
 
 
@@ -192,4 +210,138 @@ def test_a_warning_about_a_card_needs_no_invoice(mails, server, door, mail, job)
     warning = msgspec.structs.replace(mail, invoice="", template="card_expiring", step=0, only_if="always", card="2027-03")
     assert result(mails(job(warning))) == ("sent", "")
     assert (door.reads, server.taken[0][1]) == (0, "ana@payer.example")
-    assert "March 2027" in server.taken[0][2].get_body(("plain",)).get_content()
+    assert "März 2027" in server.taken[0][2].get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize(
+    ("locales", "default", "language", "subject"),
+    [
+        (["de-DE"], "", "de", "Ihre Zahlung an"),
+        (["pt", "fr-CA"], "", "fr", "Votre paiement"),
+        (["pt"], "es", "es", "Su pago"),
+        ([], "", "en", "Your payment"),
+    ],
+)
+def test_a_mail_is_in_the_customer_s_language(mails, server, door, accounts, mail, job, an_invoice, locales, default, language, subject):
+    door.invoices = [an_invoice(customer=customer(preferred_locales=locales))]
+    accounts.looks = Brand(language=default)
+    mails(job(mail))
+    message = server.taken[0][2]
+    assert message["Content-Language"] == language
+    assert message["Subject"].startswith(subject)
+    assert f'<html lang="{language}">' in message.get_body(("html",)).get_content()
+
+
+def test_from_the_second_step_on_every_billing_contact_gets_a_copy(mails, server, contacts, door, mail, job, an_invoice):
+    """B56: owner first, admins later."""
+    door.invoices = [
+        an_invoice(customer=customer(metadata={"billing_contacts": "bo@payer.example, Ana@payer.example,no address,cy@payer.example"}))
+    ]
+    mails(job(mail))
+    assert (server.taken[0][1], server.copied, server.taken[0][2]["Cc"]) == ("ana@payer.example", (), None)
+    mails(job(msgspec.structs.replace(mail, step=2, to="everyone")))
+    assert (server.taken[1][1], server.copied) == ("ana@payer.example", ("bo@payer.example", "cy@payer.example"))
+    assert server.taken[1][2]["Cc"] == "bo@payer.example, cy@payer.example"
+    assert contacts.billing == {("acct_1", "cus_1"): ("bo@payer.example", "cy@payer.example")}
+
+
+def test_a_contact_that_bounced_is_left_out_and_silences_nobody_else(mails, server, contacts, door, mail, job, an_invoice):
+    """B56."""
+    door.invoices = [an_invoice(customer=customer(metadata={"billing_contacts": "bo@payer.example,cy@payer.example"}))]
+    everyone = msgspec.structs.replace(mail, step=2, to="everyone")
+    server.refused = ("bo@payer.example",)
+    assert result(mails(job(everyone))) == ("sent", "")
+    assert contacts.gone == {"bo@payer.example"}
+    mails(job(everyone))
+    assert (server.taken[1][1], server.copied) == ("ana@payer.example", ("cy@payer.example",))
+    contacts.gone = {"ana@payer.example"}
+    mails(job(mail))
+    assert (server.taken[2][1], server.copied) == ("bo@payer.example", ())
+
+
+def test_when_all_contacts_bounced_the_customer_s_own_address_is_tried(mails, server, contacts, door, mail, job, an_invoice):
+    door.invoices = [an_invoice(customer=customer(metadata={"billing_contacts": "bo@payer.example"}))]
+    contacts.gone = {"ana@payer.example", "bo@payer.example"}
+    mails(job(mail))
+    assert server.taken[0][1] == "ana@payer.example"
+
+
+def test_a_customer_without_an_own_address_is_reached_through_the_first_billing_contact(mails, server, door, mail, job, an_invoice):
+    door.invoices = [an_invoice(customer=customer(email=None, metadata={"billing_contacts": "bo@payer.example"}))]
+    assert result(mails(job(mail))) == ("sent", "")
+    assert server.taken[0][1] == "bo@payer.example"
+
+
+WHITE = Brand(white_label=True, sender="billing@heron.example", name="Heron Yards", colour="#f2c14e")
+LINKS = Links(["k" * 32], "https://go.dunlin.example")
+
+
+def parts(message):
+    return [message.get_body((kind,)).get_content() for kind in ("plain", "html")]
+
+
+def test_with_a_white_label_our_name_is_in_no_header_and_no_part(door, accounts, contacts, server, clocks, mail, job):
+    """Product decision 32: not in the sender, the Message-ID or any link either."""
+    accounts.looks = WHITE
+    Mails(door, accounts, contacts, Post(server, "billing@dunlin.example", True, LINKS), clocks)(job(mail))
+    sender, _, message = server.taken[0]
+    assert sender == "billing@heron.example"
+    assert message["Message-ID"] == "<acct_1.in_1.mail.1@heron.example>"
+    assert "dunlin" not in (message.as_string() + "".join(parts(message))).lower()
+    assert message["List-Unsubscribe"] is None
+
+
+def test_a_white_label_is_tracked_under_the_merchant_s_own_domain(door, accounts, contacts, server, clocks, mail, job):
+    accounts.looks = msgspec.structs.replace(WHITE, links_url="https://go.heron.example")
+    Mails(door, accounts, contacts, Post(server, "billing@dunlin.example", True, LINKS), clocks)(job(mail))
+    message = server.taken[0][2]
+    assert 'href="https://go.heron.example/c/' in parts(message)[1]
+    assert message["List-Unsubscribe"].startswith("<https://go.heron.example/u/")
+    assert "dunlin" not in (message.as_string() + "".join(parts(message))).lower()
+
+
+def test_a_page_tells_of_clicks_and_openings_and_a_wish_for_silence_takes_one_click(door, accounts, contacts, server, clocks, mail, job):
+    """B53, RFC 8058."""
+    Mails(door, accounts, contacts, Post(server, "billing@n.example", True, LINKS), clocks)(job(mail))
+    message = server.taken[0][2]
+    text, page = parts(message)
+    ((_, clicked),) = re.findall(r'href="https://go.dunlin.example(/c/)([\w-]+)"', page)
+    ((_, opened),) = re.findall(r'src="https://go.dunlin.example(/o/)([\w-]+)"', page)
+    (wish,) = re.fullmatch(r"<https://go.dunlin.example/u/([\w-]+)>", message["List-Unsubscribe"]).groups()
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    sending = Sending("acct_1", "cus_1", "in_1", "acct_1.in_1.mail.1", int(clocks.wall().timestamp()))
+    assert LINKS.read("click", clicked).target == "https://pay.example/i/1"
+    assert [LINKS.read(kind, token).sending for kind, token in (("click", clicked), ("open", opened), ("unsubscribe", wish))] == [
+        sending
+    ] * 3
+    assert "go.dunlin.example" not in text
+    assert "https://pay.example/i/1" in text
+
+
+def test_without_a_public_address_a_mail_has_direct_links_and_no_image(mails, server, mail, job):
+    mails(job(mail))
+    message = server.taken[0][2]
+    assert 'href="https://pay.example/i/1"' in parts(message)[1]
+    assert "<img" not in parts(message)[1]
+    assert message["List-Unsubscribe"] is None
+
+
+def test_the_last_mail_offers_no_silence_and_a_plain_http_address_neither(door, accounts, contacts, server, clocks, mail, job, an_invoice):
+    door.invoices = [an_invoice(**ENDED)]
+    over = msgspec.structs.replace(mail, template="cancelled_for_non_payment", step=0)
+    Mails(door, accounts, contacts, Post(server, "b@n.example", True, LINKS), clocks)(job(over))
+    door.invoices = [an_invoice()]
+    Mails(door, accounts, contacts, Post(server, "b@n.example", True, LINKS.at("http://127.0.0.1:1")), clocks)(job(mail))
+    assert [message["List-Unsubscribe"] for _, _, message in server.taken] == [None, None]
+
+
+def test_long_headers_that_programs_compare_stand_on_one_line(door, accounts, contacts, clocks, mail, job):
+    raw = []
+    server = FakeServer()
+    server.hand_over = lambda sender, recipient, mail, claim, others: raw.append(mail) or ()
+    Mails(door, accounts, contacts, Post(server, "b@n.example", True, LINKS), clocks)(job(mail))
+    head = raw[0].partition(b"\r\n\r\n")[0].split(b"\r\n")
+    assert head[0] == b"Message-ID: <acct_1.in_1.mail.1@n.example>"
+    assert head[1].startswith(b"List-Unsubscribe: <https://")
+    assert head[1].endswith(b">")
+    assert all(len(line) <= 78 for line in head[2:])
