@@ -65,6 +65,7 @@ bench: $(STAMP) ## measure; each bench prints its ratio to a baseline of the sam
 	@$(BIN)/python bench/gateway.py
 	@$(BIN)/python bench/stream.py
 	@$(BIN)/python bench/timers.py --rows 50000
+	@$(BIN)/python bench/effects.py --effects 1000 --rounds 1
 
 catalogue: $(STAMP) ## collect the texts of mails for translators and bring each language's file up to them
 	@$(BIN)/python -m sinks.effects.catalogue
