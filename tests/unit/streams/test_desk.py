@@ -9,7 +9,16 @@ import streams.desk
 from bench.stream_facts import ACCOUNT, START, header, invoice_state
 from recovery.contracts.codec import decode_event, decode_parked, encode
 from recovery.contracts.events import Event
-from recovery.contracts.facts import Fact, InvoicePaid, PaymentFailed, PolicyPublished, SwitchSet, TimePassed, WebhookIgnored
+from recovery.contracts.facts import (
+    Fact,
+    InvoicePaid,
+    ParkedReplayed,
+    PaymentFailed,
+    PolicyPublished,
+    SwitchSet,
+    TimePassed,
+    WebhookIgnored,
+)
 from recovery.contracts.topics import EFFECTS_STRIPE, EVENTS, OUTCOMES, PARKED_STREAMS
 from recovery.ids import stream_key
 from recovery.policy import Policy
@@ -208,6 +217,26 @@ def test_a_row_whose_timer_fails_is_parked_and_not_asked_again(monkeypatch: pyte
     shard.take(tick(27))
     assert len(shard.on(PARKED_STREAMS.name)) == 1
     assert Shard(shard.rows).desk.waiting == 0
+
+
+def test_a_row_whose_timer_failed_looks_again_when_it_is_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = Shard()
+    shard.take(acting())
+    shard.take(failed())
+    right = streams.desk.advance
+
+    def broken(*_: object) -> None:
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr(streams.desk, "advance", broken)
+    shard.take(tick(26))
+    monkeypatch.setattr(streams.desk, "advance", right)
+    (parked,) = [decode_parked(sent) for sent in shard.on(PARKED_STREAMS.name)]
+    account, customer = parked.key.decode().split("/")
+    header = {"account": account, "customer": customer, "occurred_at": START, "received_at": START}
+    events = shard.take(ParkedReplayed(id="r", who="ada", message="streams-3-0", topic=parked.topic, **header), parked.key)
+    assert [event.event_type for event in events] == ["parked_replayed", "effect_withdrawn", "read_failed"]
+    assert Shard(shard.rows).desk.waiting == 1
 
 
 def test_the_worker_stops_when_nearly_everything_of_several_accounts_fails() -> None:
