@@ -24,12 +24,22 @@ def environment_of(environment: Mapping[str, str], settings: Settings) -> dict[s
         ValueError: there is no broker to tell.
 
     """
-    told = {**environment, "DUNLIN_KAFKA_BOOTSTRAP": kafka_of(settings.home, settings.kafka_bootstrap)}
+    return {**world_of(environment, settings), "DUNLIN_KAFKA_BOOTSTRAP": kafka_of(settings.home, settings.kafka_bootstrap)}
+
+
+def world_of(environment: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    """The same without the broker, for what needs none: a demonstration's own files and mailbox where one runs, else what is set."""
     home = state.living(settings.home)
     if home == settings.home:
-        return told
-    clock = home / "sandbox" / "clock.json"
-    return {**told, "DUNLIN_HOME": str(home), "DUNLIN_TENANTS": str(home / "tenants.toml"), "DUNLIN_CLOCK_FILE": str(clock)}
+        return dict(environment)
+    of_demo = {
+        "DUNLIN_HOME": str(home),
+        "DUNLIN_TENANTS": str(home / "tenants.toml"),
+        "DUNLIN_CLOCK_FILE": str(home / "sandbox" / "clock.json"),
+        "DUNLIN_STRIPE_API_BASE": state.address_of(home, "sandbox", "api") or "",
+        "DUNLIN_SMTP_URL": state.address_of(home, "sandbox", "smtp") or "",
+    }
+    return {**environment, **of_demo}
 
 
 def ask(environment: Mapping[str, str], settings: Settings, *words: str) -> int:

@@ -151,7 +151,7 @@ def sandbox_parts(place: SandboxPlace, world: World, gateway: str, tenant_home: 
             argv=(sys.executable, "-m", "sandbox", "serve", *home, *life, *account),
             cwd=REPOSITORY,
             ports={"http": place.port, "smtp": place.smtp_port},
-            urls={"api": place.api, "inbox": f"{place.api}/inbox"},
+            urls={"api": place.api, "inbox": f"{place.api}/inbox", "smtp": f"smtp://{HOST}:{place.smtp_port}"},
         ),
         Part(name="endpoint", wave=1, argv=(sys.executable, "-m", "dunlin", "demo-endpoint", *endpoint), cwd=REPOSITORY, one_shot=True),
     ]

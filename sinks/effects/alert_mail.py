@@ -104,6 +104,7 @@ def filled(fields: dict[str, object], account: str, *, test: bool) -> Page:
         "test": test,
         "alerts": [],
         "rows": [],
+        "label_width": "38%",
         "others": [],
         "link": "",
         "button": "",
@@ -153,6 +154,7 @@ def _several(told: Sequence[Telling], merchant: str) -> dict[str, object]:
         "preview": " · ".join(f"{line} {sum_}".strip() for line, sum_ in sums),
         "opening": f"Much happened at {_one_line(merchant)} within ten minutes, so it comes as one mail.{left}",
         "rows": sums,
+        "label_width": "65%",
         "alerts": [(one.headline, _briefly(one), one.links[0][1] if one.links else "") for one in told[:SHOWN]],
     }
 

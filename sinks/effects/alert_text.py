@@ -99,7 +99,7 @@ def _decline(event: Event) -> str:
     if event.event_type in {"payment_recovered", "contact_changed"} or not event.decline_kind:
         return ""
     kind = words.say(words.KINDS, event.decline_kind)
-    return f"{kind}: {words.reason(event.decline_code)}" if event.decline_code else kind
+    return f"{words.sentence(event.decline_code)} ({kind.lower()})" if event.decline_code else kind
 
 
 def _why(event: Event) -> str:
