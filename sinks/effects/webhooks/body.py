@@ -9,6 +9,7 @@ from datetime import datetime
 
 import msgspec
 from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from recovery.contracts.events import Event
 
@@ -99,7 +100,7 @@ def headers(message: str, body: bytes, secrets: Iterable[str], at: datetime) -> 
     for secret in secrets:
         try:
             signatures.append(Webhook(secret).sign(message, at, body.decode()))
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, EmptyWebhookSecretError) as error:
             raise ValueError("A secret of the endpoint is not whsec_ with base64 behind it. `dunlin webhooks rotate` makes one.") from error
     return {
         "content-type": "application/json",

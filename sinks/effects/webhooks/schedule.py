@@ -14,7 +14,7 @@ JITTER = 0.2
 """By how much at most a pause is longer, so that what failed together is not tried together."""
 PATIENCE = LONGEST
 """How long at most an endpoint's own Retry-After is obeyed, in wall seconds."""
-LAST_CALL = timedelta(minutes=1)
+LAST_CALL = timedelta(minutes=10)
 """The last try is made so long before a delivery's end."""
 DEAD_AFTER = timedelta(hours=71)
 """An endpoint is dead when all has failed for so long (business time): the three days of a delivery, less what its last try comes early."""
