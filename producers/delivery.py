@@ -23,14 +23,16 @@ LOOK_SECONDS = 0.001
 LINGER_MS = 3
 """How long the client gathers messages before it sends them."""
 _BY_KEY = -1  # the partition is that of the key
+_TO_ONE = (_BY_KEY,)
 
 
 class Message(NamedTuple):
-    """One message to send; its partition is that of its key."""
+    """One message to send; its partition is that of its key, or, with `everywhere`, it goes to each partition of its topic."""
 
     topic: str
     key: bytes
     value: bytes
+    everywhere: bool = False
 
 
 class Delivers(Protocol):
@@ -117,11 +119,12 @@ class KafkaDelivery:
             NotDelivered: at once, when the client's queue is full or it refuses a message.
 
         """
-        delivery = _Delivery(len(messages), self._loop.create_future(), time.monotonic() + self._wait_seconds)
+        sent = [(message, partition) for message in messages for partition in self._partitions(message)]
+        delivery = _Delivery(len(sent), self._loop.create_future(), time.monotonic() + self._wait_seconds)
         produce, done = self._producer.produce, delivery.acknowledged
         try:
-            for topic, key, value in messages:
-                produce(topic, value, key, _BY_KEY, done)  # named arguments cost as much again as the call itself
+            for (topic, key, value, _), partition in sent:
+                produce(topic, value, key, partition, done)  # named arguments cost as much again as the call itself
         except BufferError as error:
             raise NotDelivered("The queue to the broker is full.") from error
         except kafka.KafkaException as error:
@@ -133,6 +136,16 @@ class KafkaDelivery:
             self._looking = True
             self._loop.call_later(LOOK_SECONDS, self._look)
         return delivery.future
+
+    def _partitions(self, message: Message) -> Sequence[int]:
+        """Asking the broker stops the loop for a moment; what goes everywhere is as rare as an account that leaves."""
+        if not message.everywhere:
+            return _TO_ONE
+        try:
+            found = self._producer.list_topics(message.topic, timeout=self._wait_seconds).topics[message.topic]
+        except kafka.KafkaException as error:
+            raise NotDelivered(f"The broker did not say how many partitions {message.topic} has: {error}") from error
+        return sorted(found.partitions)
 
     def close(self) -> None:
         """Wait for what is under way, within the wait."""

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import msgspec
 
 from producers.delivery import Message
-from producers.providers.stripe import Ignored, key_object, translate
+from producers.providers.stripe import DEAUTHORIZED, WITHOUT_MEANING, Ignored, key_object, translate
 from producers.providers.stripe_invoices import InvoiceEvent, invoice_event
 from recovery.contracts.codec import encode
-from recovery.contracts.facts import Fact, WebhookIgnored, WebhookParked
+from recovery.contracts.facts import Fact, SwitchSet, WebhookIgnored, WebhookParked
 from recovery.contracts.parked import Parked
 from recovery.contracts.topics import FACTS, PARKED_GATEWAY, RAW
 from recovery.ids import stream_key, stub_key, webhook_fact_id
@@ -61,7 +61,24 @@ def messages_of(
     messages = [Message(RAW.name, account.encode(), body), Message(FACTS.name, key, encode(fact))]
     if isinstance(fact, WebhookParked):
         messages.append(Message(PARKED_GATEWAY.name, account.encode(), encode(_parked(account, fact, body))))
+    if isinstance(fact, WebhookIgnored) and fact.event_type == DEAUTHORIZED and fact.why == WITHOUT_MEANING[DEAUTHORIZED]:
+        messages.append(Message(FACTS.name, stub_key(account, "switch"), encode(_stopped(fact)), everywhere=True))
     return fact, messages
+
+
+def _stopped(fact: WebhookIgnored) -> SwitchSet:
+    """The account has taken our access away: everything stops at once, on every partition (B9)."""
+    return SwitchSet(
+        id=f"{fact.id}:switch",
+        account=fact.account,
+        occurred_at=fact.occurred_at,
+        received_at=fact.received_at,
+        cause=fact.cause,
+        trace=fact.trace,
+        paused=True,
+        who="Stripe",
+        why="deauthorized",
+    )
 
 
 def _fact(accounts: Accounts, account: str, event: Any, body: bytes, received_at: datetime, why: str) -> Fact:

@@ -188,6 +188,7 @@ REASONS: dict[str, str] = {
     "draft": "the invoice is a draft again",
     "processing": "a payment is on its way",
     "subscription_paused": "collection is paused",
+    "paused_too_long": "collection has been paused for half a year",
     "subscription_resumed": "collection goes on",
     "subscription_unpaid": "the subscription is unpaid",
     "method_changed": "the customer has a new payment method",

@@ -84,7 +84,7 @@ def translate(account: str, event: Object | InvoiceEvent, received_at: datetime)
     kind = text(event, "type", "event")
     make = _FACTS.get(kind)
     if make is None:
-        return Ignored(_WITHOUT_MEANING.get(kind, "the type of event is not known"))
+        return Ignored(WITHOUT_MEANING.get(kind, "the type of event is not known"))
     return [make(_envelope(account, event, received_at))]
 
 
@@ -257,16 +257,19 @@ _FACTS: dict[str, Callable[[_Event], Fact]] = {
 EVENT_TYPES: tuple[str, ...] = tuple(_FACTS)
 """Every event type that becomes a fact with a meaning: what an endpoint should subscribe to (stripe.md 3.2)."""
 
-_WITHOUT_MEANING: dict[str, str] = {
+DEAUTHORIZED = "account.application.deauthorized"
+"""The account took our access away (B9)."""
+WITHOUT_MEANING: dict[str, str] = {
     "invoice_payment.paid": "invoice.paid tells the same",
     "payment_method.updated": "payment_method.automatically_updated and customer.updated tell what matters",
     "payment_method.detached": "the next attempt tells whether a method is left",
     "setup_intent.succeeded": "payment_method.attached and customer.updated tell the same",
     "checkout.session.completed": "payment_method.attached and customer.updated tell the same",
     "checkout.session.expired": "nothing was changed",
-    "account.application.deauthorized": "Stripe refuses every call with the account's key from now on; pause the account",
+    DEAUTHORIZED: "Stripe refuses every call with the account's key from now on; the account is paused",
     "mandate.updated": "the next attempt tells whether a mandate is left",
 }
+"""Event types that are known and lead to nothing on a customer's row, with the reason."""
 
 
 def key_object(fact: Fact) -> str:
@@ -277,4 +280,4 @@ def key_object(fact: Fact) -> str:
     return fact.invoice or fact.cause or fact.id
 
 
-__all__ = ["EVENT_TYPES", "Ignored", "UnknownShape", "key_object", "translate"]
+__all__ = ["DEAUTHORIZED", "EVENT_TYPES", "WITHOUT_MEANING", "Ignored", "UnknownShape", "key_object", "translate"]

@@ -15,6 +15,7 @@ from recovery.decide import (
     commands,
     delivery,
     due,
+    echoes,
     end_action,
     expiry,
     hints,
@@ -119,11 +120,9 @@ def _finish(turn: Turn) -> Step:
     announce.announce(turn)
     row.wake = None
     for invoice, case in row.cases.items():
-        if not case.active:
-            if case.shown_at is not None:  # not shrunk yet
-                row.cases[invoice] = stub(case)
-            continue
-        at = next_action(case)[1]
+        if not case.active and case.shown_at is not None:  # not shrunk yet
+            row.cases[invoice] = stub(case)
+        at = next_action(case)[1] if case.active else case.read_at
         if at is not None and (row.wake is None or at < row.wake):
             row.wake = at
     if row.expiring:
@@ -219,7 +218,19 @@ OPENERS: frozenset[type[Fact]] = frozenset(
 )
 """The facts that may begin a row."""
 
-WITHOUT_ROW = (facts.WebhookIgnored, facts.WebhookParked, facts.Command, facts.AlertSettled, facts.WebhookSettled, facts.EndpointDisabled)
+WITHOUT_ROW = (
+    facts.WebhookIgnored,
+    facts.WebhookParked,
+    facts.Command,
+    facts.AlertSettled,
+    facts.WebhookSettled,
+    facts.EndpointDisabled,
+    facts.MessageOpened,
+    facts.MessageClicked,
+    facts.MessageDelivered,
+    facts.MessageUndelivered,
+    facts.MessageReceived,
+)
 """The facts that say something even where there is no row, and need none."""
 
 HANDLERS: dict[type[Fact], Callable[[Turn, Any], None]] = {
@@ -252,6 +263,11 @@ HANDLERS: dict[type[Fact], Callable[[Turn, Any], None]] = {
     facts.EndpointDisabled: told.endpoint_disabled,
     facts.MessageBounced: suppression.bounced,
     facts.MessageComplained: suppression.complained,
+    facts.MessageOpened: echoes.opened,
+    facts.MessageClicked: echoes.clicked,
+    facts.MessageDelivered: echoes.delivered,
+    facts.MessageUndelivered: echoes.undelivered,
+    facts.MessageReceived: echoes.received,
     facts.ContactSuppressed: suppression.suppressed,
     facts.ContactAllowed: suppression.allowed,
     facts.ConsentGiven: suppression.consented,

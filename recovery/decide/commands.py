@@ -66,6 +66,8 @@ def snooze(turn: Turn, fact: SnoozeAsked) -> None:
         if case.flight is not None and case.flight.kind == "charge":
             turn.withdraw(case, "snoozed")
             case.read_at = turn.now
+        if not fact.invoice:
+            turn.tell("case_updated", case, "snoozed")
 
 
 def resume(turn: Turn, fact: ResumeAsked) -> None:
@@ -81,6 +83,8 @@ def resume(turn: Turn, fact: ResumeAsked) -> None:
     snoozed = [hold.until for hold in lifted.values() if hold.kind == "snoozed" and hold.until is not None]
     for case in _open(turn, fact.invoice):
         _pull(turn, case, snoozed)
+        if not fact.invoice:
+            turn.tell("case_updated", case, "resume_asked")
     for case in again:
         case.status, case.reason, case.ended_at, case.read_at = "retrying", "resume_asked", None, turn.now
         turn.tell("case_updated", case, "resume_asked")

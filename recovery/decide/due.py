@@ -13,6 +13,8 @@ def look(turn: Turn) -> None:
     for case in sorted(turn.row.cases.values(), key=lambda case: case.failed_at):
         if case.active:
             _look(turn, case)
+        elif case.read_at is not None and case.read_at <= turn.now:
+            _look_after_the_end(turn, case)
 
 
 def _look(turn: Turn, case: Case) -> None:
@@ -33,6 +35,15 @@ def _look(turn: Turn, case: Case) -> None:
         turn.ask_read(case)
     elif not frozen(case):
         _act(turn, case)
+
+
+def _look_after_the_end(turn: Turn, case: Case) -> None:
+    """A payment was seen of which nobody has told: looking does no harm, and the money counts (B73)."""
+    if turn.account.paused:
+        case.read_at = after_pause(case, turn.now)
+    else:
+        case.read_at = None
+        turn.ask_read(case)
 
 
 def _unanswered(turn: Turn, case: Case) -> None:

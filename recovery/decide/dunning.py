@@ -81,9 +81,6 @@ def _write(turn: Turn, case: Case, step: int) -> None:
     if turn.policy.mode == "observe" or holdout.held_out(turn.row, turn.policy):
         _pass_over(turn, case, step, "observe_mode" if turn.policy.mode == "observe" else "holdout")
         return
-    if holdout.held_out(turn.row, turn.policy):
-        _pass_over(turn, case, step, "holdout")
-        return
     why = contact.suppressed(turn.row.contact, "email", turn.policy)
     if why:
         _pass_over(turn, case, step, why)

@@ -60,12 +60,16 @@ def recover(turn: Turn, case: Case, by: RecoveryCause, amount: int, charge: str 
         notices.received(turn, case)
 
 
-def part_paid(turn: Turn, case: Case, total: int, credit: cause.Credit) -> bool:
+def part_paid(turn: Turn, case: Case, total: int, state: InvoiceState, credit: cause.Credit) -> bool:
     """A part of what is owed came, the rest stays owed: it counts with its own cause (stripe.md 4.4). `total` is all that came since the
-    failure; answers whether there was more than told before."""
+    failure, `state` the invoice that shows it; answers whether there was more than told before."""
     more = total - case.part_minor
     if more <= 0 or case.paid:
         return False
+    if not case.active and state.amount_remaining > 0:
+        case.at_stake = state.amount_remaining  # an open case was shown it
+    elif state.amount_remaining <= 0:
+        case.at_stake = max(0, case.at_stake - more)  # nothing shows what is left; an open rest is told in `state`
     case.part_minor = case.recovered_minor = total
     _credit(case, credit.by, more)
     turn.tell("partial_payment", case, credit.by, recovered_by=credit.by, recovered_minor=more, details=credit.evidence)
@@ -139,4 +143,6 @@ def stub(case: Case) -> Case:
         retry_count=case.retry_count,
         dunning_step=case.dunning_step,
         charges=case.charges,
+        read_at=case.read_at,
+        unread=case.unread,
     )

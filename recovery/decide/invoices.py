@@ -160,7 +160,7 @@ def paid(turn: Turn, fact: InvoicePaid | InvoicePaymentSucceeded | InvoiceChange
         show(case, fact.state, fact.occurred_at)
         outside = fact.state.paid_off_stripe
         if 0 < outside < fact.state.amount_paid - case.paid_before and not case.part_minor:
-            part_paid(turn, case, outside, credit)
+            part_paid(turn, case, outside, fact.state, credit)
             inside = msgspec.structs.replace(fact.state, paid_out_of_band=False, paid_off_stripe=0)
             credit = cause.from_webhook(turn.row.account, case, msgspec.structs.replace(fact, state=inside))
         recover(turn, case, credit.by, paid_amount(case, fact.state), evidence=credit.evidence)
@@ -184,10 +184,10 @@ def changed(turn: Turn, fact: InvoiceChanged) -> None:
 def _shown_paid(turn: Turn, case: Case, fact: InvoiceChanged) -> None:
     """A change need not be the payment: its request may be another's, and the payment's own webhook is on its way (F60).
 
-    Until then nothing is charged or written. Money beside Stripe and a charge of ours are told by the change itself. After the end no
-    appointment can be kept: it counts at once.
+    Until then nothing is charged or written, and if it does not come a look tells, also after the end. Money beside Stripe and a charge of
+    ours are told by the change itself.
     """
-    if not case.active or fact.state.paid_out_of_band or cause.charge_of_key(turn.row.account, case, fact.request_key):
+    if case.paid or fact.state.paid_out_of_band or cause.charge_of_key(turn.row.account, case, fact.request_key):
         paid(turn, fact)
         return
     show(case, fact.state, fact.occurred_at)
@@ -201,10 +201,10 @@ def _shown_paid(turn: Turn, case: Case, fact: InvoiceChanged) -> None:
 
 def _shown(turn: Turn, case: Case, fact: InvoiceFact) -> None:
     """An open invoice as it is now: partly paid, with another amount by a plan change or credit note (B70), or with nothing left to pay."""
-    came = fact.state.amount_paid - case.paid_before
-    parted = came > 0 and part_paid(turn, case, came, cause.from_webhook(turn.row.account, case, fact))
     known, before, method = case.shown_at, case.at_stake, case.invoice_method
     changed = case.active and show(case, fact.state, fact.occurred_at)
+    came = fact.state.amount_paid - case.paid_before
+    parted = came > 0 and part_paid(turn, case, came, fact.state, cause.from_webhook(turn.row.account, case, fact))
     if case.active and fact.state.amount_remaining <= 0 and (known is None or fact.occurred_at >= known):
         close(turn, case, "credited")
     elif changed:

@@ -18,6 +18,10 @@ REPEATS = 3
 what is known after some 3 hours of failing looks, or some 2 days of silence."""
 ENDED_STATUS: dict[str, str] = {"canceled": "cancelled", "incomplete_expired": "cancelled", "unpaid": "subscription_unpaid"}
 """Subscriptions that will not go on, and the reason that their cases close with (B67)."""
+WEEKLY_AFTER, WEEK = timedelta(days=14), timedelta(days=7)
+"""A collection that has been paused for so long is looked at once a week; when it goes on, a webhook tells."""
+LONGEST_PAUSE = timedelta(days=180)
+"""A collection that is paused for longer will hardly go on; the case is closed, so that every case ends."""
 LONGEST_DEBIT = timedelta(days=15)
 """A debit that is processing for longer is taken for undecided, so that every case ends."""
 
@@ -58,7 +62,7 @@ def answered(turn: Turn, case: Case, fact: InvoiceRead) -> None:
         turn.note = "older_than_known"
         _restart(turn, case)
     else:
-        part_paid(turn, case, fact.state.amount_paid - case.paid_before, cause.from_read(case, fact))
+        part_paid(turn, case, fact.state.amount_paid - case.paid_before, fact.state, cause.from_read(case, fact))
         _not_paid(turn, case, fact, new_failure=case.last_failed_at > known)
 
 
@@ -122,12 +126,20 @@ def _over(fact: InvoiceRead) -> str:
 
 
 def suspend(turn: Turn, case: Case, behavior: str = "") -> None:
-    """Collection is paused: neither retry nor mail, look again tomorrow; the case goes on where it stood (B69).
+    """Collection is paused: neither retry nor mail, look again later; the case goes on where it stood (B69), unless that takes too long.
 
     `behavior` is what becomes of invoices made meanwhile; it does not touch this one, which Stripe would go on collecting.
     """
-    case.suspended_at, case.read_at, case.reason = case.suspended_at or turn.now, turn.now + AGAIN, "subscription_paused"
+    case.suspended_at = case.suspended_at or turn.now
+    if turn.now - case.suspended_at >= LONGEST_PAUSE:
+        close(turn, case, "paused_too_long")
+        return
+    case.read_at, case.reason = turn.now + _rest(turn, case), "subscription_paused"
     turn.tell("case_updated", case, "subscription_paused", details={"behavior": behavior} if behavior else {})
+
+
+def _rest(turn: Turn, case: Case) -> timedelta:
+    return WEEK if case.suspended_at is not None and turn.now - case.suspended_at >= WEEKLY_AFTER else AGAIN
 
 
 def _resume(turn: Turn, case: Case) -> None:
@@ -169,6 +181,8 @@ def failed(turn: Turn, case: Case, fact: ReadFailed, *, awaited: bool) -> None:
     """No look could be had."""
     turn.tell("read_failed", case, "gone" if fact.gone else "read_failed", effect=fact.effect, details={"why": fact.why})
     if not case.active:
+        if awaited and not fact.gone and case.unread < REPEATS:
+            case.unread, case.read_at = case.unread + 1, turn.now + timedelta(hours=1)
         return
     if fact.gone:
         close(turn, case, "invoice_gone")
@@ -194,7 +208,10 @@ def _without(turn: Turn, case: Case) -> None:
         case.read_at = turn.now + timedelta(hours=1)
         return
     case.unread = 0
-    if case.suspended_at is not None or (case.processing_since is not None and turn.now - case.processing_since < LONGEST_DEBIT):
+    if case.suspended_at is not None:
+        suspend(turn, case)
+        return
+    if case.processing_since is not None and turn.now - case.processing_since < LONGEST_DEBIT:
         case.read_at = turn.now + AGAIN
         return
     case.processing_since = None

@@ -16,6 +16,7 @@ from recovery.contracts.effects import (
 )
 from recovery.contracts.events import OUTCOME_TYPES, Event, EventType
 from recovery.contracts.facts import Fact, TimePassed
+from recovery.decide.schedule import spread
 from recovery.ids import effect_id
 
 VALID = timedelta(hours=24)
@@ -54,7 +55,7 @@ class Turn:
         case.sequence += 1
         event = self._event(event_type, reason, fields)
         event.invoice, event.subscription, event.sequence = case.invoice, case.subscription, case.sequence
-        event.amount_minor, event.currency = case.at_stake, case.currency
+        event.amount_minor, event.currency = case.at_stake + case.part_minor, case.currency
         self.events.append(event)
         self._told.append((case, event_type not in SILENT and (case.ended_at is None or event_type in STANDING)))
 
@@ -214,10 +215,18 @@ class Turn:
             event.retry_count, event.dunning_step = case.retry_count, case.dunning_step
             if stands:
                 event.status = case.status
-                event.next_action, event.next_action_at = next_action(case)
+                event.next_action, event.next_action_at = self._next(case)
                 event.reason = event.reason or case.reason
             if case.verdict is not None:
                 event.decline_kind, event.decline_code = case.verdict.kind, case.verdict.code
+
+    def _next(self, case: Case) -> tuple[str, datetime | None]:
+        """What comes next as people see it: nothing before the end of a snooze, but for the answer that is awaited (B60)."""
+        what, at = next_action(case)
+        if at is None or case.flight is not None or not case.active:
+            return what, at
+        ends = [hold.until for key in ("", case.invoice) if (hold := self.row.holds.get(key)) is not None and hold.until is not None]
+        return what, max([at, *(spread(case, end) for end in ends if end > self.now)])
 
 
 def _to_whom(case: Case, kind: str, step: int) -> Literal["owner", "everyone"]:

@@ -92,7 +92,7 @@ def test_facts_are_kept_for_400_days_and_the_rows_for_ever():
 def test_the_largest_body_that_the_gateway_takes_fits_raw_and_parked():
     body, account = b"x" * BODY_LIMIT, "acct_" + "1" * 250
     _, messages = messages_of(Anybody(), account, [account], [], body, datetime(2026, 11, 24, tzinfo=UTC))
-    largest = {topic: len(value) for topic, _, value in messages if topic != "facts"}
+    largest = {topic: len(value) for topic, _, value, _ in messages if topic != "facts"}
     assert largest.keys() == {"raw", "parked.gateway"}
     for topic, size in largest.items():
         assert size + 65_536 < int(settings(by_name(topic))["max.message.bytes"]) == topics.LARGEST_BYTES, topic

@@ -8,6 +8,7 @@ import pytest
 
 from producers.gateway import BODY_LIMIT
 from recovery.contracts.codec import decode_fact, decode_parked
+from recovery.contracts.facts import SwitchSet
 from tests.support.waiting import until
 from tests.unit.producers.stripe_objects import an_event, an_invoice, dumped
 
@@ -47,6 +48,17 @@ def test_while_the_broker_is_down_nothing_is_accepted_and_afterwards_it_is(broke
     until(lambda: gateway.post(a_webhook("evt_during")).status_code == 200, 60, "the gateway to accept again")
     assert len(stored(broker, ["evt_before", "evt_during"])) == 2
     assert gateway.client.get("/health").json() == {"status": "ok", "broker": "ok"}
+
+
+def test_an_account_that_takes_our_access_away_is_stopped_in_every_partition(broker, gateway):
+    """B9."""
+    body = dumped(an_event("account.application.deauthorized", {"id": "ca_1"}, id="evt_leaves"))
+    assert gateway.post(body).status_code == 200
+
+    def stops(values):
+        return [fact for value in values if isinstance(fact := decode_fact(value), SwitchSet) and fact.cause == "evt_leaves"]
+
+    assert len(stops(broker.values("facts", lambda values: len(stops(values)) >= 4))) == 4
 
 
 def test_a_large_body_is_refused_by_the_real_server(gateway):

@@ -165,6 +165,26 @@ def test_an_event_of_the_wrong_mode_is_accepted_and_ignored(client, delivery, ac
     assert fact.why.startswith("wrong mode")
 
 
+def test_an_account_that_takes_our_access_away_is_stopped_on_every_partition(client, delivery):
+    """B9: at once, with the reason; the webhook itself is a row like any other."""
+    body = dumped(an_event("account.application.deauthorized", {"id": "ca_1", "object": "application"}))
+    assert client.post(body, signed(body)).status == 200
+    noted, switch = delivery.facts
+    assert isinstance(noted, WebhookIgnored)
+    assert (switch.account, switch.paused, switch.who, switch.why) == ("acct_1", True, "Stripe", "deauthorized")
+    assert switch.received_at == noted.received_at
+    assert [message.everywhere for message in delivery.on("facts")] == [False, True]
+    assert switch.id != noted.id
+
+
+def test_a_departure_that_is_not_meant_for_the_account_stops_nobody(client, delivery, accounts):
+    """B1, B9: a test event in a live account."""
+    accounts.live = frozenset({"acct_1"})
+    body = dumped(an_event("account.application.deauthorized", {"id": "ca_1"}))
+    assert client.post(body, signed(body)).status == 200
+    assert [type(fact) for fact in delivery.facts] == [WebhookIgnored]
+
+
 def test_an_unknown_type_is_accepted_and_ignored_with_its_business_time(client, delivery):
     body = dumped(an_event("made.up", {}, created=NOW - 86_400))
     assert client.post(body, signed(body)).status == 200

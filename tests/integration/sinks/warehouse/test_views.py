@@ -5,7 +5,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from recovery.contracts.events import Event
+from recovery.contracts.facts import ChargeRefunded, InvoicePaymentSucceeded, InvoiceWrittenOff
+from recovery.decide import ledger
 from tests.pages import seed
+from tests.support import builders as a
+from tests.support.story import Story
 
 pytestmark = pytest.mark.real
 DAY = datetime(2026, 5, 1, 9, tzinfo=UTC)
@@ -116,6 +120,79 @@ def test_the_parts_of_the_money_sum_to_what_failed_in_each_currency(story):
         ("jpy", "open", 1, 120000),
     ]
     assert story("SELECT sum(amount_minor) FROM dunlin.cases WHERE currency = 'eur'") == [(400 + 4000 + 1000 + 300 + 90,)]
+
+
+def opened(invoice, currency):
+    """An invoice of 1,000 that failed and was looked at."""
+    story = Story()
+    state = a.a_state(amount=1000, currency=currency)
+    story.tell(a.a_failure(invoice=invoice, state=state))
+    story.tell(a.a_reading(story.reads()[-1].id, a.at(hours=0.1), invoice=invoice, state=state))
+    return story
+
+
+def paid_in_part(story, invoice, currency, hours=1, paid=400):
+    told = {"state": a.a_state(amount=1000, paid=paid, currency=currency), "request_id": "req_1"}
+    story.tell(InvoicePaymentSucceeded(**a.header(f"evt_part_{hours}", a.at(hours=hours), invoice), **told))
+
+
+def retried(story, invoice, currency):
+    """The rest is brought back by our own retry, whose charge is `ch_rest`."""
+    story.until(a.at(days=1, hours=1))
+    state = a.a_state("paid", amount=1000, currency=currency)
+    story.charge_answered("succeeded", state=state, charge="ch_rest")
+
+
+def refunded(story, invoice, currency, minor):
+    head = a.header(f"evt_refund_{minor}", story.now + timedelta(days=1), invoice)
+    story.tell(ChargeRefunded(**head, charge="ch_rest", amount_refunded=minor, currency=currency))
+
+
+def a_ledger():
+    """Stories of money in parts, in two currencies: by two causes, then refunded in part or whole; still open; written off; failed anew."""
+    for currency in ("eur", "jpy"):
+        for ending in ("recovered", "refund_700", "refund_1000", "open", "written_off", "anew", "anew_paid"):
+            invoice = f"in_{ending}_{currency}"
+            story = opened(invoice, currency)
+            paid_in_part(story, invoice, currency)
+            if ending == "written_off":
+                told = {"state": a.a_state("uncollectible", amount=1000, paid=400, currency=currency)}
+                story.tell(InvoiceWrittenOff(**a.header("evt_off", a.at(days=1), invoice), **told))
+                paid_in_part(story, invoice, currency, hours=30, paid=450)
+            elif ending != "open":
+                retried(story, invoice, currency)
+            if ending.startswith("refund"):
+                refunded(story, invoice, currency, int(ending.removeprefix("refund_")))
+            if ending.startswith("anew"):
+                story.tell(
+                    a.a_failure("evt_again", story.now + timedelta(days=1), invoice, state=a.a_state(amount=1000, currency=currency))
+                )
+            if ending == "anew_paid":
+                told = {"state": a.a_state("paid", amount=1000, currency=currency, paid_out_of_band=True)}
+                story.tell(a.a_payment("evt_paid", story.now + timedelta(days=1), invoice, **told))
+            yield story
+
+
+def test_each_part_of_an_invoices_money_is_under_its_own_cause_and_they_sum_to_what_failed(migrated, database):
+    """B71, B72: the same figures as the ledger over the events, to the cent, also when money went back."""
+    events = [event for story in a_ledger() for event in story.events]
+    for number, event in enumerate(events):
+        event.id = f"e-{number}"
+    seed.fill(migrated.url("sink"), events, "ledger")
+    rows = database("SELECT currency, cause, minor FROM dunlin.money")
+    parts = {currency: {cause: int(minor) for of, cause, minor in rows if of == currency} for currency in ("eur", "jpy")}
+    assert ledger.problems(events) == []
+    brought = {currency: {cause: minor for cause, minor in told.items() if cause in ledger.CAUSES} for currency, told in parts.items()}
+    assert brought == ledger.parts(events)
+    assert brought["eur"] == {"customer": 400 + 300 + 400 + 450, "our_retry": 600, "external": 1000}
+    other = {"reversed": 700 + 1000, "open": 600 + 1000, "written_off": 550}
+    assert {cause: minor for cause, minor in parts["jpy"].items() if cause not in ledger.CAUSES} == other
+    totals = database("SELECT currency, sum(amount_minor) FROM dunlin.cases GROUP BY currency")
+    assert (
+        {currency: sum(told.values()) for currency, told in parts.items()}
+        == {c: int(total) for c, total in totals}
+        == {"eur": 7000, "jpy": 7000}
+    )
 
 
 def test_what_was_not_done_is_there_with_its_reason(story):

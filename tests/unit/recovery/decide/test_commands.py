@@ -189,6 +189,27 @@ def test_a_snooze_puts_everything_off_to_its_end() -> None:
     assert (story.customer.holds if story.customer else None) == {}
 
 
+@pytest.mark.parametrize("invoice", [a.INVOICE, ""])
+def test_what_comes_next_is_shown_behind_the_end_of_a_snooze(invoice: str) -> None:
+    """B60: also where the whole customer is left alone; a resumption shows it again as it was."""
+    story = Story().opened()
+    before = story.last("retry_scheduled").next_action_at
+    story.tell(asked(SnoozeAsked, 0.1, invoice, until=a.at(days=20)))
+    shown = next(event for event in reversed(story.events) if event.invoice == a.INVOICE)
+    assert shown.next_action == "retry"
+    assert shown.next_action_at is not None
+    assert a.at(days=20) <= shown.next_action_at <= a.at(days=20) + timedelta(hours=1)
+    story.tell(asked(ResumeAsked, 0.2, invoice))
+    shown = next(event for event in reversed(story.events) if event.invoice == a.INVOICE)
+    assert (shown.next_action, shown.next_action_at) == ("retry", before)
+
+
+def test_an_answer_that_is_awaited_is_shown_during_a_snooze() -> None:
+    story = Story().opened(a.HARD)
+    story.tell(asked(SnoozeAsked, 0.01, until=a.at(days=20)))
+    assert story.last("command_taken").next_action == "await_message"
+
+
 def test_retries_switched_off_during_a_snooze_stay_off_behind_it() -> None:
     """Product decision 27."""
     story = Story().opened()

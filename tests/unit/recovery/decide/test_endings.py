@@ -1,5 +1,7 @@
 """How cases end, who is credited, and what remains."""
 
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -238,3 +240,32 @@ def test_every_type_of_fact_about_a_customer_has_a_handler() -> None:
 
     told_elsewhere = {facts.PolicyPublished, facts.SwitchSet, facts.TimePassed}
     assert set(facts.AnyFact.__args__) - told_elsewhere == set(module.HANDLERS)
+
+
+def test_a_pause_is_looked_at_daily_then_weekly_and_has_an_end() -> None:
+    """B69, B40: every case ends; money that comes later still counts."""
+    story = Story().opened(subscription_paused=True)
+    looks: list[datetime] = []
+    while story.case().active and len(looks) < 60:
+        asked = len(story.reads())
+        story.until(story.now + timedelta(hours=12))
+        if len(story.reads()) > asked:
+            looks.append(story.now)
+            story.tell(a.a_reading(story.reads()[-1].id, story.now, subscription_paused=True))
+    gaps = [round((later - earlier) / timedelta(days=1)) for earlier, later in pairwise(looks)]
+    assert set(gaps[:12]) == {1}
+    assert set(gaps[16:]) == {7}
+    assert (story.case().status, story.case().reason) == ("closed", "paused_too_long")
+    assert a.at(days=180) <= story.now < a.at(days=188)
+    story.tell(a.a_payment("evt_p", story.now))
+    assert story.case().status == "recovered"
+
+
+def test_a_pause_whose_looks_fail_has_an_end_too() -> None:
+    story = Story().opened(subscription_paused=True)
+    for _ in range(400):
+        asked = len(story.reads())
+        story.until(story.now + timedelta(hours=12))
+        if len(story.reads()) > asked:
+            story.tell(a.no_reading(story.reads()[-1].id, story.now))
+    assert story.case().reason == "paused_too_long"

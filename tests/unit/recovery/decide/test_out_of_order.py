@@ -1,5 +1,6 @@
 """Webhooks come in any order: money that goes back before it came, and a change that shows a payment before the payment itself."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from recovery.contracts.facts import ChargeRead, ChargeRefunded
 from recovery.decide import ledger, money
 from recovery.decide.invoices import PAYMENT_TOLD
+from recovery.decide.reading import REPEATS
 from recovery.ids import idempotency_key
 from tests.support import builders as a
 from tests.support.story import Story
@@ -151,10 +153,57 @@ def test_a_change_that_shows_whose_payment_it_is_counts_at_once(told: str) -> No
     assert story.last("payment_recovered").recovered_by == {"our_key": "our_retry", "out_of_band": "external"}[told]
 
 
-def test_a_change_that_shows_a_payment_after_the_end_counts_at_once() -> None:
-    """B73: an ended case has no appointments."""
+def ended() -> Story:
     story = Story().opened(a.HARD)
     story.days(60)
     assert story.case().status == "abandoned"
-    story.tell(a.a_change("evt_u", story.now, state=a.a_state("paid"), request_id="req_1"))
+    return story
+
+
+def test_a_change_that_shows_a_payment_after_the_end_does_not_say_who_paid() -> None:
+    """B73, F60: its request is that of somebody who edited the invoice; the payment's own webhook tells."""
+    story = ended()
+    seen = story.now
+    story.tell(a.a_change("evt_u", seen, state=a.a_state("paid"), request_id="req_edit"))
+    assert net(story) == {}
+    story.tell(a.a_payment("evt_p", seen + timedelta(minutes=1)))
+    assert story.last("payment_recovered").recovered_by == "stripe_retry"
+    story.days(1)
+    assert len(story.reads()) == 1, "the first look of the case, and no further one"
+
+
+def test_a_payment_shown_after_the_end_of_which_nobody_tells_is_looked_after() -> None:
+    """B73: a look that fails is had again."""
+    story = ended()
+    story.tell(a.a_change("evt_u", story.now, state=a.a_state("paid")))
+    story.until(story.now + PAYMENT_TOLD)
+    story.tell(a.no_reading(story.reads()[-1].id, story.now))
+    assert len(story.reads()) == 2
+    story.until(story.now + timedelta(hours=1))
+    paid = a.an_attempt("ch_p", story.now, succeeded=True)
+    story.tell(a.a_reading(story.reads()[-1].id, story.now, None, state=a.a_state("paid"), attempts=(paid,)))
     assert net(story) == {"eur": 4900}
+    assert story.case().status == "recovered"
+
+
+def test_looks_after_the_end_that_fail_are_not_repeated_for_ever() -> None:
+    story = ended()
+    story.tell(a.a_change("evt_u", story.now, state=a.a_state("paid")))
+    for _ in range(8):
+        asked = len(story.reads())
+        story.until(story.now + timedelta(hours=2))
+        if len(story.reads()) > asked:
+            story.tell(a.no_reading(story.reads()[-1].id, story.now))
+    assert len(story.reads()) == 1 + 1 + REPEATS
+
+
+def test_a_paused_account_does_not_look_after_the_end_either() -> None:
+    """B45: it is looked when the pause is over."""
+    story = ended()
+    story.account = a.an_account(paused=True)
+    story.tell(a.a_change("evt_u", story.now, state=a.a_state("paid")))
+    story.days(1)
+    assert len(story.reads()) == 1
+    story.account = a.an_account()
+    story.days(0.1)
+    assert len(story.reads()) == 2
