@@ -135,6 +135,16 @@ class Contacts:
         with self._engine.connect() as connection:
             return frozenset(connection.execute(sa.select(_dead.c.email).where(wanted)).scalars())
 
+    def customers_with_email(self, account: str, email: str) -> tuple[str, ...]:
+        """The account's customers whose own address or further billing contact this is, in any case, in the order of their ids."""
+        address = email.strip().lower()
+        wanted = [
+            sa.select(table.c.customer).where(table.c.account == account, sa.func.lower(table.c.email) == address)
+            for table in (_table, _others)
+        ]
+        with self._engine.connect() as connection:
+            return tuple(sorted(set(connection.execute(sa.union(*wanted)).scalars())))
+
     def forget(self, account: str, customer: str) -> None:
         """Delete the customer's contacts and what is known of their addresses; no error when there are none."""
         own = self.find(account, customer)

@@ -55,6 +55,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     policy: Policy = OBSERVE
     alert_email: str = ""
     slack_webhook_file: str = ""
+    mail_events_secrets_file: str = ""
     endpoints: dict[str, Endpoint] = {}
     brand: Brand = Brand()
 
@@ -68,6 +69,7 @@ class _Loaded(msgspec.Struct, frozen=True):
     secrets: dict[str, tuple[str, ...]]
     keys: dict[str, str]
     slack: dict[str, str]
+    mail_events: dict[str, tuple[str, ...]]
     endpoint_secrets: dict[tuple[str, str], tuple[str, ...]]
     seen: dict[Path, tuple[int, int, int]]
 
@@ -121,6 +123,10 @@ class Tenants:
         """Where the account's Slack alerts go; empty when nowhere. It is a secret. Raises UnknownAccount."""
         self.tenant(account)
         return self._current().slack.get(account, "")
+
+    def mail_events_secrets(self, account: str) -> tuple[str, ...]:
+        """The secrets with which the account's mail provider signs bounces and complaints; none when it sends none."""
+        return self._current().mail_events.get(account, ())
 
     def endpoint_secrets(self, account: str, endpoint: str) -> tuple[str, ...]:
         """The secrets of one of the account's endpoints; none when there is no such endpoint."""
@@ -197,6 +203,8 @@ def _tenant_problems(folder: Path, tenant: Tenant) -> list[str]:
     ]
     if tenant.slack_webhook_file:
         found += _file_problems("slack_webhook_file", folder / tenant.slack_webhook_file)
+    if tenant.mail_events_secrets_file:
+        found += _secrets_problems("mail_events_secrets_file", folder / tenant.mail_events_secrets_file)
     for name, endpoint in tenant.endpoints.items():
         found += _endpoint_problems(folder, name, endpoint)
     return found
@@ -204,13 +212,15 @@ def _tenant_problems(folder: Path, tenant: Tenant) -> list[str]:
 
 def _endpoint_problems(folder: Path, name: str, endpoint: Endpoint) -> list[str]:
     found = [] if endpoint.url.startswith(("https://", "http://")) else [f"endpoints.{name}: url must begin with https://."]
-    path = folder / endpoint.secrets_file
-    found += [f"endpoints.{name}: {problem}" for problem in _file_problems("secrets_file", path)] or [
-        f"endpoints.{name}: secrets_file, line {number}: a secret begins with whsec_."
+    return found + [f"endpoints.{name}: {problem}" for problem in _secrets_problems("secrets_file", folder / endpoint.secrets_file)]
+
+
+def _secrets_problems(setting: str, path: Path) -> list[str]:
+    return _file_problems(setting, path) or [
+        f"{setting}, line {number}: a secret begins with whsec_."
         for number, secret in enumerate(_lines(path), 1)
         if not secret.startswith("whsec_")
     ]
-    return found
 
 
 def _file_problems(setting: str, path: Path) -> list[str]:
@@ -258,13 +268,17 @@ def _read(path: Path) -> _Loaded:
         for account, tenant in tenants.items()
         for name, endpoint in tenant.endpoints.items()
     }
-    every = (*key_paths.values(), *secret_paths.values(), *slack_paths.values(), *endpoint_paths.values())
+    mail_paths = {
+        account: path.parent / tenant.mail_events_secrets_file for account, tenant in tenants.items() if tenant.mail_events_secrets_file
+    }
+    every = (*key_paths.values(), *secret_paths.values(), *slack_paths.values(), *mail_paths.values(), *endpoint_paths.values())
     seen = {path: first} | {each: _mark(each) for each in every}
     return _Loaded(
         tenants=tenants,
         secrets={account: tuple(_lines(file)) for account, file in secret_paths.items()},
         keys={account: _lines(file)[0] for account, file in key_paths.items()},
         slack={account: _lines(file)[0] for account, file in slack_paths.items()},
+        mail_events={account: tuple(_lines(file)) for account, file in mail_paths.items()},
         endpoint_secrets={which: tuple(_lines(file)) for which, file in endpoint_paths.items()},
         seen=seen,
     )

@@ -1,5 +1,5 @@
 """`python -m producers gateway | ticker | policies [tenants.toml] | policy publish|try|rollback ACCOUNT | switch ACCOUNT pause|resume |
-command KIND ACCOUNT CUSTOMER | replay [NAME ...]`.
+command KIND ACCOUNT CUSTOMER | replay [NAME ...] | bounces | consent ACCOUNT CUSTOMER`.
 """
 
 import argparse
@@ -17,11 +17,13 @@ from control.lookup import Tenants
 from control.policies import Hand, checked
 from control.policy_file import FILE, PolicyFile
 from producers.commands import KINDS, asked, moment
+from producers.mailboxes import MailboxFailed
 from recovery.adapters.clock import business_clock, wall
 from recovery.adapters.kafka import NotDelivered, Publisher
 from recovery.adapters.logs import set_up
 from recovery.config import Settings, from_env
 from recovery.contracts.codec import encode
+from recovery.contracts.facts import Fact
 from recovery.contracts.topics import FACTS, LARGEST_BYTES
 from recovery.ids import stream_key
 
@@ -38,7 +40,7 @@ def main() -> int:
         settings = from_env(os.environ)
         set_up(settings.log_level)
         arguments.run(settings, arguments)
-    except (ValueError, NotDelivered, LookupError, OSError) as error:
+    except (ValueError, NotDelivered, MailboxFailed, LookupError, OSError) as error:
         print(f"producers {arguments.command}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -69,7 +71,21 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--who", required=True, help="who asks; written down")
     command.add_argument("--why", default="", help="the reason; written down")
     command.set_defaults(run=_command)
+    bounces = commands.add_parser("bounces", help="read the mailbox of returned mails (DUNLIN_BOUNCES_URL)")
+    bounces.add_argument("--every", type=float, default=0.0, metavar="SECONDS", help="look again so often until stopped; without it once")
+    bounces.set_defaults(run=_bounces)
+    _consent_parser(commands.add_parser("consent", help="say that a customer agreed to texts, or no longer does"))
     return parser
+
+
+def _consent_parser(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("account")
+    parser.add_argument("customer")
+    parser.add_argument("--proof", default="", help="where it is recorded that the customer agreed; written down")
+    parser.add_argument("--zone", default="", help="the customer's time zone: Europe/Berlin")
+    parser.add_argument("--country", default="", help="the country of their number: DE")
+    parser.add_argument("--withdraw", metavar="WHY", help="the customer no longer agrees")
+    parser.set_defaults(run=_consent)
 
 
 def _policy_parser(parser: argparse.ArgumentParser) -> None:
@@ -113,12 +129,14 @@ def _gateway(settings: Settings, _: argparse.Namespace) -> None:
     import uvloop
 
     from producers.delivery import KafkaDelivery
+    from producers.doors import intake
     from producers.gateway import Gateway
     from producers.gateway_metrics import GatewayMetrics
     from producers.serve import serve
 
     delivery = KafkaDelivery(_bootstrap(settings))
-    gateway = Gateway(Tenants.load(settings.tenants), delivery, wall, GatewayMetrics())
+    tenants, metrics = Tenants.load(settings.tenants), GatewayMetrics()
+    gateway = Gateway(tenants, delivery, wall, metrics, intake(settings, tenants, delivery, metrics))
     with socket.create_server((settings.gateway_host, settings.gateway_port), backlog=2048) as listener:
         host, port = listener.getsockname()[:2]
 
@@ -220,6 +238,48 @@ def _replay(settings: Settings, arguments: argparse.Namespace) -> None:
             raise ValueError("Not all of them could be put back; the rest stays where it is.")
     finally:
         lot.close()
+
+
+def _consent(settings: Settings, arguments: argparse.Namespace) -> None:
+    from producers.consents import consent, withdrawal
+
+    account, customer, now = arguments.account, arguments.customer, business_clock(settings.clock_file)()
+    _refuse_unknown(settings, account)
+    if arguments.withdraw is None:
+        fact: Fact = consent(account, customer, arguments.proof, arguments.zone, arguments.country, now, wall())
+    else:
+        fact = withdrawal(account, customer, arguments.withdraw, now, wall())
+    publisher = Publisher(_bootstrap(settings))
+    publisher.send(FACTS.name, stream_key(account, customer), encode(fact))
+    publisher.flush()
+    print(f"{customer}: {'no longer agrees' if arguments.withdraw is not None else 'agreed'} to texts")
+
+
+def _bounces(settings: Settings, arguments: argparse.Namespace) -> None:
+    from control.link_keys import link_keys
+    from control.lookup import Contacts
+    from producers.bounces import look, look_until
+    from producers.mail_facts import Whose
+    from producers.mailboxes import opened
+    from recovery.links import Links
+
+    if not settings.bounces_url:
+        raise ValueError("DUNLIN_BOUNCES_URL is not set; give imaps://user:password@host/Folder or maildir:/folder.")
+    whose = Whose(Links(link_keys(settings.link_secret_file)), Contacts(settings.contacts_url))
+    publisher, tenants = Publisher(_bootstrap(settings)), Tenants.load(settings.tenants)
+    business = business_clock(settings.clock_file)
+
+    def once() -> None:
+        look(lambda: opened(settings.bounces_url), whose, tenants.accounts(), publisher, business, wall)
+
+    if not arguments.every:
+        once()
+        return
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    _ready(settings, "")
+    look_until(once, stop.wait, arguments.every)
 
 
 def _refuse_unknown(settings: Settings, account: str) -> None:

@@ -6,20 +6,17 @@ Accepted = one fact, whatever the event means: product decisions 26 and 38.
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from producers.asgi import Gone, Receive, Scope, Send, answer, body_of
 from producers.deadlines import Deadlines
 from producers.delivery import Delivers
 from producers.gateway_metrics import GatewayMetrics
+from producers.intake import Intake
 from producers.signature import Accepted, Rejected, verify
 from producers.webhook import Accounts, messages_of, read
 from recovery.adapters.kafka import NotDelivered
 from recovery.vocabulary import Clock
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log = logging.getLogger(__name__)
 PATH = "/api/stripe/webhook"
@@ -29,7 +26,6 @@ BODY_SECONDS = 10.0
 """How long a body may take to arrive."""
 IN_FLIGHT_LIMIT = 1024
 """Requests that may wait for the broker at once; more are told to come back."""
-RETRY_AFTER = b"5"
 
 
 class Answer(NamedTuple):
@@ -43,10 +39,11 @@ _ACCEPTED = Answer(200, "accepted")
 
 
 class Gateway:
-    """The ASGI application. All it needs is handed in; `wall` is wall time."""
+    """The ASGI application. All it needs is handed in; `wall` is wall time, `intake` answers what is no webhook of Stripe's."""
 
-    def __init__(self, accounts: Accounts, delivery: Delivers, wall: Clock, metrics: GatewayMetrics) -> None:
+    def __init__(self, accounts: Accounts, delivery: Delivers, wall: Clock, metrics: GatewayMetrics, intake: Intake | None = None) -> None:
         self._accounts, self._delivery, self._wall, self._metrics = accounts, delivery, wall, metrics
+        self._intake = intake
         self._in_flight = 0
         metrics.in_flight = lambda: self._in_flight
         self._reading = Deadlines(BODY_SECONDS)
@@ -58,34 +55,36 @@ class Gateway:
         method, path = scope["method"], scope["path"]
         if path == PATH or path.startswith(PATH + "/"):
             if method != "POST":
-                return await _answer(send, 405, b"Webhooks are sent with POST.\n")
+                return await answer(send, 405, b"Webhooks are sent with POST.\n")
             return await self._webhook(path[len(PATH) + 1 :], scope["headers"], receive, send)
+        if self._intake is not None and (door := self._intake.door(path)) is not None:
+            return await self._intake.answer(door, scope, receive, send)
         if method not in {"GET", "HEAD"}:
-            return await _answer(send, 404, b"There is nothing here. Webhooks go to /api/stripe/webhook.\n")
+            return await answer(send, 404, b"There is nothing here. Webhooks go to /api/stripe/webhook.\n")
         if path == "/health":
-            return await _answer(send, 200, b'{"status":"ok","broker":"%s"}\n' % (b"ok" if self._delivery.healthy else b"no answer"))
+            return await answer(send, 200, b'{"status":"ok","broker":"%s"}\n' % (b"ok" if self._delivery.healthy else b"no answer"))
         if path == "/metrics":
-            return await _answer(send, 200, self._metrics.exposition(), content_type=b"text/plain; version=0.0.4; charset=utf-8")
-        return await _answer(send, 404, b"There is nothing here. Webhooks go to /api/stripe/webhook.\n")
+            return await answer(send, 200, self._metrics.exposition(), content_type=b"text/plain; version=0.0.4; charset=utf-8")
+        return await answer(send, 404, b"There is nothing here. Webhooks go to /api/stripe/webhook.\n")
 
     async def _webhook(self, account: str, headers: list[tuple[bytes, bytes]], receive: Receive, send: Send) -> None:
-        signature, length = _two_headers(headers)
+        signature, length, traceparent = _known_headers(headers)
         try:
-            body = await self._reading.within(_body(receive, length))
-        except _Gone:
+            body = await self._reading.within(body_of(receive, length, BODY_LIMIT))
+        except Gone:
             return None
         except TimeoutError:
-            answer = Answer(408, "slow")
+            told = Answer(408, "slow")
         else:
-            answer = Answer(413, "too_large") if body is None else await self._take(account, signature, body)
-        self._metrics.answered(answer.status, answer.reason)
-        if answer.status == 200:
+            told = Answer(413, "too_large") if body is None else await self._take(account, signature, body, traceparent)
+        self._metrics.answered(told.status, told.reason)
+        if told.status == 200:
             return await _accepted(send)
         known = account if self._accounts.secrets(account) else "an unknown account" if account else "the platform's endpoint"
-        log.info("answered %d to %s: %s", answer.status, known, answer.reason)
-        return await _answer(send, answer.status, _TEXTS[answer.reason], closing=answer.status in {408, 413})
+        log.info("answered %d to %s: %s", told.status, known, told.reason)
+        return await answer(send, told.status, _TEXTS[told.reason], closing=told.status in {408, 413})
 
-    async def _take(self, account: str, signature: bytes | None, body: bytes) -> Answer:
+    async def _take(self, account: str, signature: bytes | None, body: bytes, traceparent: bytes) -> Answer:
         if self._in_flight >= IN_FLIGHT_LIMIT:
             return Answer(503, "too_many_in_flight")
         received_at, started = self._wall(), time.monotonic()
@@ -96,7 +95,7 @@ class Gateway:
             event = read(body)
         except (ValueError, RecursionError):
             return Answer(400, "unreadable")
-        fact, messages = messages_of(self._accounts, account, signers, event, body, received_at)
+        fact, messages = messages_of(self._accounts, account, signers, event, body, received_at, traceparent)
         self._in_flight += 1
         try:
             await self._delivery.deliver(messages)
@@ -122,36 +121,16 @@ class Gateway:
         return found or rejected
 
 
-class _Gone(Exception):
-    """The sender left before its body was complete."""
-
-
-def _two_headers(headers: list[tuple[bytes, bytes]]) -> tuple[bytes | None, int]:
-    signature, length = None, 0
+def _known_headers(headers: list[tuple[bytes, bytes]]) -> tuple[bytes | None, int, bytes]:
+    signature, length, traceparent = None, 0, b""
     for name, value in headers:
         if name == b"stripe-signature":
             signature = value
         elif name == b"content-length" and value.isdigit():
             length = int(value[:20])
-    return signature, length
-
-
-async def _body(receive: Receive, length: int) -> bytes | None:
-    """The whole body, or None when it is larger than the limit. Raises _Gone."""
-    if length > BODY_LIMIT:
-        return None
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise _Gone
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > BODY_LIMIT:
-            return None
-        if not message.get("more_body"):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+        elif name == b"traceparent":
+            traceparent = value
+    return signature, length, traceparent
 
 
 _OK_START = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
@@ -173,13 +152,3 @@ _TEXTS = {
 async def _accepted(send: Send) -> None:
     await send(dict(_OK_START))
     await send(dict(_OK_BODY))
-
-
-async def _answer(send: Send, status: int, body: bytes, content_type: bytes = b"text/plain", closing: bool = False) -> None:
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode())]
-    if status == 503:
-        headers.append((b"retry-after", RETRY_AFTER))
-    if closing:
-        headers.append((b"connection", b"close"))  # the rest of the body is not read
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -19,6 +19,7 @@ class GatewayMetrics(Collector):
     def __init__(self) -> None:
         self.in_flight: Callable[[], int] = lambda: 0
         self._answers: Counter[tuple[int, str]] = Counter()
+        self._doors: Counter[tuple[str, int, str]] = Counter()
         self._facts: Counter[type[Fact]] = Counter()
         self._buckets = [0] * (len(SECONDS) + 1)
         self._sum = 0.0
@@ -28,6 +29,10 @@ class GatewayMetrics(Collector):
     def answered(self, status: int, reason: str) -> None:
         """Count an answer."""
         self._answers[status, reason] += 1
+
+    def answered_at(self, door: str, status: int, reason: str) -> None:
+        """Count an answer at one of the other doors (producers.intake)."""
+        self._doors[door, status, reason] += 1
 
     def accepted(self, fact: type[Fact], seconds: float) -> None:
         """Count an acknowledged fact and how long it took."""
@@ -44,13 +49,16 @@ class GatewayMetrics(Collector):
         answers = CounterMetricFamily(*_named("dunlin_gateway_answers_total"), labels=("status", "reason"))
         for (status, reason), count in self._answers.items():
             answers.add_metric((str(status), reason), count)
+        doors = CounterMetricFamily(*_named("dunlin_gateway_door_answers_total"), labels=("door", "status", "reason"))
+        for (door, status, reason), count in self._doors.items():
+            doors.add_metric((door, str(status), reason), count)
         facts = CounterMetricFamily(*_named("dunlin_gateway_facts_total"), labels=("type",))
         for fact, count in self._facts.items():
             facts.add_metric((str(fact.__struct_config__.tag),), count)
         bounds = [*(str(bound) for bound in SECONDS), "+Inf"]
         buckets = list(zip(bounds, accumulate(self._buckets), strict=True))
         seconds = HistogramMetricFamily(*_named("dunlin_gateway_accept_seconds"), buckets=buckets, sum_value=self._sum)
-        yield from (answers, facts, seconds, GaugeMetricFamily(*_named("dunlin_gateway_in_flight"), value=self.in_flight()))
+        yield from (answers, doors, facts, seconds, GaugeMetricFamily(*_named("dunlin_gateway_in_flight"), value=self.in_flight()))
 
 
 def _named(name: str) -> tuple[str, str]:

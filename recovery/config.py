@@ -20,6 +20,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_to_real_addresses: bool
     public_url: str
     link_secret_file: Path
+    bounces_url: str
     gateway_host: str
     gateway_port: int
     dashboard_port: int
@@ -53,6 +54,7 @@ MEANINGS: dict[str, str] = {
     "DUNLIN_MAIL_TO_REAL_ADDRESSES": "must be yes before a mail leaves for an SMTP server that is not on this machine",
     "DUNLIN_PUBLIC_URL": "https address under which payers and Twilio reach the gateway; without it mails carry direct links and no pixel",
     "DUNLIN_LINK_SECRET_FILE": "keys that sign links in messages, one a line, the first signs (default DUNLIN_HOME/links.keys)",
+    "DUNLIN_BOUNCES_URL": "mailbox of returned mails: imaps://user:password@host/Folder or maildir:/folder; read by `producers bounces`",
     "DUNLIN_GATEWAY_HOST": "address the gateway listens on (default 127.0.0.1)",
     "DUNLIN_GATEWAY_PORT": "port of the gateway (default 8090)",
     "DUNLIN_DASHBOARD_PORT": "port of the dashboard (default 8501)",
@@ -96,6 +98,7 @@ def from_env(env: Mapping[str, str]) -> Settings:
         mail_to_real_addresses=_yes(env, "DUNLIN_MAIL_TO_REAL_ADDRESSES"),
         public_url=env.get("DUNLIN_PUBLIC_URL", "").rstrip("/"),
         link_secret_file=Path(env.get("DUNLIN_LINK_SECRET_FILE") or home / "links.keys").absolute(),
+        bounces_url=env.get("DUNLIN_BOUNCES_URL", ""),
         gateway_host=env.get("DUNLIN_GATEWAY_HOST") or "127.0.0.1",
         gateway_port=_number(env, "DUNLIN_GATEWAY_PORT", 8090, 0, 65535),
         dashboard_port=_number(env, "DUNLIN_DASHBOARD_PORT", 8501, 0, 65535),

@@ -23,7 +23,7 @@ _VERSION = b"dunlin link 1\0"
 
 
 class Sending(msgspec.Struct, frozen=True):
-    """The message that a link stands in: whose, about which invoice, by which effect, and when it left (`at`, unix seconds, wall time).
+    """The message that a link stands in: whose, about which invoice, by which effect, and when it left (`at`, unix seconds, business time).
 
     `contact` names one of several billing contacts, as MessageBounced does; empty for the customer's own address.
     """
@@ -88,7 +88,7 @@ class Links:
         """The address that leads to `target`; `target` itself when the link would become too long to be read.
 
         Raises:
-            ValueError: the target is no absolute http or https address.
+            ValueError: the target is no absolute http or https address in ASCII.
 
         """
         if not target.startswith(("https://", "http://")) or _unprintable(target):
@@ -160,4 +160,4 @@ def _invoice(effect: str) -> str:
 
 
 def _unprintable(text: str) -> bool:
-    return any(letter <= " " or letter == "\x7f" for letter in text)
+    return any(not " " < letter < "\x7f" for letter in text)

@@ -1,0 +1,95 @@
+"""The door for mail providers: bounces and complaints in one documented form, signed as Standard Webhooks (docs/intake.md)."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Literal
+
+import msgspec
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from producers.intake import Door, Reply, Request, plainly
+from producers.mail_facts import Notice, Whose
+from producers.providers.returned_mail import is_hard
+from recovery.contracts.facts import Fact
+from recovery.vocabulary import Clock
+
+log = logging.getLogger(__name__)
+
+
+class MailEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of a provider's. `recipient` and `message_id`, or `list_unsubscribe` as it stood in the mail, say whose mail it was.
+    `hard` true: the address is no good; left out, the `status` (`5.1.1`) decides."""
+
+    type: Literal["bounced", "complained"]
+    message_id: str = ""
+    recipient: str = ""
+    list_unsubscribe: str = ""
+    status: str = ""
+    hard: bool | None = None
+    why: str = ""
+
+
+class _Body(msgspec.Struct, frozen=True):
+    events: list[MailEvent]
+
+
+_decode = msgspec.json.Decoder(_Body).decode
+
+
+class MailDoor:
+    """Answers at `/api/mail/events/ACCOUNT`. `secrets` are an account's, none when it takes no such events."""
+
+    def __init__(self, secrets: Callable[[str], tuple[str, ...]], whose: Whose, business: Clock, wall: Clock) -> None:
+        self._secrets, self._whose, self._business, self._wall = secrets, whose, business, wall
+
+    def doors(self) -> list[Door]:
+        """The one door."""
+        return [Door("mail", "/api/mail/events/", frozenset({"POST"}), self._events)]
+
+    async def _events(self, request: Request) -> Reply:
+        account = request.rest
+        secrets = self._secrets(account)
+        if not any(_signed(secret, request) for secret in secrets):
+            return plainly(HTTPStatus.UNAUTHORIZED, "forged" if secrets else "no_account")
+        try:
+            events = _decode(request.body).events
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return Reply(400, "unreadable", f"The body cannot be read: {error}.\n".encode())
+        try:
+            found = await asyncio.to_thread(self._facts, account, events)
+        except Exception as error:  # noqa: BLE001 - whatever ails the contacts' database: the provider sends it again
+            log.warning("the contacts do not answer: %s", type(error).__name__)
+            return Reply(503, "contacts", b"The contacts do not answer. Please send it again.\n")
+        facts = [fact for told in found for fact in told]
+        unknown = sum(not told for told in found)
+        if unknown:
+            log.warning("%d of %d mail events of %s concern nobody we know", unknown, len(events), account)
+        said = b'{"taken":%d,"unknown":%d}\n' % (len(events) - unknown, unknown)
+        return Reply(200, "told" if facts else "unknown", said, b"application/json", facts=facts)
+
+    def _facts(self, account: str, events: list[MailEvent]) -> list[list[Fact]]:
+        return [self._whose.facts(notice_of(event), [account], self._business(), self._wall()) for event in events]
+
+
+def notice_of(event: MailEvent) -> Notice:
+    """A provider's event as what it tells."""
+    hard = event.type == "bounced" and (is_hard(event.status, event.why) if event.hard is None else event.hard)
+    return Notice(
+        kind=event.type,
+        hard=hard,
+        why=f"{event.status} {event.why}".strip(),
+        message_id=event.message_id,
+        recipient=event.recipient,
+        unsubscribe=event.list_unsubscribe,
+        source=f"{event.message_id} {event.recipient} {event.type} {event.status}",
+    )
+
+
+def _signed(secret: str, request: Request) -> bool:
+    try:
+        Webhook(secret).verify(request.body, request.headers, json_parse=False)
+    except (WebhookVerificationError, ValueError):  # ValueError: a signature or body that is no text at all
+        return False
+    return True

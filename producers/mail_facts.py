@@ -1,0 +1,127 @@
+"""A bounce or complaint as facts: whose mail it was, found by our own signed link in it, else by Message-ID and address (B53, B56).
+
+The reason is kept without addresses (B94).
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from urllib.parse import unquote
+
+import msgspec
+
+from recovery.contracts.facts import Fact, MessageBounced, MessageComplained
+from recovery.ids import MESSAGE_KINDS, kind_of
+from recovery.links import Links, Sending
+
+_ADDRESS = re.compile(r"[^\s<>;:,\"']+@[^\s<>;:,\"']+")
+_TOKEN = re.compile(r"/u/([A-Za-z0-9_-]{20,2048})")
+_MESSAGE_ID = re.compile(r"<?([^<>@\s]{1,400})@[^<>@\s]+>?")
+LONGEST_WHY = 200
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """What a mail server or provider told about one recipient of a mail. `hard`: the address is no good. `unsubscribe` is the mail's
+    List-Unsubscribe header, which holds our signed link; `source` tells notices apart that name no message of ours."""
+
+    kind: Literal["bounced", "complained"]
+    hard: bool = False
+    why: str = ""
+    message_id: str = ""
+    recipient: str = ""
+    unsubscribe: str = ""
+    source: str = ""
+
+
+class Bounced(Protocol):
+    """Whose address is no good (control.contacts)."""
+
+    @property
+    def contact(self) -> str:
+        """Which of several billing contacts; empty for the customer's own."""
+
+    @property
+    def remaining(self) -> int:
+        """How many of the customer's contacts can still be written to."""
+
+
+class Addresses(Protocol):
+    """Whose address it is (control.contacts)."""
+
+    def customers_with_email(self, account: str, email: str) -> tuple[str, ...]:
+        """The account's customers with this address."""
+
+    def bounced(self, account: str, customer: str, email: str, at: datetime) -> Bounced:
+        """Remember that the address is no good, and answer what that means for the customer."""
+
+
+class Whose:
+    """Finds whose mail a notice is about, and tells it."""
+
+    def __init__(self, links: Links, addresses: Addresses) -> None:
+        self._links, self._addresses = links, addresses
+
+    def facts(self, notice: Notice, accounts: Sequence[str], occurred_at: datetime, received_at: datetime) -> list[Fact]:
+        """The notice as one fact for each customer of `accounts` whom it concerns, the same when told twice; none when nobody can tell.
+
+        An address that is no good is remembered before, so that nobody writes to it again even if the fact is late.
+        """
+        return [self._fact(notice, sending, occurred_at, received_at) for sending in self._sendings(notice, accounts)]
+
+    def _fact(self, notice: Notice, sending: Sending, occurred_at: datetime, received_at: datetime) -> Fact:
+        header = _header(notice, sending) | {"occurred_at": occurred_at, "received_at": received_at}
+        if notice.kind == "complained":
+            return MessageComplained(**header)
+        contact, remaining = sending.contact, -1
+        if notice.hard and notice.recipient:
+            known = self._addresses.bounced(sending.account, sending.customer, notice.recipient, received_at)
+            contact, remaining = known.contact, known.remaining
+        return MessageBounced(**header, hard=notice.hard, contact=contact, why=without_addresses(notice.why), remaining=remaining)
+
+    def _sendings(self, notice: Notice, accounts: Sequence[str]) -> list[Sending]:
+        for token in _TOKEN.findall(notice.unsubscribe):
+            link = self._links.read("unsubscribe", token)
+            if link is not None and link.sending.account in accounts:
+                return [link.sending]
+        effect = effect_of(notice.message_id)
+        account = next((known for known in accounts if effect.startswith(f"{known}.")), "")
+        wanted = [account] if account else list(accounts) if not effect else []
+        address = notice.recipient.strip().lower()
+        found = [(each, customer) for each in wanted if address for customer in self._addresses.customers_with_email(each, address)]
+        return [Sending(each, customer, _invoice(effect), effect, 0) for each, customer in found]
+
+
+def effect_of(message_id: str) -> str:
+    """The effect in a Message-ID of ours (ids.message_id); empty when it is somebody else's."""
+    match = _MESSAGE_ID.fullmatch(message_id.strip())
+    effect = unquote(match[1]) if match else ""
+    return effect if effect.count(".") >= 3 and kind_of(effect) in MESSAGE_KINDS else ""
+
+
+def _header(notice: Notice, sending: Sending) -> dict[str, Any]:
+    what = "complained" if notice.kind == "complained" else "bounced" if notice.hard else "soft_bounced"
+    # One message may go to several addresses of a customer: each that bounces is a fact of its own.
+    which = hashlib.sha256(f"{notice.recipient.lower()} {'' if sending.effect else notice.source}".encode()).hexdigest()[:16]
+    id = f"{what}:{sending.account}:{sending.customer}:{sending.effect}:{which}"
+    return {
+        "id": id,
+        "account": sending.account,
+        "customer": sending.customer,
+        "invoice": sending.invoice,
+        "cause": sending.effect,
+        "trace": id,
+        "medium": "email",
+        "message": notice.message_id[:400] if effect_of(notice.message_id) else "",
+    }
+
+
+def without_addresses(text: str) -> str:
+    """The text on one line, short, with every e-mail address taken out."""
+    return _ADDRESS.sub("(address)", " ".join(text.split()))[:LONGEST_WHY]
+
+
+def _invoice(effect: str) -> str:
+    about = effect.split(".", 1)[1].rpartition(".")[0].rpartition(".")[0] if effect else ""
+    return "" if about.startswith("~") else about

@@ -1,0 +1,105 @@
+"""Mails that come back, read: delivery reports (RFC 3464) and complaints of mailbox providers (RFC 5965). Pure, and total on any bytes."""
+
+import re
+from email import message_from_bytes, policy
+from email.message import Message
+from email.parser import HeaderParser
+
+from producers.mail_facts import Notice
+
+_STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
+_NOT_THE_ADDRESS = frozenset({"2.2", "2.3", "3", "6", "7"})
+"""Subjects (RFC 3463) of a permanent failure that say nothing against the address: mailbox full, message too long, the system, the
+content, a policy. They count as soft."""
+_COMPLAINTS = frozenset({"abuse", "fraud", "opt-out", "opt-out-list", "other", "virus"})
+
+
+class NotAReport(ValueError):
+    """The mail is no report that we can read: an answer by a person, an out-of-office note, a report without a recipient."""
+
+
+def notices(raw: bytes) -> list[Notice]:
+    """What a returned mail tells, for each recipient; nothing for one that says that all is well. Raises NotAReport."""
+    try:
+        mail = message_from_bytes(raw, policy=policy.compat32)
+        kind = str(mail.get_param("report-type", "")).lower()
+        if mail.get_content_type() != "multipart/report" or kind not in {"delivery-status", "feedback-report"}:
+            raise NotAReport(f"It is no report but {mail.get_content_type()}.")
+        original = _original(mail)
+        return _bounces(mail, original) if kind == "delivery-status" else _complaint(mail, original)
+    except NotAReport:
+        raise
+    except Exception as error:  # the library gives up in its own ways on what is no mail; who reads the folder decides
+        raise NotAReport(f"It cannot be read: {type(error).__name__}.") from error
+
+
+def is_hard(status: str, diagnostic: str) -> bool:
+    """Whether an enhanced status code says that the address is no good: 5.x.x, except what is not the address's fault (RFC 3463)."""
+    match = _STATUS.search(status) or _STATUS.search(diagnostic)
+    if match and match[0].endswith(".0.0"):  # unspecified; the server's own words are often better
+        match = _STATUS.search(diagnostic) or match
+    if match is None or match[1] != "5":
+        return False
+    return match[2] not in _NOT_THE_ADDRESS and f"{match[2]}.{match[3]}" not in _NOT_THE_ADDRESS
+
+
+def _bounces(mail: Message, original: Message) -> list[Notice]:
+    blocks = [block for part in mail.walk() if part.get_content_type() == "message/delivery-status" for block in _payload(part)]
+    told = [block for block in blocks if block["Final-Recipient"] or block["Original-Recipient"]]
+    if not told:
+        raise NotAReport("It names no recipient.")
+    return [_bounce(block, original) for block in told if _word(block, "Action") in {"failed", "delayed"}]
+
+
+def _bounce(block: Message, original: Message) -> Notice:
+    status, diagnostic = _word(block, "Status"), _typed(block, "Diagnostic-Code")
+    hard = _word(block, "Action") == "failed" and is_hard(status, diagnostic)
+    recipient = _typed(block, "Original-Recipient") or _typed(block, "Final-Recipient")
+    return _notice(original, kind="bounced", hard=hard, why=f"{status} {diagnostic}".strip(), recipient=recipient)
+
+
+def _complaint(mail: Message, original: Message) -> list[Notice]:
+    reports = [block for part in mail.walk() if part.get_content_type() == "message/feedback-report" for block in _payload(part)]
+    if not reports:
+        raise NotAReport("It holds no report.")
+    kind = _word(reports[0], "Feedback-Type")
+    if kind not in _COMPLAINTS:
+        return []
+    recipient = _typed(reports[0], "Original-Rcpt-To") or str(original["To"] or "")
+    return [_notice(original, kind="complained", why=kind, recipient=recipient.strip().strip("<>"))]
+
+
+def _notice(original: Message, **told: object) -> Notice:
+    message_id, unsubscribe = str(original["Message-ID"] or "").strip(), str(original["List-Unsubscribe"] or "")
+    recipient = str(told["recipient"])
+    source = f"{message_id} {recipient} {told['why']}"
+    known = {**told, "message_id": message_id, "unsubscribe": "".join(unsubscribe.split()), "source": source}
+    return Notice(**known)  # type: ignore[arg-type]  # the fields are named by the two callers above
+
+
+def _original(mail: Message) -> Message:
+    """The headers of the mail that is reported, whether it came whole or as headers alone."""
+    for part in mail.walk():
+        if part.get_content_type() == "message/rfc822" and _payload(part):
+            return _payload(part)[0]
+        if part.get_content_type() == "text/rfc822-headers":
+            raw = part.get_payload(decode=True)
+            return HeaderParser().parsestr(raw.decode("utf-8", "replace") if isinstance(raw, bytes) else "")
+    return Message()
+
+
+def _payload(part: Message) -> list[Message]:
+    inside = part.get_payload()
+    if isinstance(inside, list):
+        return [each for each in inside if isinstance(each, Message)]
+    return [HeaderParser().parsestr(str(inside))]
+
+
+def _word(block: Message, name: str) -> str:
+    return str(block[name] or "").strip().lower()
+
+
+def _typed(block: Message, name: str) -> str:
+    """The value of a typed field: `rfc822; a@b.example` without its type."""
+    value = " ".join(str(block[name] or "").split())
+    return value.partition(";")[2].strip() if ";" in value else value
