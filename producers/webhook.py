@@ -14,7 +14,7 @@ from recovery.contracts.codec import encode
 from recovery.contracts.facts import Fact, SwitchSet, WebhookIgnored, WebhookParked
 from recovery.contracts.parked import Parked
 from recovery.contracts.topics import FACTS, PARKED_GATEWAY, RAW
-from recovery.ids import stream_key, stub_key, webhook_fact_id
+from recovery.ids import stream_key, stub_key, trace_of, webhook_fact_id
 from recovery.stripe_fields import UnknownShape, moment_at
 
 log = logging.getLogger(__name__)
@@ -47,16 +47,19 @@ def read(body: bytes) -> Any:
 
 
 def messages_of(
-    accounts: Accounts, path: str, signers: list[str], event: Any, body: bytes, received_at: datetime
+    accounts: Accounts, path: str, signers: list[str], event: Any, body: bytes, received_at: datetime, traceparent: bytes = b""
 ) -> tuple[Fact, list[Message]]:
     """The one fact of a validly signed body, and the messages to store it with: raw, fact, and parked when it cannot be translated.
 
-    `path` is the account in the address, empty at the platform's endpoint; `signers` are the accounts whose secret matched.
+    `path` is the account in the address, empty at the platform's endpoint; `signers` are the accounts whose secret matched;
+    `traceparent` is the header of that name, which the fact then carries.
     """
     named = _said(event, "account")
     account = named if named in signers else signers[0]
     why = _misdirected(path, signers, named)
     fact = _fact(accounts, account, event, body, received_at, why)
+    if traceparent:
+        fact = msgspec.structs.replace(fact, trace=trace_of(traceparent, fact.trace))
     key = stream_key(account, fact.customer) if fact.customer else stub_key(account, key_object(fact))
     messages = [Message(RAW.name, account.encode(), body), Message(FACTS.name, key, encode(fact))]
     if isinstance(fact, WebhookParked):

@@ -1,6 +1,6 @@
 """Ids, each derived from its cause: the same cause gives the same id, so a repeat is recognised and never acts twice."""
 
-from collections.abc import Mapping
+import re
 from hashlib import blake2b
 from urllib.parse import quote
 
@@ -10,6 +10,8 @@ KEY_PREFIX = "dunlin-"
 
 MESSAGE_KINDS: frozenset[str] = frozenset({"message", "sms", "notice"})
 """Kinds of effects that write to somebody: reminders by mail, reminders by SMS, and mails that are no reminder."""
+
+_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def stream_key(account: str, customer: str) -> bytes:
@@ -72,6 +74,6 @@ def message_id(effect: str, domain: str) -> str:
     return f"<{quote(effect, safe='._-')}@{domain}>"
 
 
-def trace_of(headers: Mapping[str, str], fallback: str) -> str:
-    """The trace id of a request: the caller's `traceparent` when it sent one, else the fallback."""
-    return headers.get("traceparent", "") or fallback
+def trace_of(traceparent: bytes, fallback: str) -> str:
+    """The trace of a request: its header `traceparent` when that is one of W3C's Trace Context, else the fallback."""
+    return traceparent.decode() if _TRACEPARENT.fullmatch(traceparent) else fallback

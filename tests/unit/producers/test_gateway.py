@@ -31,6 +31,14 @@ def test_a_signed_webhook_is_stored_raw_and_as_one_fact(client, delivery, path):
     assert [type(each) for each in delivery.facts] == [PaymentFailed]
 
 
+def test_a_proxys_trace_is_carried_by_the_fact_and_a_made_up_one_is_not(client, delivery):
+    trace = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    for sent in (trace, b"made up"):
+        headers = [(b"stripe-signature", signed(FAILED)), (b"traceparent", sent)]
+        asyncio.run(client.call("POST", "/api/stripe/webhook", headers, [FAILED]))
+    assert [fact.trace for fact in delivery.facts] == [trace.decode(), "acct_1:evt_1"]
+
+
 def test_a_body_in_pieces_is_put_together(client, delivery):
     assert client.post([FAILED[:10], FAILED[10:500], FAILED[500:]], signed(FAILED)).status == 200
     assert delivery.on("raw")[0].value == FAILED

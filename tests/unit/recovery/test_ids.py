@@ -1,5 +1,6 @@
 """Ids follow from their cause: the same cause, the same id; another cause, another one."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,5 +51,10 @@ def test_a_mails_id_is_the_same_each_time():
 
 
 def test_a_callers_trace_is_kept():
-    assert ids.trace_of({"traceparent": "00-a-b-01"}, "x") == "00-a-b-01"
-    assert ids.trace_of({}, "x") == "x"
+    trace = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    assert ids.trace_of(trace, "x") == trace.decode()
+
+
+@pytest.mark.parametrize("sent", [b"", b"00-a-b-01", b"00-" + b"0" * 32 + b"-00f067aa0ba902b7-01", b"\xff" * 55, b"00-4bf9" + b"x" * 500])
+def test_what_is_no_trace_is_not_taken_for_one(sent):
+    assert ids.trace_of(sent, "x") == "x"
