@@ -202,8 +202,7 @@ class Mails:
         return self._settled(effect, result="sent", message=message_id, state=state, also=also)
 
     def _mail(self, effect: MessageRequested, letter: Letter, to: Recipients, sender: str, message_id: str) -> bytes:
-        now = self._clocks.wall()
-        sending = Sending(effect.account, effect.customer, effect.invoice, effect.id, int(now.timestamp()))
+        sending = Sending(effect.account, effect.customer, effect.invoice, effect.id, int(self._clocks.business().timestamp()))
         links = links_of(self._post.links, letter.brand)
         around = Envelope(
             sender=sender,
@@ -212,7 +211,7 @@ class Mails:
             to_name=letter.customer_name,
             reply_to=letter.support_email,
             message_id=message_id,
-            at=now,
+            at=self._clocks.wall(),
             unsubscribe=unsubscribe(links, sending) if effect.template != ENDED else "",
         )
         return compose(render(tracked(letter, links, sending)), around)

@@ -22,11 +22,18 @@ def tracked(letter: Letter, links: Links | None, sending: Sending) -> Letter:
     """The letter whose page tells of an opening and of clicks; as it was without links. The text part keeps the direct ones."""
     if links is None:
         return letter
-    also = tuple(msgspec.structs.replace(one, web_link=links.click(sending, one.link)) for one in letter.also)
-    web_link = links.click(sending, letter.link) if letter.link else ""
+    also = tuple(msgspec.structs.replace(one, web_link=_click(links, sending, one.link)) for one in letter.also)
+    web_link = _click(links, sending, letter.link) if letter.link else ""
     return msgspec.structs.replace(letter, web_link=web_link, also=also, pixel=links.open(sending))
 
 
 def unsubscribe(links: Links | None, sending: Sending) -> str:
     """The address for List-Unsubscribe with one click, empty when there is none: it must be https (RFC 8058)."""
     return links.unsubscribe(sending) if links is not None and links.base.startswith("https://") else ""
+
+
+def _click(links: Links, sending: Sending, target: str) -> str:
+    try:
+        return links.click(sending, target)
+    except ValueError:  # an address that no redirect can name; it is linked directly
+        return target

@@ -5,6 +5,7 @@ import pytest
 from recovery.adapters import clickhouse as clickhouse_adapter
 from sinks.warehouse import migrate
 from tests.pages import seed
+from tests.support import browser
 
 
 @pytest.fixture
@@ -30,3 +31,9 @@ def clock_file(tmp_path):
     path = tmp_path / "clock.json"
     path.write_text(f'{{"wall0": 0, "business0": {seed.NOW.timestamp()}, "speed": 0}}')
     return path
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The browser's program."""
+    return browser.found()

@@ -1,7 +1,6 @@
 """The dashboard in a real browser: it draws, and a selected failure tells its story."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,23 +8,11 @@ from pathlib import Path
 import pytest
 
 from dunlin.ports import free_ports, is_open
+from tests.support.browser import FLAGS
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.real, pytest.mark.browser]
 REPOSITORY = Path(__file__).resolve().parents[2]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
-
-
-@pytest.fixture
-def chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        reason = "needs Chromium (apt-get install chromium)"
-        if os.environ.get("DUNLIN_REQUIRE_ALL") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
 
 
 @pytest.fixture

@@ -309,7 +309,7 @@ def test_a_page_tells_of_clicks_and_openings_and_a_wish_for_silence_takes_one_cl
     ((_, opened),) = re.findall(r'src="https://go.dunlin.example(/o/)([\w-]+)"', page)
     (wish,) = re.fullmatch(r"<https://go.dunlin.example/u/([\w-]+)>", message["List-Unsubscribe"]).groups()
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    sending = Sending("acct_1", "cus_1", "in_1", "acct_1.in_1.mail.1", int(clocks.wall().timestamp()))
+    sending = Sending("acct_1", "cus_1", "in_1", "acct_1.in_1.mail.1", int(clocks.business().timestamp()))
     assert LINKS.read("click", clicked).target == "https://pay.example/i/1"
     assert [LINKS.read(kind, token).sending for kind, token in (("click", clicked), ("open", opened), ("unsubscribe", wish))] == [
         sending
