@@ -19,6 +19,7 @@ from recovery.adapters.clock import wall
 ACCOUNT = "acct_1DunlinDemo"
 API_KEY = "sk_test_dunlin_demo"
 MAIL_FROM = "billing@merchant.example"
+ALERT_EMAIL = "alerts@merchant.example"
 MONTH_DAYS = 30
 DEMO_SPEED = MONTH_DAYS * 86_400 / 120
 """A month in two minutes."""
@@ -110,6 +111,7 @@ def environment(home: Path, place: SandboxPlace) -> dict[str, str]:
         "DUNLIN_STRIPE_API_BASE": place.api,
         "DUNLIN_SMTP_URL": f"smtp://{HOST}:{place.smtp_port}",
         "DUNLIN_MAIL_FROM": MAIL_FROM,
+        "TWILIO_ACCOUNT_SID": "",  # the numbers of this world may be somebody's in ours
     }
 
 
@@ -120,7 +122,7 @@ def write_tenant(home: Path) -> None:
     _write_secret(secrets / "stripe.key", API_KEY)
     _write_secret(secrets / "webhook.secrets", "")
     (home / "tenants.toml").write_text(
-        f'[[tenant]]\naccount = "{ACCOUNT}"\nname = "Wader Supply Co."\nlivemode = false\n'
+        f'[[tenant]]\naccount = "{ACCOUNT}"\nname = "Wader Supply Co."\nlivemode = false\nalert_email = "{ALERT_EMAIL}"\n'
         'api_key_file = "secrets/stripe.key"\nwebhook_secrets_file = "secrets/webhook.secrets"\n\n'
         '[tenant.policy]\nmode = "act"\ntest_first_invoices = false\n'
     )

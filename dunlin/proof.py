@@ -82,9 +82,14 @@ def prove(addresses: Addresses, say: Callable[[str], None], reason: str, patienc
 
 
 def open_effects(ledger_url: str) -> int:
-    """How many effects of the ledger are neither performed nor given up, or not yet told to the stream."""
+    """How many effects of the ledger are neither performed nor given up, or not yet told to the stream.
+
+    Alerts that wait for others of their kind are at rest: their window of business time cannot close while the clock is held.
+    """
     import sqlalchemy as sql
 
     engine = sql.create_engine(ledger_url)
+    resting = "SELECT effect FROM digest_members JOIN digests ON digests.id = digest WHERE digests.state = 'open'"
     with engine.connect() as connection:
-        return int(connection.execute(sql.text("SELECT count(*) FROM effects WHERE state != 'published'")).scalar_one())
+        counted = f"SELECT count(*) FROM effects WHERE state != 'published' AND id NOT IN ({resting})"  # noqa: S608 - our own words only
+        return int(connection.execute(sql.text(counted)).scalar_one())

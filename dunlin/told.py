@@ -17,6 +17,11 @@ def told(client: Any, account: str, mail_domain: str, parked: int) -> Told:
     mails = [
         mail for sent in ("dunning_sent", "notice_sent") for mail in _rows(client, account, f"SELECT DISTINCT effect {{from}} '{sent}'")
     ]
+    alerts = _rows(
+        client,
+        account,
+        "SELECT DISTINCT details['message'] {from} 'alert_sent' AND details['medium'] = 'email' AND details['message'] != ''",
+    )
     rows, distinct, p50, p99 = client.query(
         "SELECT count(), uniqExact(src_partition, src_offset), "
         "quantileExactIf(0.5)(dateDiff('millisecond', received_at, inserted_at), webhook) AS p50, "
@@ -35,6 +40,7 @@ def told(client: Any, account: str, mail_domain: str, parked: int) -> Told:
         failed_minor=_sums(failed),
         recovered_minor=_sums(recovered),
         mails=frozenset(message_id(effect, mail_domain) for (effect,) in mails),
+        alerts=frozenset(message for (message,) in alerts),
         causes=frozenset(cause for (cause,) in causes),
         rows=rows,
         distinct_rows=distinct,

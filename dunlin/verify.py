@@ -9,6 +9,10 @@ import msgspec
 
 from recovery.ids import kind_of
 
+ALERT_KINDS = frozenset({"alert", "digest"})
+"""Kinds of effects whose mails go to the merchant: one alert, or many in one mail."""
+TRIAL_KINDS = frozenset({"test"})
+"""Kinds of mails that somebody asked for to see whether mail arrives; streams know nothing of them."""
 Truth = Mapping[str, Any]
 """The sandbox's `/_truth` document."""
 
@@ -37,6 +41,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     failed_minor: dict[str, int]
     recovered_minor: dict[str, int]
     mails: frozenset[str]
+    alerts: frozenset[str] = frozenset()
     causes: frozenset[str]
     rows: int
     distinct_rows: int
@@ -103,13 +108,15 @@ def compare(truth: Truth, told: Told, baseline: Mapping[str, Any]) -> Report:
     ours = [attempt for attempt in truth["attempts"] if attempt["actor"] == "api"]
     accepted = {f"{account}:{event['id']}" for event in truth["events"] if event["accepted"]}
     lost = accepted - told.causes
+    kinds = {mail["message_id"]: _kind(mail["message_id"]) for mail in truth["mails"]}
     lines = (
         _sets("failures", failed, told.failed),
         *_money("failed", [(i["currency"], i["amount_due"]) for i in failed.values()], told.failed_minor),
         _sets("our attempts", (attempt["idempotency_key"] for attempt in ours), told.attempted),
         _sets("recoveries", (recovery["invoice"] for recovery in recoveries), told.recovered),
         *_money("recovered", [(r["currency"], r["amount"]) for r in recoveries], told.recovered_minor),
-        _sets("mails", (mail["message_id"] for mail in truth["mails"]), told.mails),
+        _sets("mails", (mail for mail, kind in kinds.items() if kind not in ALERT_KINDS | TRIAL_KINDS), told.mails),
+        _sets("alert mails", (mail for mail, kind in kinds.items() if kind in ALERT_KINDS), told.alerts),
         _sets("webhooks accepted", accepted, told.causes & accepted),
     )
     return Report(
@@ -170,7 +177,7 @@ def mails_after_end(truth: Truth) -> int:
     for invoice in truth["invoices"]:
         if invoice["paid_at"]:
             ends[invoice["id"]] = min(invoice["paid_at"], ends.get(invoice["id"], math.inf))
-    about = [mail for mail in truth["mails"] if mail["invoice"] and not _is_notice(mail["message_id"])]
+    about = [mail for mail in truth["mails"] if mail["invoice"] and _kind(mail["message_id"]) != "notice"]
     return sum(mail["looked_at"] is None or mail["looked_at"] > ends.get(mail["invoice"], math.inf) for mail in about)
 
 
@@ -181,9 +188,10 @@ def _ends(truth: Truth) -> dict[str, float]:
     return {invoice["id"]: cancelled[invoice["subscription"]] for invoice in invoices if invoice["subscription"] in cancelled}
 
 
-def _is_notice(message: str) -> bool:
+def _kind(message: str) -> str:
+    """The kind of effect that a mail's Message-ID derives from; empty for one that is not ours."""
     effect = message.strip("<>").rpartition("@")[0]
-    return effect.count(".") >= 3 and kind_of(effect) == "notice"
+    return kind_of(effect) if effect.count(".") >= 3 else ""
 
 
 def _sets(name: str, truth: Iterable[str], warehouse: Iterable[str]) -> Line:

@@ -80,14 +80,14 @@ def money(world: World) -> Json:
 
 
 def progress(machine: Machine) -> Json:
-    """`GET /_progress`."""
+    """`GET /_progress`; mails are those to payers."""
     world, now = machine.world, machine.world.now
     return {
         "business_now": now,
         "fraction": min(max((now - world.setting.start) / (world.month_end - world.setting.start), 0.0), 1.0),
         "failures": world.payments.failures,
         "recovered": len(world.payments.recoveries),
-        "mails": len(world.behaviour.mails),
+        "mails": sum(mail.customer is not None for mail in world.behaviour.mails.values()),
     }
 
 

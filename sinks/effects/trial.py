@@ -109,7 +109,7 @@ def _by_mail(channel: MailChannel, account: str, merchant: str, now: datetime, *
         "preview": "Alerts by e-mail work.",
         "opening": f"Alerts of {' '.join(merchant.split())} reach you at this address. Somebody asked for this test; nothing has happened.",
     }
-    channel.say(account, filled(fields, account, test=test), f"{account}.~test.alert.{int(now.timestamp())}", lambda: None)
+    channel.say(account, filled(fields, account, test=test), f"{account}.~alert.test.{int(now.timestamp())}", lambda: None)
     return "the mail server has taken it"
 
 

@@ -155,6 +155,20 @@ def test_a_reminder_after_the_payment_is_counted_and_a_notice_of_the_payment_is_
     assert counted == [1, 0]
 
 
+def test_alert_mails_are_counted_apart_and_tests_not_at_all() -> None:
+    """They go to the merchant: what happened to an invoice neither forbids nor delays them."""
+    to_merchant = [
+        mail(message_id="<acct_1.in_a.alert.2@x>", invoice=None),
+        mail(message_id="<acct_1.in_b.alert.3.digest.1@x>", invoice=None),
+        mail(message_id="<acct_1.~alert.test.1793697840@x>", invoice=None),
+    ]
+    report = compare(world(mails=[mail(), *to_merchant]), told(alerts=frozenset({"<acct_1.in_a.alert.2@x>"})), BASELINE)
+    lines = {line.name: line for line in report.lines}
+    assert lines["mails"].differences == 0
+    assert (lines["alert mails"].truth, lines["alert mails"].missing) == (2, ("<acct_1.in_b.alert.3.digest.1@x>",))
+    assert report.mails_after_end == 0
+
+
 def test_what_opens_no_case_is_no_failure() -> None:
     assert opens_a_case(invoice("in_a"))
     assert not opens_a_case(invoice("in_a", billing_reason="subscription_create"))
