@@ -99,6 +99,8 @@ def _translated(accounts: Accounts, parked: Parked) -> Out:
     fact, messages = messages_of(accounts, account, [account], event, parked.value, parked.at)
     if isinstance(fact, WebhookParked):
         raise Refused(f"It still cannot be translated: {fact.why}")
+    if any(message.everywhere for message in messages):
+        raise Refused(f"Stripe said then that our access was taken away, which may be over by now. If it is not: `dunlin pause {account}`.")
     return next(Out(topic=message.topic, key=message.key, value=message.value) for message in messages if message.topic == FACTS.name)
 
 

@@ -131,6 +131,7 @@ SWITCH = SwitchSet(id="s", account="acct_1", occurred_at=NOW, received_at=NOW, p
     ("message", "words"),
     [
         (parked("gateway", "raw", dumped(an_event("charge.refunded", {"id": "ch_1"})), b"acct_1"), "still cannot be translated"),
+        (parked("gateway", "raw", dumped(an_event("account.application.deauthorized", {"id": "ca_1"})), b"acct_1"), "dunlin pause acct_1"),
         (parked("gateway", "raw", b"{}", b"acct_gone"), "acct_gone is not in the tenants file"),
         (parked("streams", "facts", b"{"), "cannot read it either"),
         (parked("streams", "facts", encode(SWITCH)), "Set it anew"),
