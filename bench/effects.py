@@ -30,7 +30,8 @@ import psutil
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from bench.stream import broker, end_of  # noqa: E402 - the path of the checkout is set above
+from bench.broker import PARTITIONS, broker  # noqa: E402 - the path of the checkout is set above
+from bench.stream import end_of  # noqa: E402
 from dunlin.ports import HOST  # noqa: E402
 from recovery.adapters.kafka import Publisher, consumer  # noqa: E402
 from recovery.contracts.codec import decode_fact, encode  # noqa: E402
@@ -43,7 +44,6 @@ ACCOUNT = "acct_bench"
 SINK = [sys.executable, "-m", "sinks", "effects"]
 PLAIN = [sys.executable, str(REPOSITORY / "bench" / "effects_plain.py")]
 SERVERS = [sys.executable, str(REPOSITORY / "bench" / "effects_servers.py")]
-PARTITIONS = 4
 PATIENCE = 120.0
 CHARGES_PER_SECOND, MAILS_PER_SECOND, PACED_SECONDS = 20, 10, 15
 _numbers = count(1)
@@ -72,7 +72,7 @@ def main() -> None:
     options = arguments.parse_args()
     figures: dict[str, Any] = {}
     print("starting a broker", flush=True)
-    with broker() as bootstrap, tempfile.TemporaryDirectory(prefix="dunlin-bench-") as folder:
+    with broker("bench") as bootstrap, tempfile.TemporaryDirectory(prefix="dunlin-bench-") as folder:
         for name, latency in (("", options.latency), ("at_once_", 0.0)):
             with servers(latency) as ports:
                 figures |= {f"{name}{key}": value for key, value in compare(bootstrap, Path(folder), ports, options).items()}

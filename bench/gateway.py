@@ -22,9 +22,8 @@ from typing import NamedTuple
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from bench.gateway_load import SECRET  # noqa: E402 - the path of the checkout is set above
-from dunlin.ports import HOST, free_ports, is_open  # noqa: E402
-from recovery.adapters.kafka import create_topics  # noqa: E402
+from bench.broker import broker  # noqa: E402 - the path of the checkout is set above
+from bench.gateway_load import SECRET  # noqa: E402
 
 TENANTS = """\
 [[tenant]]
@@ -54,7 +53,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dunlin-bench-") as directory:
         folder = Path(directory)
         print("starting a broker", flush=True)
-        with broker(folder) as bootstrap, gateway(folder, bootstrap) as real, bare(folder) as plain:
+        with broker("bench") as bootstrap, gateway(folder, bootstrap) as real, bare(folder) as plain:
             speeds: dict[str, list[Speed]] = {"bare server": [], "gateway": []}
             for number in range(options.rounds):
                 for name, (server, address) in {"bare server": plain, "gateway": real}.items():
@@ -99,16 +98,6 @@ def measure(server: "subprocess.Popen[bytes]", address: str, options: argparse.N
 def cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-@contextlib.contextmanager
-def broker(folder: Path) -> Iterator[str]:
-    port, controller = free_ports(2)
-    options = ["--root", str(folder / "kafka"), "--port", str(port), "--controller-port", str(controller)]
-    with program(folder, [sys.executable, "-m", "dunlin.kafka_server", *options], {}) as server:
-        wait(lambda: is_open(port), server, "the broker")
-        create_topics(f"{HOST}:{port}", "bench", 4)
-        yield f"{HOST}:{port}"
 
 
 @contextlib.contextmanager

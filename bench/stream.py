@@ -26,16 +26,16 @@ import psutil
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from bench.stream_facts import START, facts_of_a_month, header, invoice_state  # noqa: E402 - the path of the checkout is set above
+from bench.broker import PARTITIONS, broker  # noqa: E402 - the path of the checkout is set above
+from bench.stream_facts import START, facts_of_a_month, header, invoice_state  # noqa: E402
 from bench.stream_plain import FakeShard  # noqa: E402
-from dunlin.ports import HOST, free_ports, is_open  # noqa: E402
-from recovery.adapters.kafka import Publisher, consumer, create_topics  # noqa: E402
+from recovery.adapters.kafka import Publisher, consumer  # noqa: E402
 from recovery.contracts.codec import decode_event, decode_fact, encode  # noqa: E402
 from recovery.contracts.facts import Fact, InvoicePaid  # noqa: E402
 from recovery.contracts.topics import EVENTS, FACTS  # noqa: E402
 from recovery.ids import stream_key  # noqa: E402
 
-PARTITIONS = 4
+APPS = ("worker", "plain")
 LATENCY_RATE = 200
 LATENCY_SECONDS = 15
 WARM_SECONDS = 4
@@ -68,13 +68,13 @@ def main() -> None:
     print(f"in one process without a broker: {handling:.1f} us per fact, of it decoding {decoding:.1f}", flush=True)
     ours, plain = [], []
     for number in range(options.rounds):
-        with broker() as bootstrap:
+        with broker(*APPS) as bootstrap:
             load = fill(bootstrap, options.facts)
             plain.append(run(bootstrap, "plain", PLAIN, load))
             ours.append(run(bootstrap, "worker", WORKER, load))
         print(f"round {number + 1}: worker {ours[-1].rate:,.0f} facts/s at {ours[-1].cpu_us:.1f} us, ", end="")
         print(f"plain loop {plain[-1].rate:,.0f} facts/s at {plain[-1].cpu_us:.1f} us", flush=True)
-    with broker() as bootstrap:
+    with broker(*APPS) as bootstrap:
         p50, p99 = measure_latency(bootstrap)
     print(f"latency at {LATENCY_RATE} facts/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms", flush=True)
     worker, baseline = median(ours), median(plain)
@@ -95,29 +95,6 @@ def main() -> None:
 def median(speeds: list[Speed]) -> Speed:
     """The median of each figure."""
     return Speed(statistics.median(speed.rate for speed in speeds), statistics.median(speed.cpu_us for speed in speeds))
-
-
-@contextlib.contextmanager
-def broker() -> Iterator[str]:
-    """A real, empty broker with the topics of both contestants."""
-    port, controller = free_ports(2)
-    with tempfile.TemporaryDirectory(prefix="dunlin-bench-") as root:
-        options = ["--root", f"{root}/kafka", "--port", str(port), "--controller-port", str(controller)]
-        command = [sys.executable, "-m", "dunlin.kafka_server", *options]
-        server = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
-        try:
-            deadline = time.monotonic() + 300
-            while not is_open(port):
-                if server.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit("the broker did not start; `dunlin doctor` may know why")
-                time.sleep(0.1)
-            bootstrap = f"{HOST}:{port}"
-            for app in ("worker", "plain"):
-                create_topics(bootstrap, app, PARTITIONS)
-            yield bootstrap
-        finally:
-            server.terminate()
-            server.wait(60)
 
 
 def facts(count: int) -> Iterator[tuple[bytes, bytes]]:

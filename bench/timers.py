@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,15 +28,15 @@ import psutil
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from bench.stream import PARTITIONS, WORKER, broker, cpu_of, end_of, environment  # noqa: E402 - the path of the checkout is set above
+from bench.broker import PARTITIONS, broker  # noqa: E402 - the path of the checkout is set above
+from bench.stream import WORKER, cpu_of, end_of, environment  # noqa: E402
 from bench.stream_facts import ACCOUNT, START, failing  # noqa: E402
 from bench.stream_plain import FakeShard  # noqa: E402
 from recovery.adapters.kafka import Publisher, consumer  # noqa: E402
 from recovery.contracts.codec import encode  # noqa: E402
-from recovery.contracts.customer import wake_of  # noqa: E402
-from recovery.contracts.facts import PolicyPublished, TimePassed  # noqa: E402
+from recovery.contracts.facts import Fact, PolicyPublished, TimePassed  # noqa: E402
+from recovery.contracts.row import pack, stamp, stamp_of, unpack  # noqa: E402
 from recovery.contracts.topics import FACTS, changelog  # noqa: E402
-from recovery.ids import stream_key  # noqa: E402
 from recovery.policy import Policy  # noqa: E402
 from streams.desk import ACCOUNT_ROW, NOW_ROW, ROWS_PER_TICK  # noqa: E402
 from streams.shard import POSITION  # noqa: E402
@@ -43,8 +44,19 @@ from streams.topology import OUTPUTS  # noqa: E402
 
 PLAIN = [sys.executable, str(REPOSITORY / "bench" / "timers_plain.py")]
 APP = "worker"
+ACCOUNT_ID = b"acct_1DunlinBench4Timer"
+IDS = (
+    (b"cus_", b"cus_", 14),
+    (b"in_", b"in_1", 23),
+    (b"ch_", b"ch_3", 23),
+    (b"pm_", b"pm_1", 23),
+    (b"evt_", b"evt_1", 23),
+    (b"fp", b"", 16),
+)
+"""What an id of the facts begins with, what one of Stripe's does, and how many characters without any order follow there."""
 PATTERN = 7_777_777
-"""The number of the customer in a pattern row; it is replaced to make the others, which all have seven digits too."""
+"""The number in the ids of the facts from which pattern rows are made."""
+PLACES = [long + b"%c" % (ord("A") + place) * length for place, (_, long, length) in enumerate(IDS)]
 PATTERNS = 500
 FIRST_DUE = START + timedelta(hours=24)
 """When the first retry of the ladder of those falls due who failed at the start."""
@@ -57,9 +69,10 @@ QUIET_TICKS = 50
 
 
 class Pattern(NamedTuple):
-    """A row, and how many messages leave when its retry falls due."""
+    """The msgpack of a row, its stamp, and how many messages leave when its retry falls due."""
 
-    row: bytes
+    body: bytes
+    wake: bytes
     outputs: int
 
 
@@ -79,13 +92,16 @@ def main() -> None:
     options = arguments.parse_args()
     due = min(options.due, options.rows)
     soon, later = patterns(FIRST_DUE), patterns(FIRST_DUE + timedelta(hours=1))
-    with broker() as bootstrap:
+    with broker(APP) as bootstrap:
+        with running(bootstrap) as (_, empty):
+            print(f"a worker without rows is ready after {empty.ready_s:.1f} s, {empty.rss_mb:,.0f} MB", flush=True)
         began = time.perf_counter()
         fill(bootstrap, options.rows, due, soon, later)
-        size = len(soon[0].row)
-        print(f"{options.rows:,} rows of {size:,} bytes put on the broker in {time.perf_counter() - began:.1f} s", flush=True)
+        size = sum(len(row(soon[number % PATTERNS], number)[1]) for number in range(PATTERNS)) / PATTERNS
+        print(f"{options.rows:,} rows of {size:.0f} bytes put on the broker in {time.perf_counter() - began:.1f} s", flush=True)
         before = baseline(bootstrap)
-        figures = {"rows": options.rows, "row_bytes": size} | worker(bootstrap, due, due * soon[0].outputs)
+        figures = {"rows": options.rows, "row_bytes": round(size)} | worker(bootstrap, due, due * soon[0].outputs)
+        figures["rss_bytes_per_row"] = round((figures["rss_mb"] - empty.rss_mb) * 1e6 / options.rows)
         after = baseline(bootstrap)
     plain = {f"plain_{name}": round((before[name] + after[name]) / 2, 2) for name in ("ready_s", "load_s", "heap_s", "rss_mb")}
     print(json.dumps({"ratio": round(plain["plain_ready_s"] / figures["ready_s"], 3)} | figures | plain))
@@ -96,16 +112,33 @@ def patterns(first: datetime) -> list[Pattern]:
     made = []
     for number in range(PATTERNS):
         shard, now = FakeShard(), first - timedelta(hours=24) + SOON / PATTERNS * number
-        shard.take(b"any", encode(policy(now)), 0)
+        shard.take(b"any", with_long_ids(policy(now)), 0)
         for offset, fact in enumerate(failing(PATTERN, now)[:4]):
-            shard.take(stream_key(ACCOUNT, fact.customer), encode(fact), offset)
-        row, told = shard.rows[stream_key(ACCOUNT, f"cus_{PATTERN}")], shard.emitted.total()
+            shard.take(b"any", with_long_ids(fact), offset)
+        due, told = shard.rows[b"any"], shard.emitted.total()
         shard.take(b"any", encode(tick(now + timedelta(hours=24))), 9)
-        wake = wake_of(row)
-        if wake != now + timedelta(hours=24) or shard.emitted.total() == told:
-            raise SystemExit(f"the pattern's retry is not due a day after its failure, but at {wake}; adapt this bench to the ladder")
-        made.append(Pattern(row, shard.emitted.total() - told))
+        if stamp_of(due) != stamp(now + timedelta(hours=24)) or shard.emitted.total() == told:
+            raise SystemExit("the retry of a pattern is not due a day after its failure; adapt this bench to the ladder")
+        made.append(Pattern(unpack(due), stamp_of(due), shard.emitted.total() - told))
     return made
+
+
+def with_long_ids(fact: Fact) -> bytes:
+    """The fact, its ids as long as Stripe's; in the place of what tells them apart a letter that tells the kinds apart."""
+    value = encode(fact).replace(ACCOUNT.encode(), ACCOUNT_ID)
+    for (short, _, _), long in zip(IDS, PLACES, strict=True):
+        value = value.replace(b"%b%d" % (short, PATTERN), long)
+    return value
+
+
+def row(pattern: Pattern, number: int) -> tuple[bytes, bytes]:
+    """Key and value of the row of one more customer, its ids as random as Stripe's."""
+    noise, body, used = blake2b(b"%d" % number).hexdigest().encode(), pattern.body, 0
+    ids = []
+    for (_, long, length), place in zip(IDS, PLACES, strict=True):
+        ids.append(long + noise[used : used + length])
+        body, used = body.replace(place, ids[-1]), used + length
+    return ACCOUNT_ID + b"/" + ids[0], pack(body, pattern.wake)
 
 
 def policy(now: datetime) -> PolicyPublished:
@@ -122,17 +155,15 @@ def tick(now: datetime) -> TimePassed:
 def fill(bootstrap: str, rows: int, due: int, soon: list[Pattern], later: list[Pattern]) -> None:
     """Put the rows on the changelog, and in each partition what the worker keeps beside them: policy, time and position."""
     publisher, log, shard = Publisher(bootstrap, **{"queue.buffering.max.messages": 500_000}), changelog(APP).name, FakeShard()
-    shard.take(b"any", encode(policy(START)), 0)
-    told = ACCOUNT_ROW + ACCOUNT.encode()
+    shard.take(b"any", with_long_ids(policy(START)), 0)
+    told = ACCOUNT_ROW + ACCOUNT_ID
     beside = {
         told: shard.rows[told],
         NOW_ROW: msgspec.json.encode(FIRST_DUE - timedelta(hours=1)),
         POSITION + FACTS.name.encode(): b"0",
     }
     for number in range(rows):
-        name, kind = b"%07d" % (1_000_000 + number), soon if number < due else later
-        row = kind[number % PATTERNS].row.replace(b"%d" % PATTERN, name)
-        publisher.send(log, stream_key(ACCOUNT, f"cus_{name.decode()}"), row)
+        publisher.send(log, *row((soon if number < due else later)[number % PATTERNS], number))
     for partition in range(PARTITIONS):
         for key, value in beside.items():
             publisher.send(log, key, value, partition)

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from recovery.adapters.kafka import consumer
 from recovery.config import from_env
-from recovery.contracts.customer import wake_of
+from recovery.contracts.row import NEVER, stamp_of
 from recovery.contracts.topics import changelog
 
 
@@ -25,7 +25,7 @@ def main() -> None:
     log, began = changelog(settings.app_id).name, time.perf_counter()
     rows = load(reader, log, settings.partitions)
     loaded = time.perf_counter()
-    heap = [(wake, key) for key, row in rows.items() if key[:1] != b"\0" and (wake := wake_of(row)) is not None]
+    heap = [wake + key for key, row in rows.items() if key[:1] != b"\0" and (wake := stamp_of(row)) != NEVER]
     heapq.heapify(heap)
     ready = time.perf_counter()
     figures = {"rows": len(heap), "load_s": loaded - began, "heap_s": ready - loaded, "rss_mb": psutil.Process().memory_info().rss / 1e6}

@@ -89,7 +89,7 @@ def exactly_once(
     """Register an agent that calls handle(shard, batch), a plain function, for each batch exactly once and in order.
 
     `outputs` are all topics the handler emits to; `prepare` is called with every freshly opened shard before its first
-    batch (timers). `handle` must be a function of the shard and the batch alone: no await, no clock, no I/O, and it must
+    batch (timers), in a thread. `handle` must be a function of the shard and the batch alone: no await, no clock, no I/O, and it must
     be done within `patience` seconds. What it raises ends the process with 70.
     """
     store: ShardStore = table.data
@@ -147,17 +147,18 @@ class ShardStore(memory.Store):  # type: ignore[type-arg]  # keys and values are
         self.shards = {number: shard for number, shard in self.shards.items() if number in mine}
         missing = sorted(mine - set(self.shards))
         self.opening = [connect(number, self.names, self.brokers) for number in missing]
-        await asyncio.gather(*(_in_thread(or_leave, shard.open, self._log_of(shard)) for shard in self.opening))
+        await asyncio.gather(*(_in_thread(or_leave, self._open, shard) for shard in self.opening))
         for shard in self.opening:
-            if self.prepare is not None:
-                or_leave(self.prepare, shard)
             self.shards[shard.number] = shard
             log.info("shard %s is open: %s rows, at %s", shard.number, len(shard.rows), shard.positions)
         self.opening = []
         self.data = ChainMap(*(shard.rows for shard in self.shards.values()))
 
-    def _log_of(self, shard: Shard) -> Callable[[], PartitionLog]:
-        return partial(PartitionLog, self.brokers, shard.number)
+    def _open(self, shard: Shard) -> None:
+        """Load the shard and what is derived from it, in a thread: with a million rows Faust's loop would stand still for seconds."""
+        shard.open(partial(PartitionLog, self.brokers, shard.number))
+        if self.prepare is not None:
+            self.prepare(shard)
 
     def __setitem__(self, key: Any, value: Any = None) -> None:
         raise TypeError("rows are written with Shard.put(), inside a handler")

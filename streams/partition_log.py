@@ -29,6 +29,7 @@ class PartitionLog:
             "auto.offset.reset": "error",
             "fetch.wait.max.ms": 10,  # the end of the log is only known from a fetch that found nothing
             "fetch.queue.backoff.ms": 5,
+            "queued.max.messages.kbytes": 4_096,  # of each partition; what waits to be loaded is memory beside the rows
             "log_level": 3,
         }
         self.number = number
