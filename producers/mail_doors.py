@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class MailEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One event of a provider's. `recipient` and `message_id`, or `list_unsubscribe` as it stood in the mail, say whose mail it was.
+    """One event of a provider's. `list_unsubscribe`, or `message_id` with `recipient`, as they stood in the mail, say whose mail it was.
     `hard` true: the address is no good; left out, the `status` (`5.1.1`) decides."""
 
     type: Literal["bounced", "complained"]
@@ -83,7 +83,6 @@ def notice_of(event: MailEvent) -> Notice:
         message_id=event.message_id,
         recipient=event.recipient,
         unsubscribe=event.list_unsubscribe,
-        source=f"{event.message_id} {event.recipient} {event.type} {event.status}",
     )
 
 

@@ -24,7 +24,7 @@ LONGEST_WHY = 200
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """What a mail server or provider told about one recipient of a mail. `hard`: the address is no good. `unsubscribe` is the mail's
-    List-Unsubscribe header, which holds our signed link; `source` tells notices apart that name no message of ours."""
+    List-Unsubscribe header, which holds our signed link."""
 
     kind: Literal["bounced", "complained"]
     hard: bool = False
@@ -32,7 +32,6 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     message_id: str = ""
     recipient: str = ""
     unsubscribe: str = ""
-    source: str = ""
 
 
 class Bounced(Protocol):
@@ -87,10 +86,11 @@ class Whose:
                 return [link.sending]
         effect = effect_of(notice.message_id)
         account = next((known for known in accounts if effect.startswith(f"{known}.")), "")
-        wanted = [account] if account else list(accounts) if not effect else []
         address = notice.recipient.strip().lower()
-        found = [(each, customer) for each in wanted if address for customer in self._addresses.customers_with_email(each, address)]
-        return [Sending(each, customer, _invoice(effect), effect, 0) for each, customer in found]
+        if not account or not address:  # a mail that was not ours says nothing of ours
+            return []
+        customers = self._addresses.customers_with_email(account, address)
+        return [Sending(account, customer, _invoice(effect), effect, 0) for customer in customers]
 
 
 def effect_of(message_id: str) -> str:
@@ -103,7 +103,7 @@ def effect_of(message_id: str) -> str:
 def _header(notice: Notice, sending: Sending) -> dict[str, Any]:
     what = "complained" if notice.kind == "complained" else "bounced" if notice.hard else "soft_bounced"
     # One message may go to several addresses of a customer: each that bounces is a fact of its own.
-    which = hashlib.sha256(f"{notice.recipient.lower()} {'' if sending.effect else notice.source}".encode()).hexdigest()[:16]
+    which = hashlib.sha256(notice.recipient.strip().lower().encode("utf-8", "surrogateescape")).hexdigest()[:16]
     id = f"{what}:{sending.account}:{sending.customer}:{sending.effect}:{which}"
     return {
         "id": id,

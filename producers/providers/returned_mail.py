@@ -4,6 +4,7 @@ import re
 from email import message_from_bytes, policy
 from email.message import Message
 from email.parser import HeaderParser
+from typing import Any
 
 from producers.mail_facts import Notice
 
@@ -69,12 +70,9 @@ def _complaint(mail: Message, original: Message) -> list[Notice]:
     return [_notice(original, kind="complained", why=kind, recipient=recipient.strip().strip("<>"))]
 
 
-def _notice(original: Message, **told: object) -> Notice:
+def _notice(original: Message, **told: Any) -> Notice:
     message_id, unsubscribe = str(original["Message-ID"] or "").strip(), str(original["List-Unsubscribe"] or "")
-    recipient = str(told["recipient"])
-    source = f"{message_id} {recipient} {told['why']}"
-    known = {**told, "message_id": message_id, "unsubscribe": "".join(unsubscribe.split()), "source": source}
-    return Notice(**known)  # type: ignore[arg-type]  # the fields are named by the two callers above
+    return Notice(**told, message_id=message_id, unsubscribe="".join(unsubscribe.split()))
 
 
 def _original(mail: Message) -> Message:

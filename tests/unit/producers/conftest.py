@@ -84,7 +84,7 @@ class Client:
     def get(self, path: str) -> Answered:
         return asyncio.run(self.call("GET", path, [], [b""]))
 
-    async def call(self, method: str, path: str, headers: list[tuple[bytes, bytes]], pieces: list[bytes]) -> Answered:
+    async def call(self, method: str, path: str, headers: list[tuple[bytes, bytes]], pieces: list[bytes], query: bytes = b"") -> Answered:
         answered, left = Answered(), list(pieces)
 
         async def receive():
@@ -99,7 +99,7 @@ class Client:
             else:
                 answered.body += message["body"]
 
-        await self.gateway({"type": "http", "method": method, "path": path, "headers": headers}, receive, send)
+        await self.gateway({"type": "http", "method": method, "path": path, "query_string": query, "headers": headers}, receive, send)
         return answered
 
 
