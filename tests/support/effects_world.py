@@ -41,6 +41,7 @@ class World:
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     sinks: list[subprocess.Popen[bytes]] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
+    free: list[dict[str, Any]] = field(default_factory=list)
     publishers: dict[str, Publisher] = field(default_factory=dict)
 
     def order(self, **fault: Any) -> None:
@@ -56,12 +57,11 @@ class World:
 
     def take(self, count: int) -> list[dict[str, Any]]:
         """Failed invoices, each with a customer of its own, that no test has had before."""
-        found: list[dict[str, Any]] = []
-        for bill in self.failed_invoices():
-            if len(found) < count and bill["customer"] not in self.taken:
-                self.taken.add(bill["customer"])
-                found.append(bill)
-        assert len(found) == count, f"the sandbox has too few failed invoices for {count} more"
+        if len(self.free) < count:
+            self.free = list({bill["customer"]: bill for bill in self.failed_invoices() if bill["customer"] not in self.taken}.values())
+        assert len(self.free) >= count, f"the sandbox has {len(self.free)} failed invoices left; {count} are needed"
+        found, self.free = self.free[:count], self.free[count:]
+        self.taken.update(bill["customer"] for bill in found)
         return found
 
     def failed_invoices(self) -> list[dict[str, Any]]:
@@ -189,6 +189,16 @@ class World:
 
     def mails_of(self, bill: dict[str, Any]) -> list[dict[str, Any]]:
         return [mail for mail in self.truth()["mails"] if mail["invoice"] == bill["id"]]
+
+    def stripe(self, path: str) -> dict[str, Any]:
+        """An object as the sandbox's API shows it."""
+        return dict(httpx.get(f"{self.base}{path}", auth=(KEY, "")).raise_for_status().json())
+
+    def extend_tenant(self, more: dict[str, Any]) -> None:
+        """Write more into the account's entry of the tenants file."""
+        file = self.home / "tenants.toml"
+        (entry,) = msgspec.toml.decode(file.read_bytes())["tenant"]
+        file.write_bytes(msgspec.toml.encode({"tenant": [entry | more]}))
 
     def stop_sinks(self) -> None:
         for process in self.sinks:

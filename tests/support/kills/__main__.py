@@ -17,8 +17,8 @@ from tests.support.kills.proof import Kill, Proof
 from tests.support.kills.stage import stage
 from tests.support.servers import kafka_server
 
-CUSTOMERS_PER_KILL = 60
-"""Of sixty customers of the sandbox about seven have a failed invoice after three weeks; a kill needs five or so."""
+CUSTOMERS_PER_KILL = 120
+"""Of a hundred and twenty of the sandbox's customers thirteen have a failed invoice after three weeks; a kill needs ten or so."""
 
 
 def main() -> int:

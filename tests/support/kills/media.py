@@ -3,14 +3,22 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
+from dunlin.ports import HOST
 from recovery import ids
-from recovery.contracts.effects import Effect, SubscriptionEndRequested
+from recovery.contracts.effects import AlertRequested, Effect, SubscriptionEndRequested, WebhookRequested
+from recovery.contracts.events import Event
 from recovery.contracts.facts import InvoiceRead
+from sinks.effects.webhooks.body import webhook_id
+from tests.support.alerts import event
 from tests.support.effects_world import MAIL_DOMAIN, World
+from tests.support.listeners import TWILIO_ACCOUNT, TWILIO_TOKEN, FakeSlack, FakeTwilio
+from tests.support.webhook_receiver import Receiver
 
 RESULTS = {"succeeded": "succeeded", "declined": "declined", "requires_action": "needs_action"}
 """What Dunlin must tell of an attempt that the sandbox made."""
@@ -32,6 +40,10 @@ class Medium:
 
     def settings(self, slow: Callable[[int], int]) -> dict[str, str]:
         """What the sink's environment needs for it; `slow(port)` is the port of a slow line to a port."""
+        return {}
+
+    def tenant(self, slow: Callable[[int], int], home: Path) -> dict[str, Any]:
+        """What the account's entry in the tenants file says of it; files that it names go into `home`."""
         return {}
 
     def ask(self, world: World) -> list[Effect]:
@@ -132,7 +144,7 @@ class Mails(Medium):
     name, kind = "mail", "message_requested"
 
     def ask(self, world: World) -> list[Effect]:
-        return [world.mail(bill) for bill in world.take(2)]
+        return [world.mail(reachable(world, "email")) for _ in range(2)]
 
     def look(self, world: World) -> None:
         self._copies = copies_of_mails(world)
@@ -169,6 +181,158 @@ def never_again(told: Told, seen: int) -> str:
     return "" if (told.outcome.result, seen) == ("sent", 1) else f"{seen} arrived, told {told.outcome.result} ({told.outcome.why})"
 
 
+class Texts(Medium):
+    """Once and never again; in doubt unknown."""
+
+    name, kind = "sms", "message_requested.sms"
+
+    def __init__(self) -> None:
+        self._twilio = FakeTwilio()
+        self._links: dict[str, str] = {}
+
+    def settings(self, slow: Callable[[int], int]) -> dict[str, str]:
+        base = f"http://{HOST}:{slow(port_of(self._twilio.base))}"
+        account = {"TWILIO_ACCOUNT_SID": TWILIO_ACCOUNT, "TWILIO_AUTH_TOKEN": TWILIO_TOKEN, "TWILIO_PHONE_NUMBER": "+15005550006"}
+        return {**account, "DUNLIN_TWILIO_API_BASE": base}
+
+    def ask(self, world: World) -> list[Effect]:
+        bill = reachable(world, "phone")
+        effect = msgspec.structs.replace(world.mail(bill), medium="sms", template="payment_failed_1")
+        self._links[effect.id] = world.stripe(f"/v1/invoices/{bill['id']}")["hosted_invoice_url"]
+        return [effect]
+
+    def look(self, world: World) -> None:
+        self._bodies = [sms.body for sms in self._twilio.messages]
+
+    def seen(self, effect: Any) -> int:
+        return sum(self._links[effect.id] in body for body in self._bodies)
+
+    def breach(self, told: Told) -> str:
+        return never_again(told, self.seen(told.effect))
+
+    def close(self) -> None:
+        self._twilio.close()
+
+
+class Alerts(Medium):
+    """What the merchant is told about an event; the id of an event is its effect's."""
+
+    medium: Literal["email", "slack"]
+
+    def ask(self, world: World) -> list[Effect]:
+        (bill,) = world.take(1)
+        head = world.head(bill, self.name, 1)
+        return [AlertRequested(**head, only_if="always", medium=self.medium, event=event_about(head))]
+
+
+class AlertMails(Alerts):
+    """Once, and after a doubt once more under the same Message-ID."""
+
+    name, kind, medium = "alert", "alert_requested.email", "email"
+
+    def tenant(self, slow: Callable[[int], int], home: Path) -> dict[str, Any]:
+        return {"alert_email": "owner@northwind.example"}
+
+    def look(self, world: World) -> None:
+        self._copies = copies_of_mails(world)
+
+    def seen(self, effect: Any) -> int:
+        return self._copies[ids.message_id(effect.id, MAIL_DOMAIN)]
+
+    def breach(self, told: Told) -> str:
+        return once_more_at_most(told, self.seen(told.effect))
+
+
+class SlackAlerts(Alerts):
+    """Once and never again; in doubt unknown."""
+
+    name, kind, medium = "slack", "alert_requested.slack", "slack"
+
+    def __init__(self) -> None:
+        self._slack = FakeSlack()
+
+    def settings(self, slow: Callable[[int], int]) -> dict[str, str]:
+        return {"DUNLIN_SLACK_OTHER_ADDRESSES": "yes"}
+
+    def tenant(self, slow: Callable[[int], int], home: Path) -> dict[str, Any]:
+        port = port_of(self._slack.base)
+        return {"slack_webhook_file": private(home / "slack", self._slack.address.replace(f":{port}/", f":{slow(port)}/"))}
+
+    def look(self, world: World) -> None:
+        self._came = self._slack.by_effect()
+
+    def seen(self, effect: Any) -> int:
+        return self._came[effect.id]
+
+    def breach(self, told: Told) -> str:
+        return never_again(told, self.seen(told.effect))
+
+    def close(self) -> None:
+        self._slack.close()
+
+
+class Webhooks(Medium):
+    """Delivered, once more for each doubt at most, always signed and under the same webhook-id."""
+
+    name, kind = "webhook", "webhook_requested"
+
+    def __init__(self) -> None:
+        self._receiver = Receiver().__enter__()
+
+    def settings(self, slow: Callable[[int], int]) -> dict[str, str]:
+        return {"DUNLIN_WEBHOOK_PRIVATE_ADDRESSES": "yes"}
+
+    def tenant(self, slow: Callable[[int], int], home: Path) -> dict[str, Any]:
+        url = f"http://{HOST}:{slow(self._receiver.port)}{self._receiver.path}"
+        return {"endpoints": {"shop": {"url": url, "secrets_file": private(home / "shop.secrets", self._receiver.secret)}}}
+
+    def ask(self, world: World) -> list[Effect]:
+        (bill,) = world.take(1)
+        head = world.head(bill, "webhook-shop", 1)
+        return [WebhookRequested(**head, only_if="always", endpoint="shop", event=event_about(head))]
+
+    def look(self, world: World) -> None:
+        self._came = self._receiver.seen
+
+    def seen(self, effect: Any) -> int:
+        return self._came[webhook_id(effect.id)]
+
+    def breach(self, told: Told) -> str:
+        if self._receiver.forged:
+            return f"badly signed: {self._receiver.forged[0]}"
+        seen = self.seen(told.effect)
+        fine = told.outcome.result == "delivered" and 1 <= seen <= 1 + told.doubts
+        return "" if fine else f"{seen} came after {told.doubts} doubts, told {told.outcome.result} ({told.outcome.why})"
+
+    def close(self) -> None:
+        self._receiver.__exit__()
+
+
+def reachable(world: World, field: Literal["email", "phone"]) -> dict[str, Any]:
+    """A failed invoice of a customer who has an address of the kind."""
+    while True:
+        (bill,) = world.take(1)
+        if world.stripe(f"/v1/customers/{bill['customer']}")[field]:
+            return bill
+
+
+def event_about(head: dict[str, Any]) -> Event:
+    """An event that the merchant is told of."""
+    return event("payment_failed", **{name: head[name] for name in ("id", "account", "customer", "invoice", "occurred_at", "received_at")})
+
+
+def port_of(address: str) -> int:
+    """The port in an address."""
+    return int(urlsplit(address).port or 0)
+
+
+def private(file: Path, text: str) -> str:
+    """Write a secret as the tenants file wants it; answers the file's name."""
+    file.touch(mode=0o600)
+    file.write_text(text)
+    return file.name
+
+
 def table() -> list[Medium]:
     """All media."""
-    return [Reads(), Charges(), EndActions(), Mails()]
+    return [Reads(), Charges(), EndActions(), Mails(), Texts(), AlertMails(), SlackAlerts(), Webhooks()]

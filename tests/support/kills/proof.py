@@ -102,22 +102,23 @@ class Proof:
         self._asked |= {effect.id: (one, effect) for one, effect in effects}
         self._luck.shuffle(effects)
         self._world.emit(*[effect for _, effect in effects])
+        begin = time.time()
         process = self._world.start_sink(wait=False, **self._settings)
-        until(lambda: medium.kind in self._claimed().values() or process.poll() is not None, PATIENCE, f"a claimed {medium.name}")
+        until(lambda: medium.kind in self._claimed(begin).values() or process.poll() is not None, PATIENCE, f"a claimed {medium.name}")
         assert process.poll() is None, f"the sink left with {process.returncode}:\n{self._world.log()}"
         time.sleep(self._luck.uniform(0.0, LONGEST_PAUSE))  # the moment of death is the thing under test
         process.send_signal(signal.SIGKILL)
         process.wait()
         self._world.sinks.remove(process)
-        return Kill(medium.name, tuple(self._claimed()))
+        return Kill(medium.name, tuple(self._claimed(begin)))
 
-    def _claimed(self) -> dict[str, str]:
-        """The effects between claim and settle, with their kinds of work."""
+    def _claimed(self, since: float) -> dict[str, str]:
+        """The effects that a process started `since` holds between claim and settle, with their kinds of work."""
         if not self._ledger.exists():
             return {}
         with closing(sqlite3.connect(f"file:{self._ledger}?mode=ro", uri=True, timeout=10)) as db:
             try:
-                return dict(db.execute("SELECT id, kind FROM effects WHERE state = 'claimed'").fetchall())
+                return dict(db.execute("SELECT id, kind FROM effects WHERE state = 'claimed' AND claimed_wall >= ?", (since,)).fetchall())
             except sqlite3.OperationalError:  # the tables are not made yet
                 return {}
 

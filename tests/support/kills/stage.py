@@ -45,4 +45,5 @@ def stage(kafka: str, home: Path, seed: int, customers: int) -> Iterator[Stage]:
         for medium in media:
             open_things.callback(medium.close)
             settings |= medium.settings(slow)
+            world.extend_tenant(medium.tenant(slow, world.home))
         yield Stage(world, media, settings, seed)
