@@ -1,4 +1,4 @@
-"""Parked messages put back, each the way that its stage takes it, with a note beside it and a fact that says who and why (B93).
+"""Parked messages put back, each the way that its stage takes it, with a note of it and a fact that says who and why (B93).
 
 - gateway: the body is translated again, by the translator of today, and written to `facts` as the fact that it should have been. Its id is
   that of Stripe's event, so a row that has it already says `fact_repeated`.
@@ -14,11 +14,11 @@ from typing import Protocol
 import msgspec
 
 from producers.webhook import Accounts, messages_of, read
-from recovery.adapters.parked import STAGES, Held, Place, account_of
+from recovery.adapters.parked import Held, Place, account_of
 from recovery.contracts.codec import Unprocessable, decode_fact, encode
 from recovery.contracts.facts import ParkedReplayed, SwitchSet, WebhookParked
 from recovery.contracts.parked import DECIDED_ANEW, Parked, Replayed
-from recovery.contracts.topics import AGAIN_SINKS, FACTS
+from recovery.contracts.topics import AGAIN_SINKS, FACTS, PARKED_NOTES
 from recovery.ids import stub_key
 
 NOBODY = "~unknown"
@@ -68,7 +68,7 @@ class Replay:
         return self._written(held, self._message_of(held.place)[0])
 
     def put_back(self, held: Held, asked: Asked) -> None:
-        """Write it, and only when the broker has it the note beside it: a crash between leaves a message that may be put back again.
+        """Write it, and only when the broker has it the note: a crash between leaves a message that may be put back again.
 
         Raises:
             Refused: as `look`.
@@ -79,8 +79,9 @@ class Replay:
         for out in (*self._written(held, parked), _told(held, parked, asked)):
             self._publisher.send(out.topic, out.key, out.value, out.partition)
         self._publisher.flush()
-        note = Replayed(offset=held.place.offset, who=asked.who, why=asked.why, at=asked.wall)
-        self._publisher.send(STAGES[held.place.stage], parked.key, encode(note), held.place.partition)
+        where = held.place
+        note = Replayed(stage=where.stage, partition=where.partition, offset=where.offset, who=asked.who, why=asked.why, at=asked.wall)
+        self._publisher.send(PARKED_NOTES.name, str(where).encode(), encode(note), where.partition)
         self._publisher.flush()
 
     def _written(self, held: Held, parked: Parked) -> list[Out]:

@@ -8,9 +8,9 @@ import confluent_kafka as kafka
 import msgspec
 
 from recovery.adapters.kafka import consumer
-from recovery.contracts.codec import Unprocessable, decode_parking
+from recovery.contracts.codec import Unprocessable, decode_note, decode_parked
 from recovery.contracts.parked import Parked, Replayed
-from recovery.contracts.topics import PARKED_GATEWAY, PARKED_SINKS, PARKED_STREAMS
+from recovery.contracts.topics import PARKED_GATEWAY, PARKED_NOTES, PARKED_SINKS, PARKED_STREAMS
 
 STAGES: dict[str, str] = {
     "gateway": PARKED_GATEWAY.name,
@@ -112,23 +112,25 @@ class ParkingLot:
         found: dict[Place, Held] = {}
         count = 0
         for stage in wanted.stages():
-            for message in self._messages(stage, wanted.since):
+            for message in self._messages(STAGES[stage], wanted.since):
                 count += 1
-                _note(found, stage, message, wanted)
+                if (held := _held(stage, message)) is not None and wanted.means(held):
+                    found[held.place] = held
                 if count % 1000 == 0:
                     say(count)
+        for message in self._messages(PARKED_NOTES.name, wanted.since) if found else ():
+            _note(found, message)
         return sorted(found.values(), key=lambda held: (held.parked_at, held.place))
 
     def message(self, place: Place) -> tuple[Parked, datetime]:
         """One parked message with its bytes, and when it was parked. Raises LookupError when nothing is parked there (any more)."""
         partition = kafka.TopicPartition(STAGES[place.stage], place.partition, place.offset)
         for message in self._read([partition], {place.partition: place.offset + 1}):
-            if message.offset() == place.offset and isinstance(parked := _decoded(message), Parked):
+            if message.offset() == place.offset and (parked := _parked(message)) is not None:
                 return parked, _moment(message)
         raise LookupError(f"Nothing is parked as {place}, or not any more: parked messages are kept for 7 days.")
 
-    def _messages(self, stage: str, since: datetime | None) -> Iterator[kafka.Message]:
-        topic = STAGES[stage]
+    def _messages(self, topic: str, since: datetime | None) -> Iterator[kafka.Message]:
         try:
             known = self._reader.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
             first = int(since.timestamp() * 1000) if since is not None else 0
@@ -163,19 +165,12 @@ class ParkingLot:
                     open_ones.discard(number or 0)
 
 
-def _note(found: dict[Place, Held], stage: str, message: kafka.Message, wanted: Wanted) -> None:
-    place, said = Place(stage, message.partition() or 0, message.offset() or 0), _decoded(message)
-    if isinstance(said, Parked):
-        held = _held(place, said, message)
-        if wanted.means(held):
-            found[place] = held
-    elif said is not None and (about := msgspec.structs.replace(place, offset=said.offset)) in found:
-        found[about] = msgspec.structs.replace(found[about], replayed=said)
-
-
-def _held(place: Place, parked: Parked, message: kafka.Message) -> Held:
+def _held(stage: str, message: kafka.Message) -> Held | None:
+    parked = _parked(message)
+    if parked is None:
+        return None
     return Held(
-        place=place,
+        place=Place(stage, message.partition() or 0, message.offset() or 0),
         account=account_of(parked),
         topic=parked.topic,
         why=parked.why,
@@ -186,18 +181,32 @@ def _held(place: Place, parked: Parked, message: kafka.Message) -> Held:
     )
 
 
+def _note(found: dict[Place, Held], message: kafka.Message) -> None:
+    try:
+        note = decode_note(_bytes(message))
+    except Unprocessable:
+        return
+    place = Place(note.stage, note.partition, note.offset)
+    if place in found:
+        found[place] = msgspec.structs.replace(found[place], replayed=note)
+
+
 def account_of(parked: Parked) -> str:
     """The account that a parked message is about, as its key says; empty when it says nothing readable."""
     account = parked.key.split(b"/")[0].decode(errors="replace")
     return account if account.isprintable() else ""
 
 
-def _decoded(message: kafka.Message) -> Parked | Replayed | None:
-    value = message.value()
+def _parked(message: kafka.Message) -> Parked | None:
     try:
-        return decode_parking(value if isinstance(value, bytes) else None)
+        return decode_parked(_bytes(message))
     except Unprocessable:
         return None  # nothing of ours; it can only be looked at with a tool of Kafka's
+
+
+def _bytes(message: kafka.Message) -> bytes | None:
+    value = message.value()
+    return value if isinstance(value, bytes) else None
 
 
 def _moment(message: kafka.Message) -> datetime:

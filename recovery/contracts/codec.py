@@ -7,14 +7,14 @@ import msgspec
 from recovery.contracts.effects import AnyEffect, Effect
 from recovery.contracts.events import Event
 from recovery.contracts.facts import AnyFact, Fact
-from recovery.contracts.parked import AnyParked, Parked, Replayed
+from recovery.contracts.parked import Parked, Replayed
 
 _encoder = msgspec.json.Encoder()
 _fact = msgspec.json.Decoder(AnyFact)
 _effect = msgspec.json.Decoder(AnyEffect)
 _event = msgspec.json.Decoder(Event)
 _parked = msgspec.json.Decoder(Parked)
-_noted = msgspec.json.Decoder(AnyParked)
+_note = msgspec.json.Decoder(Replayed)
 CURRENT_VERSION = 1
 """The version of every contract so far; a new one brings an upcaster for each older version."""
 
@@ -48,9 +48,9 @@ def decode_parked(value: bytes | None) -> Parked:
     return cast(Parked, _decode(_parked, value))
 
 
-def decode_parking(value: bytes | None) -> Parked | Replayed:
-    """What stands on a parking topic: a parked message, or the note that one was put back. Raises Unprocessable."""
-    return cast(Parked | Replayed, _decode(_noted, value))
+def decode_note(value: bytes | None) -> Replayed:
+    """The note in a message of `parked.notes`. Raises Unprocessable."""
+    return cast(Replayed, _decode(_note, value))
 
 
 def _decode(decoder: "msgspec.json.Decoder[Any]", value: bytes | None) -> Any:

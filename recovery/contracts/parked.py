@@ -27,14 +27,12 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="p
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="replayed"):
-    """A note beside a parked message, on its topic and partition: it was put back, by whom and why. `offset` is the message's."""
+    """A note about a parked message: it was put back, by whom and why. Stage, partition and offset are its place on its parking topic."""
 
+    stage: str
+    partition: int
     offset: int
     who: str
     why: str = ""
     at: Moment
     version: int = 1
-
-
-AnyParked = Parked | Replayed
-"""What a parking topic carries."""

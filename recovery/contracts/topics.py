@@ -7,7 +7,7 @@ import msgspec
 from recovery.contracts.effects import AnyEffect, Effect, EffectWithdrawn
 from recovery.contracts.events import Event
 from recovery.contracts.facts import AnyFact
-from recovery.contracts.parked import AnyParked, Parked
+from recovery.contracts.parked import Parked, Replayed
 from recovery.ids import MESSAGE_KINDS, kind_of
 
 DAY_MS = 86_400_000
@@ -113,31 +113,40 @@ EFFECTS_PLANS = Topic(
 )
 PARKED_GATEWAY = Topic(
     name="parked.gateway",
-    speakers=("producers.gateway", "producers.replay"),
+    speakers=("producers.gateway",),
     listeners=("operators",),
     key="account",
-    carries=AnyParked,
+    carries=Parked,
     retention_ms=7 * DAY_MS,
     largest_bytes=LARGEST_BYTES,
     what="validly signed webhooks that could not be translated",
 )
 PARKED_STREAMS = Topic(
     name="parked.streams",
-    speakers=("streams", "producers.replay"),
+    speakers=("streams",),
     listeners=("operators",),
     key="that of the message",
-    carries=AnyParked,
+    carries=Parked,
     retention_ms=7 * DAY_MS,
     what="facts that could not be decoded or applied, rows whose timer failed",
 )
 PARKED_SINKS = Topic(
     name="parked.sinks",
-    speakers=("sinks.warehouse", "sinks.effects", "producers.replay"),
+    speakers=("sinks.warehouse", "sinks.effects"),
     listeners=("operators",),
     key="that of the message",
-    carries=AnyParked,
+    carries=Parked,
     retention_ms=7 * DAY_MS,
     what="events and effects that could not be decoded or carried out",
+)
+PARKED_NOTES = Topic(
+    name="parked.notes",
+    speakers=("producers.replay",),
+    listeners=("operators",),
+    key="the parked message's name",
+    carries=Replayed,
+    retention_ms=7 * DAY_MS,
+    what="which parked messages were put back, by whom and why",
 )
 AGAIN_SINKS = Topic(
     name="again.sinks",
@@ -182,6 +191,7 @@ TOPICS: tuple[Topic, ...] = (
     PARKED_GATEWAY,
     PARKED_STREAMS,
     PARKED_SINKS,
+    PARKED_NOTES,
     AGAIN_SINKS,
 )
 """All topics but the changelog, whose name depends on the app id."""

@@ -18,13 +18,15 @@ DECODERS = {
     "facts": codec.decode_fact,
     "effects": codec.decode_effect,
     "recovery": codec.decode_event,
-    "parked": codec.decode_parking,
+    "parked": codec.decode_parked,
+    "parked.notes": codec.decode_note,
     "again": codec.decode_parked,
 }
 
 
 def decode(path):
-    return DECODERS[path.parts[-3].split(".")[0]](path.read_bytes())
+    topic = path.parts[-3]
+    return DECODERS.get(topic, DECODERS.get(topic.split(".")[0]))(path.read_bytes())
 
 
 def holds(encoded, example):

@@ -54,7 +54,7 @@ def test_a_topic_that_a_program_of_ours_reads_has_a_place_for_the_unreadable():
     }
     for topic in ours:
         assert topic.parking in NAMES, topic.name
-        assert by_name(topic.parking).carries is topics.AnyParked
+        assert by_name(topic.parking).carries is topics.Parked
 
 
 def test_unreadable_messages_go_to_the_stage_that_reads():

@@ -43,7 +43,7 @@ def test_everything_about_a_message_is_told():
 
 
 def test_a_line_says_who_put_it_back_and_when():
-    back = Replayed(offset=15, who="ada", at=NOW)
+    back = Replayed(stage="streams", partition=2, offset=15, who="ada", at=NOW)
     assert line(both(replayed=back)[0]).put_back == "2026-11-24T12:00:00+00:00 by ada"
     assert line(both()[0]).put_back == ""
 

@@ -9,7 +9,7 @@ from producers.replay import Asked, Refused, Replay
 from producers.replay_run import Run
 from recovery.adapters.kafka import NotDelivered
 from recovery.adapters.parked import Held, Place, Wanted
-from recovery.contracts.codec import decode_fact, decode_parked, decode_parking, encode
+from recovery.contracts.codec import decode_fact, decode_note, decode_parked, encode
 from recovery.contracts.facts import PaymentFailed, SwitchSet
 from recovery.contracts.parked import Parked, Replayed
 from tests.support import builders as a
@@ -90,11 +90,11 @@ def test_a_webhook_is_translated_again_and_written_as_the_fact_it_should_have_be
     assert (said.message, said.who, said.why, said.account, said.trace) == ("gateway-1-15", "ada", "mended", "acct_1", "acct_1:evt_1")
 
 
-def test_the_note_beside_the_message_stands_where_the_message_does(put_back, broker):
+def test_the_note_names_the_place_and_says_who_and_why(put_back, broker):
     put_back(parked("streams", "facts", FACT))
-    [(_, key, note, partition)] = broker.on("parked.streams")
-    assert (key, partition) == (b"acct_1/cus_1", 1)
-    assert decode_parking(note) == Replayed(offset=15, who="ada", why="mended", at=NOW)
+    [(_, key, note, partition)] = broker.on("parked.notes")
+    assert (key, partition) == (b"streams-1-15", 1)
+    assert decode_note(note) == Replayed(stage="streams", partition=1, offset=15, who="ada", why="mended", at=NOW)
 
 
 def test_without_the_brokers_word_there_is_no_note(put_back, broker):
@@ -167,7 +167,7 @@ def run(broker):
         return fine, said
 
     def options_of(place):
-        return Replayed(offset=place.offset, who="bea", at=NOW) if place.offset == 2 else None
+        return Replayed(stage=place.stage, partition=1, offset=place.offset, who="bea", at=NOW) if place.offset == 2 else None
 
     return all_of
 
@@ -180,7 +180,7 @@ def test_what_was_put_back_before_is_passed_by_unless_it_is_wanted_again(run, br
     assert fine
     assert said[-1] == "1 of 2 put back; 1 were put back before (--again does it once more)"
     assert said[1] == "streams-1-2: put back before, 2026-11-24 12:00 UTC by bea"
-    assert len(broker.on("parked.streams")) == 1
+    assert len(broker.on("parked.notes")) == 1
     assert run(FOUND, again=True)[1][-1] == "2 of 2 put back"
 
 
