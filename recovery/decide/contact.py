@@ -70,6 +70,12 @@ def sms(contact: Contact | None, now: datetime, policy: Policy, card_country: st
     return permitted(now, consent.zone, "sms", policy, consent.country or card_country)
 
 
+def sms_until(contact: Contact | None, now: datetime, policy: Policy, card_country: str = "") -> datetime:
+    """Until when an SMS that may go now may leave: the end of the day's hours where they end first."""
+    consent = (contact or NOBODY).consent["sms"]
+    return min(_closing(now, zone, policy.contact) for zone in plausible_zones(consent.zone, consent.country or card_country))
+
+
 def plausible_zones(zone: str, country: str) -> tuple[ZoneInfo, ...]:
     """Where the recipient may be: the zone if it is one, else every zone of the country; empty when nothing is known."""
     known = _zone(zone) if zone else None
@@ -98,6 +104,11 @@ def _opening(at: datetime, zone: ZoneInfo, hours: ContactPolicy) -> datetime:
         return at
     day = local.date() + timedelta(days=local.hour >= hours.sms_until_hour)
     return datetime.combine(day, time(hours.sms_from_hour), zone).astimezone(UTC)
+
+
+def _closing(at: datetime, zone: ZoneInfo, hours: ContactPolicy) -> datetime:
+    """The last moment of the hours of that day in the zone."""
+    return datetime.combine(at.astimezone(zone).date(), time(hours.sms_until_hour), zone).astimezone(UTC)
 
 
 @cache

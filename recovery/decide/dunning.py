@@ -140,7 +140,7 @@ def sms_due(turn: Turn, case: Case) -> None:
         case.sms_at = answer.at
         turn.tell("dunning_skipped", case, answer.because, details=details)
     elif not refused(turn, case):
-        turn.ask_sms(case, case.sms_step, case.reason)
+        turn.ask_sms(case, case.sms_step, case.reason, contact.sms_until(turn.row.contact, turn.now, turn.policy, country))
 
 
 def _give_up(turn: Turn, case: Case) -> None:

@@ -121,9 +121,10 @@ class Turn:
         self.tell("dunning_requested", case, because, effect=effect.id, details=details)
         return effect
 
-    def ask_sms(self, case: Case, step: int, because: str) -> None:
-        """Ask for the SMS that goes with a dunning step."""
-        effect = self.message(case, "sms", f"payment_failed_{step}", step=step, because=because, medium="sms")
+    def ask_sms(self, case: Case, step: int, because: str, until: datetime) -> None:
+        """Ask for the SMS that goes with a dunning step, to leave before `until` or never (B52)."""
+        not_after = min(until, self.now + VALID)
+        effect = self.message(case, "sms", f"payment_failed_{step}", step=step, because=because, medium="sms", not_after=not_after)
         self._fly(case, effect, "message")
         self.tell("dunning_requested", case, because, effect=effect.id, details={"medium": "sms"})
 
@@ -137,8 +138,9 @@ class Turn:
             "currency": case.currency,
             "subscription": case.subscription,
             "to": _to_whom(case, kind, fields["step"]),
+            "not_after": self.now + VALID,
         }
-        return MessageRequested(**self._header(case, kind), not_after=self.now + VALID, template=template, **(told | fields))
+        return MessageRequested(**self._header(case, kind), template=template, **(told | fields))
 
     def ask_notice(self, case: Case, template: str, only_if: Literal["invoice_paid", "invoice_open"], **fields: Any) -> None:
         """Ask for a mail that is no reminder; nobody waits for what becomes of it."""

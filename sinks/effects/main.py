@@ -15,6 +15,7 @@ from recovery.adapters.kafka import Publisher, consumer
 from recovery.config import Settings
 from sinks.effects.accounts import Accounts
 from sinks.effects.answers import Clocks
+from sinks.effects.digests import Digests
 from sinks.effects.dispatch import Dispatcher
 from sinks.effects.inbox import Inbox
 from sinks.effects.ledger import Ledger
@@ -95,6 +96,7 @@ class Loop:
         business, now = self._clocks.business() - KEEP, self._clocks.wall() - KEEP
         if gone := self._ledger.forget(business.timestamp(), now.timestamp()):
             log.info("the ledger forgot %d effects of long ago", gone)
+        Digests(self._ledger).forget(business.timestamp())
 
 
 def run(settings: Settings) -> int:

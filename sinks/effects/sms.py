@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from recovery.contracts.effects import MessageRequested
-from recovery.contracts.facts import InvoiceState, MessageSettled
+from recovery.contracts.facts import ConsentWithdrawn, InvoiceState, MessageSettled
 from recovery.links import Links, Sending
 from recovery.stripe_shapes import reading
 from sinks.effects import phones
@@ -125,7 +125,8 @@ class Texts:
         except Deferred as error:
             return Later(str(error), error.after)
         except OptedOut as error:
-            return self._settled(effect, result="skipped", why=str(error), state=state)
+            skipped = self._settled(effect, result="skipped", why=str(error), state=state)
+            return Settled(skipped.fact, also=(self._taken_back(effect),))
         except RefusedForGood as error:
             return self._settled(effect, result="failed", why=str(error), state=state)
         except Unclear as error:
@@ -137,6 +138,12 @@ class Texts:
             return ""
         at = int(self._clocks.wall().timestamp())
         return self._links.sms_status(Sending(effect.account, effect.customer, effect.invoice, effect.id, at))
+
+    def _taken_back(self, effect: MessageRequested) -> ConsentWithdrawn:
+        """What Twilio knows of a STOP that we were not told (B53)."""
+        fields = header(effect, self._clocks)
+        del fields["effect"]
+        return ConsentWithdrawn(**{**fields, "id": f"{effect.id}:opted_out"}, medium="sms", why="stop")
 
     def _settled(self, effect: MessageRequested, **fields: Any) -> Settled:
         return Settled(MessageSettled(**header(effect, self._clocks), medium=effect.medium, **fields))

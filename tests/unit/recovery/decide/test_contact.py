@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from recovery.contracts.customer import Consent, Contact
 from recovery.contracts.facts import (
     ConsentGiven,
     ConsentWithdrawn,
@@ -14,7 +15,7 @@ from recovery.contracts.facts import (
     MessageBounced,
     MessageComplained,
 )
-from recovery.decide.contact import Later, Never, Now, permitted
+from recovery.decide.contact import Later, Never, Now, permitted, sms_until
 from recovery.policy import ContactPolicy, Policy, SmsPolicy
 from tests.support import builders as a
 from tests.support.story import Story
@@ -94,6 +95,21 @@ def test_a_text_goes_beside_each_mail_by_day() -> None:
     assert story.events[-1].next_action == "sms"
     story.days(1)
     assert texts(story) == [(1, datetime(2026, 3, 3, 7, 0, tzinfo=UTC))]
+
+
+def test_a_text_that_cannot_leave_by_day_does_not_come_by_night() -> None:
+    """B52: whatever keeps it from leaving, it is worth nothing after the hours; an SMS that waits holds no case up for a day."""
+    story = a_consenting_customer().opened(a.HARD)
+    story.mail_answered()
+    effect = next(one for one in story.messages() if one.medium == "sms")
+    assert effect.not_after == datetime(2026, 3, 2, 20, 0, tzinfo=UTC)  # 21 h in Berlin
+
+
+def test_where_the_zone_is_unknown_the_first_zone_to_go_to_sleep_ends_the_hours() -> None:
+    """B52."""
+    somewhere = Contact(consent={"sms": Consent(a.START, "form", "", "US")})
+    at = utc("2026-01-10 19:00")  # nine in the morning in Hawaii, two in the afternoon in New York
+    assert sms_until(somewhere, at, TEXTS) == utc("2026-01-11 02:00")
 
 
 def test_a_text_changes_nothing_about_the_next_mail() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from recovery.contracts.facts import ConsentWithdrawn
 from recovery.links import Links
 from sinks.effects.answers import Later, Settled
 from sinks.effects.gsm import fits, segments
@@ -140,6 +141,14 @@ def test_a_text_in_doubt_is_never_repeated(texts, server, sms, job, now):
 def test_the_ends_of_handing_over_are_told_apart(texts, server, sms, job, trouble, ended):
     server.trouble = trouble
     assert result(texts(job(sms))) == ended
+
+
+def test_a_stop_that_only_twilio_heard_takes_the_consent_back(texts, server, sms, job):
+    """B53: no further text is asked for."""
+    server.trouble = OptedOut("opted_out")
+    (fact,) = texts(job(sms)).also
+    assert isinstance(fact, ConsentWithdrawn)
+    assert (fact.id, fact.account, fact.customer, fact.medium) == ("acct_1.in_1.sms.2:opted_out", "acct_1", "cus_1", "sms")
 
 
 def test_what_was_surely_not_taken_waits_as_long_as_was_asked(texts, server, sms, job):

@@ -1,0 +1,47 @@
+"""Who performs what, as the settings say."""
+
+import pytest
+
+from control.lookup import Tenants
+from recovery.config import from_env
+from sinks.effects.answers import Clocks
+from sinks.effects.doors import signed_links, text_server
+from sinks.effects.lanes import WORK
+from sinks.effects.ledger import Ledger
+from sinks.effects.performers import performers
+from tests.support.listeners import TWILIO_ACCOUNT, TWILIO_TOKEN
+
+TWILIO = {"TWILIO_ACCOUNT_SID": TWILIO_ACCOUNT, "TWILIO_AUTH_TOKEN": TWILIO_TOKEN, "TWILIO_PHONE_NUMBER": "+15005550006"}
+
+
+@pytest.fixture
+def settings(tmp_path):
+    (tmp_path / "tenants.toml").write_text("")
+    return lambda **more: from_env({"DUNLIN_HOME": str(tmp_path), **more})
+
+
+def test_every_kind_of_work_has_its_performer(settings, door, now):
+    ledger = Ledger(settings().ledger_url)
+    built = performers(settings(), door, Tenants.load(settings().tenants), Clocks(lambda: now, lambda: now), ledger)
+    assert set(built) == set(WORK)
+    ledger.close()
+
+
+def test_texts_need_an_account_of_twilio(settings):
+    assert text_server(settings()) is None
+    assert text_server(settings(**TWILIO)) is not None
+    with pytest.raises(ValueError, match="TWILIO_PHONE_NUMBER"):
+        text_server(settings(**{**TWILIO, "TWILIO_PHONE_NUMBER": ""}))
+
+
+def test_a_sandbox_texts_nobody_in_our_world(settings):
+    """Decision 39: with an imaginary Stripe, real numbers get nothing."""
+    sandbox = {**TWILIO, "DUNLIN_STRIPE_API_BASE": "http://127.0.0.1:1"}
+    assert text_server(settings(**sandbox)) is None
+    assert text_server(settings(**sandbox, DUNLIN_TWILIO_API_BASE="http://127.0.0.1:2")) is not None
+
+
+def test_links_need_an_address_and_keys(settings):
+    assert signed_links(settings()) is None
+    with pytest.raises(ValueError, match="link keys"):
+        signed_links(settings(DUNLIN_PUBLIC_URL="https://pay.heron.example"))
