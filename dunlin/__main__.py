@@ -10,7 +10,7 @@ COMMANDS = ("up", "down", "status", "doctor", "demo", "verify", "pause", "resume
 TOGETHER = {"pause": "switches", "resume": "switches"}
 """Commands that share a module."""
 
-GROUPS = ("topics", "policy", "parked", "alerts")
+GROUPS = ("topics", "policy", "parked", "alerts", "webhooks")
 """Modules of `dunlin.cli` with several commands: a `typer.Typer` named `app`."""
 
 

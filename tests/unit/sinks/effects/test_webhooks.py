@@ -20,6 +20,7 @@ from sinks.effects.webhooks import schedule
 from sinks.effects.webhooks.addresses import Rules
 from sinks.effects.webhooks.circuit import half_open
 from sinks.effects.webhooks.endpoints import Where
+from sinks.effects.webhooks.hand import Hand
 from sinks.effects.webhooks.journal import Journal
 from sinks.effects.webhooks.performer import Webhooks
 from sinks.effects.webhooks.sender import Sender
@@ -328,3 +329,77 @@ def test_what_a_former_process_tried_counts(world: World, receiver: Receiver) ->
     world.days.go(minutes=5)
     world.turn()
     assert msgspec.structs.asdict(world.facts()[0])["tries"] == 3
+
+
+@pytest.fixture
+def hand(world: World) -> Hand:
+    return Hand(world.directory, world.sender, Journal.beside(world.ledger.engine), world.days)  # type: ignore[arg-type]  # the same fake
+
+
+def test_a_replay_has_the_same_id_and_body_and_is_written_down(world: World, receiver: Receiver, hand: Hand) -> None:
+    """F25."""
+    (effect,) = world.ask()
+    world.turn()
+    first = dict(receiver.bodies)
+    receiver.bodies.clear()
+    (message,) = receiver.seen
+    for reference in (message, effect.id):
+        assert hand.replay(reference).delivered
+    assert receiver.bodies == first
+    assert receiver.seen[message] == 3
+    assert [one.sent_by for one in hand.show(message).tries] == ["dispatcher", "replay", "replay"]
+
+
+def test_a_range_holds_what_was_tried_in_it_and_can_be_narrowed(world: World, receiver: Receiver, hand: Hand) -> None:
+    begun = world.days()
+    receiver.answers = [status(500)]
+    (failed,) = world.ask()
+    world.turn()
+    world.days.go(seconds=1)
+    (taken,) = world.ask()
+    (other,) = world.ask(endpoint="books")
+    world.turn()
+    hand.test("acct_1", "crm")
+    end = world.days()
+    assert hand.within("acct_1", begun, end) == [failed.id, taken.id, other.id]
+    assert hand.within("acct_1", begun, end, endpoint="books") == [other.id]
+    assert hand.within("acct_1", begun, end, failed=True) == [failed.id]
+    assert hand.within("acct_1", begun, end, types=("payment_failed",)) == []
+    assert hand.within("acct_1", begun - timedelta(days=1), begun) == []
+    assert hand.within("acct_2", begun, end) == []
+
+
+def test_what_is_shown_holds_no_secret(world: World, receiver: Receiver, hand: Hand) -> None:
+    receiver.answers = [status(500, b"call ana@payer.example")]
+    (effect,) = world.ask()
+    world.turn()
+    shown = msgspec.json.encode(hand.show(effect.id)).decode()
+    assert receiver.secret.removeprefix("whsec_") not in shown
+    assert "v1," not in shown
+    assert "ana@" not in shown
+    assert '"type":"payment_recovered"' in shown
+
+
+def test_a_test_event_is_signed_marked_and_opens_no_way_to_a_disabled_endpoint(world: World, receiver: Receiver, hand: Hand) -> None:
+    receiver.answers = [status(410)]
+    (effect,) = world.ask()
+    world.turn()
+    assert hand.test("acct_1", "crm").delivered
+    (body,) = [body for body in receiver.bodies.values() if body["type"] == "endpoint_test"]
+    assert (body["test"], receiver.forged) == (True, [])
+    with pytest.raises(LookupError, match="switched off"):
+        hand.replay(effect.id)
+    assert [one.standing for one in hand.standings([("acct_1", "crm")])] == ["disabled"]
+    assert hand.enable("acct_1", "crm")
+    assert not hand.enable("acct_1", "crm")
+    assert hand.replay(effect.id).delivered
+
+
+def test_what_is_unknown_is_said_in_words(world: World, hand: Hand) -> None:
+    with pytest.raises(LookupError, match="webhooks log"):
+        hand.show("msg_nothing")
+    with pytest.raises(LookupError, match="ledger has no event"):
+        hand.replay("msg_nothing")
+    world.directory.there = False
+    with pytest.raises(LookupError, match="no endpoint"):
+        hand.test("acct_1", "crm")
