@@ -5,6 +5,7 @@ import email
 import httpx
 import pytest
 
+from dunlin.ports import free_ports
 from recovery.adapters.kafka import Publisher, consumer
 from recovery.contracts.codec import decode_parked, encode
 from recovery.contracts.facts import ReadFailed, SwitchSet
@@ -202,3 +203,15 @@ def test_a_switch_stops_what_already_waits_and_holds_over_a_restart(world):
     mail = world.mail(fourth)
     world.emit(mail)
     assert world.outcome(mail).result == "sent"
+
+
+def test_a_stop_reaches_a_mail_that_waits_for_its_mail_server_within_seconds(world):
+    """B45: people stop a customer by a command, and the streams withdraw what they asked for."""
+    (bill,) = world.take(1)
+    mail = world.mail(bill)
+    (closed,) = free_ports(1)
+    world.start_sink(DUNLIN_SMTP_URL=f"smtp://127.0.0.1:{closed}")
+    world.emit(mail)
+    until(lambda: f"{mail.id} waits (not done, try 6)" in world.log(), 30, "a pause of more than six seconds")
+    world.emit(world.withdraw(mail))
+    assert world.outcome(mail, 3).why == "withdrawn"

@@ -8,7 +8,9 @@ import pytest
 from recovery.contracts.codec import decode_fact, decode_parked, encode
 from sinks.effects.answers import Doubt, Later, NotMine, Settled, not_performed, pause_before
 from sinks.effects.dispatch import Dispatcher
+from sinks.effects.lanes import WORK, kind_of_work
 from sinks.effects.ledger import Arrival, GivenUp, Ledger
+from tests.support.alerts import alert
 from tests.support.waiting import until
 
 
@@ -44,7 +46,7 @@ def make(ledger, door, clocks, time, paused):
     made = []
 
     def dispatcher(performer):
-        kinds = dict.fromkeys(("charge_requested", "message_requested", "read_requested"), performer)
+        kinds = dict.fromkeys(WORK, performer)
         made.append(Dispatcher(ledger, kinds, door, msgspec.structs.replace(clocks, wall=time), paused.__contains__))
         return made[-1]
 
@@ -60,7 +62,7 @@ def put(ledger, dispatcher, *effects):
             account=effect.account,
             customer=effect.customer,
             invoice=effect.invoice,
-            kind=effect.__struct_config__.tag,
+            kind=kind_of_work(effect),
             body=encode(effect),
             place=f"effects.stripe-0-{number}",
             received_at=float(number),
@@ -283,3 +285,32 @@ def test_what_waits_for_hours_is_answered_at_once_when_it_is_withdrawn_or_its_ac
         dispatcher.account_paused()
     assert turn(dispatcher) == 1
     assert outcomes(ledger)[mail.id].why == why
+
+
+def test_an_account_at_stripes_limit_or_paused_is_still_told_things(make, ledger, door, paused, charge, clocks):
+    door.wait = lambda account: 5.0
+    paused.add("acct_1")
+    dispatcher = make(lambda job: Settled(not_performed(job.effect, "told", clocks)))
+    told = alert(medium="slack", occurred_at=charge.occurred_at)
+    put(ledger, dispatcher, charge, msgspec.structs.replace(told, not_after=charge.not_after))
+    assert turn(dispatcher) == 1
+    assert {effect: fact.why for effect, fact in outcomes(ledger).items()} == {told.id: "told"}
+
+
+def test_an_alert_does_not_wait_for_a_charge_of_its_customer(make, ledger, charge, clocks):
+    release, alerted = threading.Event(), threading.Event()
+
+    def perform(job):
+        if job.effect.id == charge.id:
+            assert release.wait(5)
+        else:
+            alerted.set()
+        return Settled(not_performed(job.effect, "done", clocks))
+
+    dispatcher = make(perform)
+    told = msgspec.structs.replace(alert(), customer=charge.customer, not_after=charge.not_after)
+    put(ledger, dispatcher, charge, told)
+    assert dispatcher.start() == 2
+    assert alerted.wait(5), "while the charge is under way"
+    release.set()
+    until(lambda: dispatcher.collect() >= 0 and dispatcher.in_work == 0, 5, "the workers")
