@@ -148,6 +148,28 @@ MONEY_VIEW = "money"
 MONEY_COLUMNS: tuple[str, ...] = ("account", "currency", "opened_on", "cause", "cases", "minor")
 """Columns of the view `dunlin.money` (F60): each failed unit of money is in exactly one part; per currency and day they sum up."""
 
+DUNNING_VIEW = "dunning"
+DUNNING_COLUMNS: tuple[str, ...] = (
+    "account",
+    "effect",
+    "customer",
+    "invoice",
+    "kind",
+    "step",
+    "result",
+    "reason",
+    "sent_at",
+    "delivery",
+    "delivery_reason",
+    "opened_at",
+    "opens",
+    "clicked_at",
+    "clicks",
+    "machine_opens",
+    "machine_clicks",
+)
+"""Columns of the view `dunlin.dunning` (F34): what became of every message to a payer; what programs did is counted apart (B81)."""
+
 VIEWS: dict[str, tuple[str, ...]] = {
     CASES_VIEW: CASE_COLUMNS,
     DAILY_VIEW: DAILY_COLUMNS,
@@ -156,5 +178,6 @@ VIEWS: dict[str, tuple[str, ...]] = {
     TIMELINE_VIEW: TIMELINE_COLUMNS,
     WHY_NOT_VIEW: WHY_NOT_COLUMNS,
     MONEY_VIEW: MONEY_COLUMNS,
+    DUNNING_VIEW: DUNNING_COLUMNS,
 }
 """Every view that people may read, with its columns in order."""

@@ -102,4 +102,6 @@ def _active(turn: Turn) -> list[Case]:
 
 def _tell(turn: Turn, reason: str, medium: str, details: dict[str, str]) -> None:
     said = {"medium": medium} | {name: value for name, value in details.items() if value}
-    turn.tell_row("contact_changed", reason, details=said)
+    # What came back names the message that it came from, so that the message's own record shows it.
+    came_back = isinstance(turn.fact, (facts.MessageBounced, facts.MessageComplained))
+    turn.tell_row("contact_changed", reason, details=said, effect=turn.fact.cause if came_back else "")

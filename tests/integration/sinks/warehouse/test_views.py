@@ -214,3 +214,65 @@ def test_latency_is_from_acceptance_to_row_and_leaves_out_the_passing_of_time(mi
     assert len(rows) == 1
     assert rows[0][0] == 1
     assert 2000 <= rows[0][1] < 12_000
+
+
+def written(kind, number, *steps):
+    """Events about one message to a payer: (hours, type, fields) each."""
+    effect = f"acct_1.in_open.{kind}.{number}" if kind != "notice" else f"acct_1.~sub_1.notice.{number}"
+    base = {
+        "account": "acct_1",
+        "customer": "cus_1",
+        "invoice": "" if kind == "notice" else "in_open",
+        "effect": effect,
+        "received_at": DAY,
+    }
+    return [
+        Event(
+            **{
+                "id": f"{effect}-{place}",
+                "cause": f"{effect}:{place}",
+                "event_type": what,
+                "occurred_at": DAY + timedelta(hours=hours),
+                **base,
+                **more,
+            }
+        )
+        for place, (hours, what, more) in enumerate(steps)
+    ]
+
+
+MACHINE = {"reason": "machine_too_soon"}
+MESSAGES = [
+    *written(
+        "message",
+        3,
+        (0, "dunning_sent", {"details": {"step": "1", "medium": "email"}}),
+        (0, "message_clicked", MACHINE),
+        (0, "message_opened", MACHINE),
+        (2, "message_opened", {}),
+        (5, "message_opened", {}),
+        (5, "message_opened", {"id": "again", "cause": "acct_1.in_open.message.3:4"}),  # told twice by the pipeline
+        (6, "message_clicked", {}),
+    ),
+    *written("message", 5, (0, "dunning_skipped", {"reason": "already_paid", "details": {"step": "2"}})),
+    *written("message", 7, (0, "dunning_sent", {"details": {"step": "3"}}), (1, "contact_changed", {"reason": "bounced"})),
+    *written("sms", 4, (0, "dunning_sent", {"details": {"step": "1"}}), (1, "message_undelivered", {"reason": "twilio_30003"})),
+    *written("notice", 1, (0, "notice_sent", {}), (1, "message_clicked", MACHINE)),
+    *written("message", 9, (3, "message_opened", {})),  # an opening of a mail that nobody told of sending
+]
+
+
+def test_a_message_has_its_openings_and_clicks_without_those_of_programs(migrated, database):
+    """F34, B81."""
+    seed.fill(migrated.url("sink"), MESSAGES, "messages")
+    columns = "splitByChar('.', effect)[-1], kind, invoice, step, result, reason, delivery, delivery_reason"
+    assert sorted(database(f"SELECT {columns} FROM dunlin.dunning")) == [
+        ("1", "notice", "", 0, "sent", "", "", ""),
+        ("3", "message", "in_open", 1, "sent", "", "", ""),
+        ("4", "sms", "in_open", 1, "sent", "", "undelivered", "twilio_30003"),
+        ("5", "message", "in_open", 2, "skipped", "already_paid", "", ""),
+        ("7", "message", "in_open", 3, "sent", "", "bounced", ""),
+    ]
+    seen = "opens, clicks, machine_opens, machine_clicks, dateDiff('hour', sent_at, opened_at), dateDiff('hour', sent_at, clicked_at)"
+    assert database(f"SELECT {seen} FROM dunlin.dunning WHERE effect LIKE '%message.3'") == [(2, 1, 1, 1, 2, 6)]
+    assert database(f"SELECT {seen} FROM dunlin.dunning WHERE kind = 'notice'") == [(0, 0, 0, 1, None, None)]
