@@ -80,6 +80,25 @@ def test_a_resumed_account_does_not_burst() -> None:
     assert all(time is not None and timedelta(hours=25) <= time - a.START <= timedelta(hours=26) for time in times)
 
 
+def test_what_fell_due_in_days_of_a_pause_is_spread_over_two_hours_when_it_ends() -> None:
+    """B45: of sixty customers whose retries fell due meanwhile, each is charged, and no ten minutes see more than a fifth of them."""
+    times = []
+    for number in range(60):
+        story = Story()
+        story.tell(a.a_failure(f"evt_{number}", a.START, f"in_{number}"))
+        story.tell(a.a_reading(story.reads()[-1].id, a.START, invoice=f"in_{number}"))
+        story.account = a.an_account(paused=True)
+        story.until(a.at(hours=60))
+        assert not story.charges()
+        story.account = a.an_account()
+        story.until(a.at(hours=62))
+        times += [charge.occurred_at for charge in story.charges()]
+    assert len(times) == 60
+    for start in range(12):
+        minutes = (a.at(hours=60) + timedelta(minutes=10 * start), a.at(hours=60) + timedelta(minutes=10 * start + 10))
+        assert sum(minutes[0] <= time < minutes[1] for time in times) <= 12, start
+
+
 @pytest.mark.parametrize("why", ["account_paused"])
 def test_a_look_held_back_by_a_pause_is_not_a_failed_look(why: str) -> None:
     story = Story()
