@@ -57,7 +57,7 @@ prove-effects: $(STAMP) ## kill the effects sink a hundred times between claim a
 	@$(BIN)/python -m tests.support.kills
 
 mutants: ## mutation testing of recovery/decide in an environment of its own (minutes); MUTANTS='*_7' takes a sample
-	@test -x .mutants/bin/mutmut || ($(PYTHON) -m venv .mutants && .mutants/bin/pip install --quiet 'mutmut==3.8.1' 'pytest>=9.2' pytest-timeout msgspec babel tzdata)
+	@test -x .mutants/bin/mutmut || ($(PYTHON) -m venv .mutants && .mutants/bin/pip install --quiet 'mutmut==3.8.1' 'pytest>=9.2' pytest-timeout msgspec babel tzdata lz4)
 	@.mutants/bin/mutmut run $(MUTANTS)
 	@.mutants/bin/mutmut results
 

@@ -153,6 +153,7 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     card: Card | None = None
     asks_for_authentication: bool = False
     method: Literal["", "attached", "automatically_updated"] = ""
+    method_at: datetime | None = None  # when that method was told
     fresh_method: bool = False
     queued: bool = False  # its charge with the new method waits for that of an older invoice
     invoice_method: str = ""  # what the invoice, and its subscription, name to be charged before the customer's default

@@ -139,9 +139,12 @@ def _again(turn: Turn, case: Case, fact: InvoiceFact) -> None:
     if not case.tried_at:
         case.failed_at = min(case.failed_at, fact.occurred_at)
     if fact.occurred_at > case.last_failed_at:
-        case.last_failed_at, case.method = fact.occurred_at, ""
+        case.last_failed_at = fact.occurred_at
+        if case.method_at is None or fact.occurred_at >= case.method_at:
+            case.method, case.fresh_method = "", case.fresh_method and ours  # somebody else has tried the new method meanwhile
     turn.tell("failure_repeated", case, "our_attempt" if ours else "other_attempt", details={"attempt": str(fact.state.attempt_count)})
-    planned = case.verdict is not None and case.flight is None and case.retry_at is not None
+    charging = case.flight is not None and case.flight.kind == "charge"
+    planned = case.verdict is not None and (charging or (case.flight is None and case.retry_at is not None))
     if case.processing_since is not None or (planned and not ours):
         case.read_at = turn.now
 

@@ -42,7 +42,8 @@ def try_anew(turn: Turn, case: Case, card: Card, how: str) -> None:
     if not _charged(case, card):
         turn.tell("case_updated", case, "other_method_charged", details={"charged": _own(case)})
         return
-    known, case.method = _known(case, card), "automatically_updated" if how == "automatically_updated" else "attached"
+    known, case.method_at = _known(case, card), turn.fact.occurred_at
+    case.method = "automatically_updated" if how == "automatically_updated" else "attached"
     turn.tell("case_updated", case, "method_changed")
     busy = case.flight is not None and case.flight.kind == "charge"
     if case.verdict is None or busy or case.processing_since is not None or not turn.policy.retry.enabled:

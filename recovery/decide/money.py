@@ -95,6 +95,8 @@ def _went_back(turn: Turn, charge: str, invoice: str, what: str, total: int) -> 
     else:
         if case.paid:
             case.recovered_charge = case.recovered_charge or charge
+        elif total > case.recovered_minor:
+            _remember(turn, charge, case.invoice, what, total)
         reverse(turn, case, what, total)
 
 

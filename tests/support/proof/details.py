@@ -2,7 +2,7 @@
 
 # fmt: off
 DETAILS = frozenset([
-    "action", "advice_code", "also", "amount_before", "arm", "attempt", "charge", "charge_effect", "code", "command",
+    "action", "advice_code", "also", "amount_before", "arm", "attempt", "charge", "charge_effect", "charged", "code", "command",
     "days_before", "decline_code", "dispute", "draft", "evidence", "experiment", "fee_currency", "fee_minor", "first_code",
     "free_at", "in_force", "intent_status", "kind", "limit", "mail", "medium", "message", "method_type", "model_version",
     "network_advice_code", "network_decline_code", "network_status", "outcome_reason", "outcome_type", "payment_intent",

@@ -51,6 +51,30 @@ def pays(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact]:
     yield from _paid(bill, when, name, request_key="" if bill.out_of_band else f"page-{name}", request_id=f"req_{name}")
 
 
+def part(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact]:
+    """The customer pays a part on Stripe's page; the rest stays owed."""
+    left = bill.amount - bill.paid
+    if bill.status != "open" or bill.processing or truth.deleted or left < 3:
+        return
+    bill.paid += left // 3
+    request = {"request_key": f"page-{name}", "request_id": f"req_{name}"}
+    yield facts.InvoicePaymentSucceeded(**_about(f"{name}:part", when, bill.id), state=bill.state, **request)
+    yield facts.InvoiceChanged(**_about(f"{name}:rest", when, bill.id), state=bill.state, **request)
+
+
+def renamed(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact]:
+    """The subscription names another card of its own, or none any more."""
+    if not bill.subscription or bill.subscription in truth.cancelled:
+        return
+    method = truth.luck.choice(("", "pm_own", "pm_other"))
+    truth.own_methods[bill.subscription] = method
+    ending, paused = bill.subscription in truth.ending, bill.subscription in truth.paused
+    told: dict[str, Any] = {"status": "past_due", "cancel_at_period_end": ending, "paused": paused}
+    yield facts.SubscriptionChanged(
+        **_about(name, when), subscription=bill.subscription, own_method=method, own_method_changed=True, **told
+    )
+
+
 def _paid(bill: Bill, when: datetime, name: str, **request: str) -> Iterator[Fact]:
     yield facts.InvoicePaid(**_about(f"{name}:paid", when, bill.id), state=bill.state, **request)
     if not bill.out_of_band:
@@ -70,8 +94,9 @@ def changes(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fac
     """The amount falls by a credit, or Stripe's next attempt is told."""
     if bill.status != "open":
         return
-    if truth.luck.random() < 0.5 and bill.amount > 2:
-        bill.amount -= bill.amount // 3
+    left = bill.amount - bill.paid
+    if truth.luck.random() < 0.5 and left > 2:
+        bill.amount -= left // 3
     else:
         bill.stripe_next = when + timedelta(hours=truth.luck.choice((2, 10, 40)))
     yield facts.InvoiceChanged(**_about(name, when, bill.id), state=bill.state)
@@ -195,4 +220,4 @@ COMMON: tuple[Happening, ...] = (
     *(new_card,) * 2,
     *(pays, changes, offers, contacts, commands, pauses, expires),
 )
-RARE: tuple[Happening, ...] = (void, cancels, goes, goes_back, goes_back, noise)
+RARE: tuple[Happening, ...] = (void, cancels, goes, goes_back, goes_back, noise, part, part, renamed)

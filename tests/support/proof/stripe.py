@@ -95,6 +95,7 @@ class Truth:
         self.cancelled: set[str] = set()
         self.ending: set[str] = set()
         self.paused: set[str] = set()
+        self.own_methods: dict[str, str] = {}
         self.deleted = False
         self.charges = 0
         for number in range(luck.choice((1, 1, 2, 3))):
@@ -153,4 +154,5 @@ class Truth:
             "subscription_paused": bill.subscription in self.paused,
             "customer_deleted": self.deleted,
             "disputed": bill.disputed,
+            "subscription_method": self.own_methods.get(bill.subscription, ""),
         }

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from recovery.contracts.facts import ChargeRead, ChargeRefunded
+from recovery.contracts.facts import ChargeRead, ChargeRefunded, MethodChanged, SubscriptionEnded
 from recovery.decide import ledger, money
 from recovery.decide.invoices import PAYMENT_TOLD
 from recovery.decide.reading import REPEATS
@@ -207,3 +207,35 @@ def test_a_paused_account_does_not_look_after_the_end_either() -> None:
     story.account = a.an_account()
     story.days(0.1)
     assert len(story.reads()) == 2
+
+
+def test_a_refund_told_before_its_payment_counts_also_when_the_case_ended_meanwhile() -> None:
+    """B72: the customer paid, cancelled and got the money back; the payment is told last."""
+    story = Story().opened()
+    story.tell(SubscriptionEnded(**a.header("evt_s", a.at(hours=1), ""), subscription=a.SUBSCRIPTION))
+    story.tell(refund(2, invoice=a.INVOICE))
+    assert net(story) == {}
+    story.tell(payment(1.5))
+    assert net(story) == {}
+    assert story.last("recovery_reversed").recovered_minor == 4900
+
+
+def test_another_ones_attempt_with_the_new_card_is_looked_at_when_ours_comes_to_nothing() -> None:
+    """B35, B24: Stripe tried the new card as well and the bank called it fraud, while our charge was under way."""
+    story = Story().opened()
+    story.tell(MethodChanged(**a.header("evt_m", a.at(hours=1), ""), card=a.MASTERCARD, how="attached"))
+    story.tell(a.a_failure("evt_2", a.at(hours=1.1)))
+    story.charge_answered("not_done", why="refused: not today")
+    attempts = (a.an_attempt("ch_2", a.at(hours=1.1), card=a.MASTERCARD),)
+    story.tell(a.a_reading(story.reads()[-1].id, a.at(hours=1.2), a.FRAUD, card=a.MASTERCARD, attempts=attempts))
+    assert story.case().status == "blocked"
+    assert len(story.charges()) == 1
+
+
+def test_a_failure_before_the_new_card_that_is_told_late_takes_nothing_from_it() -> None:
+    """B3, B35: its payment is the renewed card's."""
+    story = Story().opened()
+    story.tell(MethodChanged(**a.header("evt_m", a.at(hours=3), ""), card=a.VISA, how="automatically_updated"))
+    story.tell(a.a_failure("evt_2", a.at(hours=2)))
+    story.tell(a.a_payment("evt_p", a.at(hours=4)))
+    assert story.last("payment_recovered").recovered_by == "account_updater"
