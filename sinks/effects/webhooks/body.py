@@ -24,8 +24,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """One event as a merchant's endpoint is told it. Amounts are minor units of `currency`, times are UTC.
 
     `id` is the event's own, the same in ClickHouse and on `recovery.events`; `sequence` orders the events of one invoice. `amount_minor` is
-    what was at stake, `recovered_minor` what came with this event (with `recovery_reversed`: what went), `cause` who recovered it, `attempts` our retries so far.
-    `test`: the account is connected in Stripe's test mode, or this is a test event.
+    what was at stake, `recovered_minor` what came with this event (with `recovery_reversed`: what went), `cause` who recovered it,
+    `attempts` our retries so far. `test`: the account is connected in Stripe's test mode, or this is a test event.
     """
 
     id: str
