@@ -37,11 +37,12 @@ class Merchants(Protocol):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """An alert mail's subject (one line) and its two bodies."""
+    """An alert mail's subject (one line), its two bodies and their language."""
 
     subject: str
     text: str
     html: str
+    language: str = "en"
 
 
 class MailChannel:
@@ -126,7 +127,7 @@ def composed(mail: Page, sender: str, to: str, message_id: str, now: datetime) -
     message["Message-ID"] = message_id
     message["Date"] = format_datetime(now)
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = "en"
+    message["Content-Language"] = mail.language
     message.set_content(mail.text, cte="quoted-printable")
     message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
     message.set_boundary(f"=_{message_id.strip('<>').partition('@')[0][:60]}")

@@ -16,6 +16,7 @@ from control.brand import LANGUAGES
 from recovery.links import Links, Sending
 from sinks.effects.render import render
 from sinks.effects.tracking import tracked
+from tests.support.alerts import mails
 from tests.support.browser import FLAGS
 from tests.support.letters import BRANDS, CASES, letter
 
@@ -101,3 +102,10 @@ def test_whatever_colour_the_merchant_picks_can_be_read(page, colour):
         page, render(msgspec.structs.replace(letter("2-several", "en", "white-label"), brand=brand)), f"colour-{colour[1:]}"
     )
     assert wrong == []
+
+
+@pytest.mark.parametrize(("name", "mail"), list(mails()), ids=lambda value: value if isinstance(value, str) else "")
+def test_every_alert_mail_can_be_read_on_every_screen(page, name, mail):
+    wrong, links = looked_at(page, mail, f"alert-{name}")
+    assert wrong == []
+    assert {urlsplit(link).hostname for link in links} <= {"dunlin.heron.example", "dashboard.stripe.com"}

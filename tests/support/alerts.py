@@ -1,11 +1,15 @@
 """Alerts as streams ask for them, one for each kind that a merchant can be told of."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from recovery.contracts.effects import AlertRequested
 from recovery.contracts.events import Event
+from sinks.effects.alert_mail import Page, page
+from sinks.effects.alert_text import Place, tell
 
+PLACE = Place(dashboard="https://dunlin.heron.example")
 AT = datetime(2026, 11, 3, 9, 14, tzinfo=UTC)
 _ABOUT: dict[str, Any] = {
     "account": "acct_1",
@@ -64,3 +68,13 @@ KINDS = (*_USUAL, "complained")
 def of_kind(kind: str) -> Event:
     """The event that KINDS names."""
     return event("contact_changed", reason="complained") if kind == "complained" else event(kind)
+
+
+def mails() -> Iterator[tuple[str, Page]]:
+    """An alert mail of every kind by its name, one of a burst, and one of a merchant without a dashboard."""
+    for kind in KINDS:
+        yield kind, page([tell(of_kind(kind), PLACE)], "Heron Yards", "acct_1", test=kind == "payment_failed")
+    burst = [tell(event(customer=f"cus_{number}", invoice=f"in_{number}"), PLACE) for number in range(12)]
+    burst += [tell(event("payment_recovered", currency="usd"), PLACE), tell(of_kind("endpoint_disabled"), PLACE)]
+    yield "digest", page(burst, "Heron Yards", "acct_1", test=False)
+    yield "without-dashboard", page([tell(of_kind("contact_changed"), Place(livemode=True))], "Heron Yards", "acct_1", test=False)

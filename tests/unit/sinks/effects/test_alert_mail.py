@@ -10,10 +10,9 @@ import pytest
 
 from sinks.effects.alert_mail import SHOWN, MailChannel, page
 from sinks.effects.alert_text import Place, summary, tell
-from tests.support.alerts import KINDS, event, of_kind
+from tests.support.alerts import PLACE, event, mails
 
 GOLDEN = Path(__file__).parent / "golden" / "alerts"
-PLACE = Place(dashboard="https://dunlin.heron.example")
 
 
 class FakeServer:
@@ -84,18 +83,10 @@ def test_why_no_mail_goes_is_known_before(server, now, address, more, why):
     assert MailChannel(merchants, taker, "b@d.example", lambda: now, "", may_leave=may_leave).why_not("acct_1") == why
 
 
-def mails():
-    for kind in KINDS:
-        yield kind, page([tell(of_kind(kind), PLACE)], "Heron Yards", "acct_1", test=kind == "payment_failed")
-    burst = [tell(event(customer=f"cus_{number}", invoice=f"in_{number}"), PLACE) for number in range(12)]
-    burst += [tell(event("payment_recovered", currency="usd"), PLACE), tell(of_kind("endpoint_disabled"), PLACE)]
-    yield "digest", page(burst, "Heron Yards", "acct_1", test=False)
-    yield "without-dashboard", page([tell(of_kind("contact_changed"), Place(livemode=True))], "Heron Yards", "acct_1", test=False)
-
-
 @pytest.mark.parametrize(("name", "mail"), list(mails()), ids=lambda value: value if isinstance(value, str) else "")
 def test_every_alert_mail_is_as_it_was_read_and_approved(name, mail):
-    for ending, body in (("txt", f"{mail.subject}\n\n{mail.text}"), ("html", mail.html)):
+    bare = re.sub(r"(?s)<style>.*?</style>| (style|bgcolor)=\"[^\"]*\"", "", mail.html)  # how it looks is the matter of payers' mails
+    for ending, body in (("txt", f"{mail.subject}\n\n{mail.text}"), ("html", bare)):
         path = GOLDEN / f"{name}.{ending}"
         if os.environ.get("DUNLIN_WRITE_GOLDEN"):
             path.parent.mkdir(exist_ok=True)
