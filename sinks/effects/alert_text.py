@@ -83,7 +83,7 @@ def moment(at: datetime) -> str:
 
 def _facts(event: Event) -> list[tuple[str, str]]:
     return [
-        ("Customer", event.customer),
+        ("Customer", _person(event)),
         ("Invoice", event.invoice),
         ("Decline", _decline(event)),
         ("Paid by", words.say(words.CAUSES, event.recovered_by) if event.recovered_by else ""),
@@ -93,6 +93,11 @@ def _facts(event: Event) -> list[tuple[str, str]]:
         ("Next", _next(event)),
         ("When", moment(event.occurred_at)),
     ]
+
+
+def _person(event: Event) -> str:
+    """The customer, where the event concerns one: what begins with `~` names something else."""
+    return "" if event.customer.startswith("~") else event.customer
 
 
 def _decline(event: Event) -> str:
@@ -118,11 +123,11 @@ def _next(event: Event) -> str:
 def _links(event: Event, place: Place) -> tuple[tuple[str, str], ...]:
     found = []
     if place.dashboard:
-        about = {"account": event.account, "customer": event.customer, "invoice": event.invoice}
+        about = {"account": event.account, "customer": _person(event), "invoice": event.invoice}
         query = urlencode({name: value for name, value in about.items() if value})
         found.append(("Open the case" if event.invoice else "Open the dashboard", f"{place.dashboard}/?{query}"))
-    what, object_id = ("invoices", event.invoice) if event.invoice else ("customers", event.customer)
-    if object_id and not object_id.startswith("~"):
+    what, object_id = ("invoices", event.invoice) if event.invoice else ("customers", _person(event))
+    if object_id:
         mode = "" if place.livemode else "test/"
         found.append(("Open in Stripe", f"{STRIPE}/{quote(event.account)}/{mode}{what}/{quote(object_id)}"))
     return tuple(found)

@@ -53,7 +53,7 @@ _USUAL: dict[str, dict[str, Any]] = {
     "contact_changed": {"reason": "bounced", "currency": "", "amount_minor": 0},
     "dunning_skipped": {**_SOFT, "reason": "no_contact"},
     "endpoint_disabled": {
-        "customer": "",
+        "customer": "~endpoint-books",
         "invoice": "",
         "currency": "",
         "amount_minor": 0,
