@@ -60,7 +60,7 @@ class PartitionLog:
         start, _, _ = self.bounds(topic)
         self._decided.assign([kafka.TopicPartition(topic, self.number, start)])
         while True:
-            for message in self._decided.consume(10_000, 0.1):
+            for message in self._decided.consume(2_000, 0.1):
                 error = message.error()
                 if error is None:
                     yield message.key() or b"", message.value()
