@@ -75,8 +75,8 @@ class Event(msgspec.Struct, kw_only=True):
     """One thing that happened. `id` names the place of its cause in `facts`; `sequence` orders the events of one invoice (1, 2, 3...).
 
     Amounts are minor units of `currency`: `amount_minor` is what was at stake when it happened, parts that had come included,
-    `recovered_minor` what came back with this event. `occurred_at` and `next_action_at` are business time, `received_at` is the wall time of
-    its cause's arrival.
+    `recovered_minor` what came back with this event. `occurred_at` and `next_action_at` are business time, `received_at` is the wall time
+    of its cause's arrival.
     """
 
     id: str = ""

@@ -42,6 +42,7 @@ class Told:
     never: set[str] = field(default_factory=set)
     settled: dict[str, str] = field(default_factory=dict)  # effect: result
     stopped: set[str] = field(default_factory=set)
+    heard: set[str] = field(default_factory=set)  # wishes of people, by their fact's id
     zones: dict[str, str] = field(default_factory=dict)
 
 
@@ -88,6 +89,10 @@ class Watch:
 
     def _learn(self, fact: Fact) -> None:
         told = self._told
+        if isinstance(fact, facts.Command):
+            if fact.id in told.heard:  # told again later, a wish is not a new one
+                return
+            told.heard.add(fact.id)
         if isinstance(fact, facts.MethodChanged) and fact.how == "automatically_updated":
             told.never.discard(fact.card.fingerprint)
         elif isinstance(fact, facts.StopAsked):
