@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import time
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +19,8 @@ SELECT a.pid, host(a.client_addr), a.backend_start FROM pg_locks l JOIN pg_stat_
 WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
 AND (l.classid::bigint << 32 | l.objid::bigint) = :lock
 """
+PATIENCE, ASK_AGAIN = 5.0, 0.1
+"""Wall seconds to wait for a database server that has not noticed yet that the former owner died, and between two questions."""
 
 
 class LedgerTaken(RuntimeError):
@@ -30,8 +33,8 @@ class Ownership:
     On a database server the lock belongs to the session that writes, and to no other: when the session is gone, so is the power to write.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, patience: float = PATIENCE) -> None:
+        self._ledger, self._patience = ledger, patience
         self._file: int | None = None
 
     def __enter__(self) -> Self:
@@ -64,16 +67,22 @@ class Ownership:
         self._file = file
 
     def _lock_session(self) -> None:
+        deadline = time.monotonic() + self._patience
+        while (holder := self._taken_by()) is not None:
+            if time.monotonic() > deadline:
+                raise LedgerTaken(
+                    f"Another process works on this ledger already: {holder} holds its database lock. Stop it, or use another database. "
+                    "If its machine is gone, the server notices by and by; pg_terminate_backend(session) says it at once."
+                )
+            time.sleep(ASK_AGAIN)
+
+    def _taken_by(self) -> str | None:
+        """Take the lock; who has it, if somebody has."""
         with self._ledger.writing() as db:
             if db.execute(sql.text("SELECT pg_try_advisory_lock(:lock)"), {"lock": LOCK_NUMBER}).scalar():
-                return
+                return None
             holder = db.execute(sql.text(HOLDER), {"lock": LOCK_NUMBER}).first()
-        who = (
-            f"session {holder[0]} from {holder[1] or 'the server itself'}, open since {holder[2]:%Y-%m-%d %H:%M:%S %Z},"
-            if holder
-            else "nobody any more"
-        )
-        raise LedgerTaken(
-            f"Another process works on this ledger already: {who} holds its database lock. Stop it, or use another database. "
-            "If its machine is gone, the server notices by and by; pg_terminate_backend(session) says it at once."
-        )
+        if holder is None:
+            return "nobody any more"
+        session, address, since = holder
+        return f"session {session} from {address or 'the server itself'}, open since {since:%Y-%m-%d %H:%M:%S %Z},"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,7 +15,7 @@ from tests.promises.ledger.test_ledger import outcome, receive
 def test_a_second_owner_is_refused_by_name_until_the_first_lets_go(reopen, url):
     who = f"Process {os.getpid()} works on" if url.startswith("sqlite") else r"session \d+ from 127\.0\.0\.1, open since .* holds"
     first, second = reopen(), reopen()
-    with Ownership(first), pytest.raises(LedgerTaken, match=who), Ownership(second):
+    with Ownership(first), pytest.raises(LedgerTaken, match=who), Ownership(second, patience=0.2):
         pytest.fail("two owners")
     with Ownership(second):
         receive(second, "e1")
@@ -54,4 +55,17 @@ def test_what_was_stored_survives_a_crash_of_the_server_and_the_lock_does_not(po
         with Ownership(again := Ledger(url)):
             assert again.counts() == {"claimed": 1, "waiting": 1}
     for ledger in (former, again):
+        ledger.close()
+
+
+def test_a_successor_waits_a_moment_for_a_server_that_has_not_noticed_the_end_of_the_former_owner(postgres):
+    url = postgres.new_database()
+    former, successor = Ledger(url), Ledger(url)
+    owner = Ownership(former).__enter__()
+    soon = threading.Timer(0.5, lambda: owner.__exit__(None, None, None))
+    soon.start()
+    with Ownership(successor):
+        receive(successor, "e1")
+    soon.join()
+    for ledger in (former, successor):
         ledger.close()
