@@ -9,7 +9,7 @@ import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import msgspec
 
@@ -43,7 +43,10 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One `[[tenant]]` of the file. Paths are relative to it. A live key acts only with `mode = "act"` and `act_on_live` (decision 39)."""
+    """One `[[tenant]]` of the file. Paths are relative to it. A live key acts only with `mode = "act"` and `act_on_live` (decision 39).
+
+    `stripe_mails`: whether Stripe itself mails this merchant's customers about failed payments, as the merchant says (B49).
+    """
 
     account: str
     name: str
@@ -58,6 +61,7 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mail_events_secrets_file: str = ""
     endpoints: dict[str, Endpoint] = {}
     brand: Brand = Brand()
+    stripe_mails: Literal["unknown", "on", "off"] = "unknown"
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ class Finding:
     subject: str
     text: str
     is_wrong: bool = False
+    is_doubtful: bool = False
 
 
 def well(subject: str, text: str) -> Finding:
@@ -20,3 +21,8 @@ def well(subject: str, text: str) -> Finding:
 def wrong(subject: str, text: str) -> Finding:
     """A thing that keeps Dunlin from running; `text` also says what to do."""
     return Finding(subject, text, is_wrong=True)
+
+
+def doubtful(subject: str, text: str) -> Finding:
+    """A thing that Dunlin runs with, and that somebody should look at; `text` also says what to do."""
+    return Finding(subject, text, is_doubtful=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from dunlin import root_lock, state
-from dunlin.checkup.finding import Finding, well, wrong
+from dunlin.checkup.finding import Finding, doubtful, well, wrong
 from dunlin.parts import LocalPorts
 from dunlin.ports import is_free, owner
 from recovery.config import Settings
@@ -53,6 +53,7 @@ def leftovers(home: Path) -> Iterable[Finding]:
 def tenants(file: Path) -> Iterator[Finding]:
     """Look whether the tenants file and the files of secrets it names can be used."""
     from control.lookup import problems
+    from control.stripe_mails import warnings
 
     if not file.exists():
         yield well("tenants", f"no file at {file} yet: `dunlin up` needs one, `dunlin demo` brings its own (docs/operations.md)")
@@ -62,3 +63,5 @@ def tenants(file: Path) -> Iterator[Finding]:
         yield wrong("tenants", f"{file}: {problem}")
     if not found:
         yield well("tenants", f"{file} and the secrets it names are readable")
+        for warning in warnings(file):
+            yield doubtful("mails", warning)

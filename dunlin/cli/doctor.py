@@ -32,6 +32,7 @@ def doctor(
     wrong = 0
     for finding in examine(settings, environment, local):
         wrong += finding.is_wrong
-        typer.echo(f"{'wrong' if finding.is_wrong else 'ok':<6} {finding.subject}: {finding.text}")
+        mark = "wrong" if finding.is_wrong else "look" if finding.is_doubtful else "ok"
+        typer.echo(f"{mark:<6} {finding.subject}: {finding.text}")
     typer.echo(f"{wrong} {'thing is' if wrong == 1 else 'things are'} wrong" if wrong else "nothing is wrong")
     raise typer.Exit(1 if wrong else 0)

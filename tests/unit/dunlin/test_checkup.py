@@ -77,6 +77,36 @@ def test_a_secret_that_is_not_there_is_wrong_and_named(tmp_path):
     assert "webhook.secrets" in " ".join(finding.text for finding in home.tenants(file) if finding.is_wrong)
 
 
+ACTS = '[tenant.policy]\nmode = "act"\n'
+SILENT = ACTS + "[tenant.policy.dunning]\nenabled = false\n"
+
+
+@pytest.mark.parametrize(
+    ("stated", "policy", "words"),
+    [
+        ("", ACTS, "does Stripe mail"),
+        ('stripe_mails = "on"\n', ACTS, "customers get both"),
+        ('stripe_mails = "off"\n', ACTS, ""),
+        ("", "", ""),
+        ('stripe_mails = "on"\n', SILENT, ""),
+    ],
+)
+def test_who_would_be_written_to_by_stripe_as_well_is_warned(tmp_path, stated, policy, words):
+    """B49: it does not keep Dunlin from running."""
+    key, secrets = tmp_path / "key", tmp_path / "secrets"
+    key.write_text("sk_test_1\n")
+    secrets.write_text("whsec_1\n")
+    for file in (key, secrets):
+        file.chmod(0o600)
+    tenants = tmp_path / "tenants.toml"
+    names = 'account = "acct_1"\nname = "A"\napi_key_file = "key"\nwebhook_secrets_file = "secrets"\n'
+    tenants.write_text(f"[[tenant]]\n{names}{stated}{policy}")
+    readable, *warned = home.tenants(tenants)
+    assert not readable.is_wrong, readable.text
+    assert [finding.is_doubtful and words in finding.text for finding in warned] == ([True] if words else [])
+    assert not any(finding.is_wrong for finding in warned)
+
+
 def test_an_incomplete_offline_directory_is_wrong(tmp_path):
     assert installed.kafka_jars({"DUNLIN_KAFKA_JARS": str(tmp_path)}).is_wrong
     assert not installed.kafka_jars({"XDG_CACHE_HOME": str(tmp_path)}).is_wrong
