@@ -15,7 +15,7 @@ class ScriptedServer(socketserver.ThreadingTCPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Conversation)
-        self.script, self.connections, self.mails = {}, 0, []
+        self.script, self.connections, self.mails, self.recipients = {}, 0, [], {}
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def mail_server(self):
@@ -30,6 +30,8 @@ class _Conversation(socketserver.StreamRequestHandler):
         while line := self.rfile.readline():
             verb = line[:4].upper().decode()
             said = self.server.script.get(verb, "354 go on" if verb == "DATA" else "250 yes")
+            if verb == "RCPT":
+                said = next((answer for start, answer in self.server.recipients.items() if f"<{start}" in line.decode()), said)
             if said is None:
                 return
             if verb == "MAIL" and begun:
@@ -111,3 +113,33 @@ def test_a_server_that_is_not_there_defers(server):
     server.server_close()
     with pytest.raises(Deferred, match="no connection"):
         send(MailServer(address("smtp://127.0.0.1:1"), timeout=1))
+
+
+@pytest.mark.parametrize(
+    ("answers", "refused"),
+    [
+        ({"b@": "550 gone"}, ("b@there.example",)),
+        ({"c@": "550 gone"}, ("c@there.example",)),
+        ({"c@": "450 later", "d@": "550 gone"}, ("d@there.example",)),
+        ({}, ()),
+    ],
+)
+def test_one_recipient_that_is_refused_does_not_keep_the_mail_from_the_others(server, answers, refused):
+    """B56."""
+    server.recipients = answers
+    gone = server.mail_server().hand_over(
+        "a@here.example", "b@there.example", b"x\r\n", lambda: None, ("c@there.example", "d@there.example")
+    )
+    assert gone == refused
+    assert len(server.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "kind"),
+    [({"b@": "450 later"}, Deferred), ({"b@": "550 gone", "c@": "550 gone"}, RefusedForGood), ({"b@": "550 gone", "c@": None}, Deferred)],
+)
+def test_a_mail_whose_first_recipient_must_wait_or_that_nobody_takes_is_not_handed_over(server, answers, kind):
+    server.recipients, claims = answers, []
+    with pytest.raises(kind):
+        server.mail_server().hand_over("a@here.example", "b@there.example", b"x\r\n", lambda: claims.append(1), ("c@there.example",))
+    assert (server.mails, claims) == ([], [])
