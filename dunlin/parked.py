@@ -49,13 +49,18 @@ def in_full(held: Held, parked: Parked) -> str:
         "parked": f"{told.parked_at} by the {parked.stage} stage",
         "from": place,
         "key": parked.key.decode(errors="backslashreplace"),
-        "why": f"{parked.why} ({parked.error})" if parked.error and parked.error not in parked.why else parked.why,
+        "why": reason_of(parked.why, parked.error),
         "trace": parked.trace or "none",
         "headers": ", ".join(f"{name}={value}" for name, value in parked.headers.items()) or "none",
         "put back": told.put_back or "not yet",
         "try": advice(held, parked),
     }
     return "\n".join(f"{name + ':':<10}{text}" for name, text in {"message": told.name, **said}.items()) + "\n\n" + hexdump(parked.value)
+
+
+def reason_of(why: str, error: str) -> str:
+    """Why a message was parked, with the error behind it where the reason does not name it."""
+    return f"{why} ({error})" if error and error not in why else why
 
 
 def advice(held: Held, parked: Parked) -> str:

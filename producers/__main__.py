@@ -1,5 +1,6 @@
 """`python -m producers gateway | ticker | policies [tenants.toml] | policy publish|try|rollback ACCOUNT | switch ACCOUNT pause|resume |
-command KIND ACCOUNT CUSTOMER | replay [NAME ...] | bounces | consent ACCOUNT CUSTOMER`.
+command KIND ACCOUNT CUSTOMER | replay [NAME ...] | bounces | consent ACCOUNT CUSTOMER |
+expiring [ACCOUNT ...]`.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     bounces = commands.add_parser("bounces", help="read the mailbox of returned mails (DUNLIN_BOUNCES_URL)")
     bounces.add_argument("--every", type=float, default=0.0, metavar="SECONDS", help="look again so often until stopped; without it once")
     bounces.set_defaults(run=_bounces)
+    cards = commands.add_parser("expiring", help="look for cards that expire before the next charge")
+    cards.add_argument("accounts", nargs="*", help="the accounts to look through; without one all")
+    cards.add_argument("--every", type=float, default=0.0, metavar="SECONDS", help="look again so often until stopped; without it once")
+    cards.set_defaults(run=_expiring)
     _consent_parser(commands.add_parser("consent", help="say that a customer agreed to texts, or no longer does"))
     return parser
 
@@ -191,6 +197,9 @@ def _policy(settings: Settings, arguments: argparse.Namespace) -> None:
         version = book.try_out(account, document, hand)
         print(f"{account}: {'a draft is tried on paper beside' if document else 'no draft is tried beside'} policy {version.number}")
         return
+    if version.published_at != hand.wall:
+        print(f"{account}: policy {version.number} says so already; nothing is published")
+        return
     asked = version.document.mode
     but = "" if asked == version.policy.mode else f" ({asked} is asked for; act_on_live is not set in {settings.tenants.name})"
     print(f"{account}: policy {version.number} is in force, mode {version.policy.mode}{but}")
@@ -258,7 +267,7 @@ def _consent(settings: Settings, arguments: argparse.Namespace) -> None:
 def _bounces(settings: Settings, arguments: argparse.Namespace) -> None:
     from control.link_keys import link_keys
     from control.lookup import Contacts
-    from producers.bounces import look, look_until
+    from producers.bounces import look
     from producers.mail_facts import Whose
     from producers.mailboxes import opened
     from recovery.links import Links
@@ -272,14 +281,36 @@ def _bounces(settings: Settings, arguments: argparse.Namespace) -> None:
     def once() -> None:
         look(lambda: opened(settings.bounces_url), whose, tenants.accounts(), publisher, business, wall)
 
-    if not arguments.every:
+    _again(settings, once, arguments.every)
+
+
+def _expiring(settings: Settings, arguments: argparse.Namespace) -> None:
+    from producers.expiring import ExpiringCards
+
+    tenants = Tenants.load(settings.tenants)
+    accounts = arguments.accounts or tenants.accounts()
+    cards = ExpiringCards(Publisher(_bootstrap(settings)), business_clock(settings.clock_file), wall, settings.stripe_api_base)
+
+    def once() -> None:
+        for account in accounts:
+            looked = cards.look(account, tenants.api_key(account))
+            print(f"{account}: {looked.subscriptions} subscriptions, {looked.told} cards expire before the next charge", flush=True)
+
+    _again(settings, once, arguments.every)
+
+
+def _again(settings: Settings, once: Callable[[], None], every: float) -> None:
+    """Do it once, or every so many seconds until stopped."""
+    from producers.bounces import look_until
+
+    if not every:
         once()
         return
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     _ready(settings, "")
-    look_until(once, stop.wait, arguments.every)
+    look_until(once, stop.wait, every)
 
 
 def _refuse_unknown(settings: Settings, account: str) -> None:

@@ -23,7 +23,8 @@ class Run:
         counts = Counter(self._one(held) for held in found)
         done = "would be put back" if self._dry else "put back"
         parts = [f"{counts['done']:,} of {len(found):,} {done}"]
-        parts += [f"{counts['before']:,} were put back before (--again does it once more)"] if counts["before"] else []
+        were = "was" if counts["before"] == 1 else "were"
+        parts += [f"{counts['before']:,} {were} put back before (--again does it once more)"] if counts["before"] else []
         parts += [f"{counts['refused']:,} cannot be"] if counts["refused"] else []
         self._say("; ".join(parts))
         return not counts["refused"]

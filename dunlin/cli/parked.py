@@ -39,7 +39,7 @@ def list_parked(
     from rich.console import Console
     from rich.table import Table
 
-    from dunlin.parked import line
+    from dunlin.parked import line, reason_of
     from recovery.adapters.parked import Wanted
 
     wanted = Wanted(topic=topic, reason=reason, since=_in_utc(since), until=_in_utc(until))
@@ -52,10 +52,18 @@ def list_parked(
         return
     table = Table("message", "parked (UTC)", "account", "from", "bytes", "why", "put back", box=None, pad_edge=False)
     for one in told:
-        table.add_row(one.name, one.parked_at[:19].replace("T", " "), one.account, one.topic, f"{one.size:,}", one.why, one.put_back or "-")
+        table.add_row(
+            one.name,
+            one.parked_at[:19].replace("T", " "),
+            one.account,
+            one.topic,
+            f"{one.size:,}",
+            reason_of(one.why, one.error),
+            one.put_back or "-",
+        )
     if told:
         console.print(table)
-    console.print(f"{len(told):,} parked messages" if told else "nothing is parked")
+    console.print(f"{len(told):,} parked {'message' if len(told) == 1 else 'messages'}" if told else "nothing is parked")
 
 
 @app.command()

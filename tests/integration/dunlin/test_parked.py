@@ -121,7 +121,7 @@ def test_what_each_stage_sets_aside_is_put_back_once_its_cause_is_gone(stack, tm
     assert facts_of(stack, "evt_1") == ["webhook_parked", "payment_failed"]
     refused = put_back(stack, "--topic", "gateway", code=1)
     assert "still cannot be translated" in refused
-    assert "1 were put back before" in refused
+    assert "1 was put back before" in refused
 
     # the worker failed on the fact; another version does not
     [fact] = waits(stack, 1, "--topic", "parked.streams", "--reason", "zerodivision")

@@ -53,6 +53,8 @@ def test_a_policy_is_tried_on_paper_published_and_taken_back(stack, tmp_path, cl
     assert "the same at another time" in stack.run("dunlin", "policy", "shadow", "--since", "2026-01-01").stdout
 
     assert "policy 2 is in force, mode act" in stack.run("dunlin", "policy", "publish", "--who", "ada", "--why", "it held").stdout
+    again = stack.run("dunlin", "policy", "publish", str(tmp_path / "draft.toml"), "--who", "ada")
+    assert again.stdout == "acct_1: policy 2 says so already; nothing is published\n"
     fail_and_read(stack, 2)
     second = stack.heard("retry_scheduled", 2)[-1]
     assert (second.next_action_at, second.policy_version) == (a.at(hours=6), 2)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dunlin.parked import LONGEST, hexdump, in_full, line
+from dunlin.parked import LONGEST, hexdump, in_full, line, reason_of
 from recovery.adapters.parked import Held, Place
 from recovery.contracts.parked import Parked, Replayed
 
@@ -69,3 +69,8 @@ def test_bytes_are_shown_as_hex_and_text_and_very_many_are_not():
     assert hexdump(b"a\xff\n") == f"00000000  {'61 ff 0a':<48} a.."
     assert hexdump(b"") == "(no bytes)"
     assert "904 more bytes" in hexdump(b"x" * (LONGEST + 904))
+
+
+def test_the_error_behind_a_reason_is_told_once():
+    assert reason_of("It failed.", "KeyError: a") == "It failed. (KeyError: a)"
+    assert reason_of("KeyError: a", "KeyError") == "KeyError: a"

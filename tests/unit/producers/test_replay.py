@@ -178,7 +178,7 @@ FOUND = {Place("streams", 1, 1): parked("streams", "facts", FACT), Place("stream
 def test_what_was_put_back_before_is_passed_by_unless_it_is_wanted_again(run, broker):
     fine, said = run(FOUND)
     assert fine
-    assert said[-1] == "1 of 2 put back; 1 were put back before (--again does it once more)"
+    assert said[-1] == "1 of 2 put back; 1 was put back before (--again does it once more)"
     assert said[1] == "streams-1-2: put back before, 2026-11-24 12:00 UTC by bea"
     assert len(broker.on("parked.notes")) == 1
     assert run(FOUND, again=True)[1][-1] == "2 of 2 put back"
