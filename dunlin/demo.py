@@ -18,6 +18,9 @@ from recovery.adapters.clock import wall
 
 ACCOUNT = "acct_1DunlinDemo"
 API_KEY = "sk_test_dunlin_demo"
+LISTENER_SECRETS = "shop.secrets"
+LISTENER_SECRET = "whsec_ZHVubGluLWRlbW8tZHVubGluLWRlbW8tZHVubGlu"  # noqa: S105 - of an imaginary merchant
+"""Known to everybody, as all of this world is."""
 MAIL_FROM = "billing@merchant.example"
 ALERT_EMAIL = "alerts@merchant.example"
 MONTH_DAYS = 30
@@ -111,20 +114,27 @@ def environment(home: Path, place: SandboxPlace) -> dict[str, str]:
         "DUNLIN_STRIPE_API_BASE": place.api,
         "DUNLIN_SMTP_URL": f"smtp://{HOST}:{place.smtp_port}",
         "DUNLIN_MAIL_FROM": MAIL_FROM,
+        "DUNLIN_WEBHOOK_PRIVATE_ADDRESSES": "yes",  # the merchant's own system is the sandbox
         "TWILIO_ACCOUNT_SID": "",  # the numbers of this world may be somebody's in ours
     }
 
 
-def write_tenant(home: Path) -> None:
-    """Write the tenants file of the imaginary merchant; its endpoint's secret is added when the endpoint is registered."""
+def write_tenant(home: Path, place: SandboxPlace) -> None:
+    """Write the tenants file of the imaginary merchant, whose own system listens in the sandbox.
+
+    The secret of the endpoint that Stripe calls is added when that endpoint is registered.
+    """
     secrets = home / "secrets"
     secrets.mkdir(mode=0o700, exist_ok=True)
     _write_secret(secrets / "stripe.key", API_KEY)
     _write_secret(secrets / "webhook.secrets", "")
+    _write_secret(secrets / LISTENER_SECRETS, f"{LISTENER_SECRET}\n")
     (home / "tenants.toml").write_text(
         f'[[tenant]]\naccount = "{ACCOUNT}"\nname = "Wader Supply Co."\nlivemode = false\nalert_email = "{ALERT_EMAIL}"\n'
         'api_key_file = "secrets/stripe.key"\nwebhook_secrets_file = "secrets/webhook.secrets"\n\n'
-        '[tenant.policy]\nmode = "act"\ntest_first_invoices = false\n'
+        '[tenant.policy]\nmode = "act"\ntest_first_invoices = false\n\n'
+        f'[tenant.endpoints.shop]\nurl = "{place.api}/api/webhooks/recovery-event"\nsecrets_file = "secrets/{LISTENER_SECRETS}"\n'
+        'events = ["payment_failed", "payment_recovered", "case_abandoned"]\n'
     )
 
 
@@ -144,13 +154,14 @@ def sandbox_parts(place: SandboxPlace, world: World, gateway: str, tenant_home: 
     """The two parts that a demonstration has besides a full stack: the sandbox, and the registration of the endpoint in it."""
     home = ("--home", str(place.home), "--port", str(place.port), "--smtp-port", str(place.smtp_port))
     life = ("--seed", str(world.seed), "--customers", str(world.customers), "--days", str(world.days), "--speed", str(world.speed))
+    listener = ("--listener-secrets", str(tenant_home / "secrets" / LISTENER_SECRETS))
     account = ("--account", ACCOUNT, "--api-key", API_KEY, "--stripe-retries", "on" if world.stripe_retries else "off")
     endpoint = ("--api", place.api, "--gateway", gateway, "--secrets", str(tenant_home / "secrets" / "webhook.secrets"))
     return [
         Part(
             name="sandbox",
             wave=0,
-            argv=(sys.executable, "-m", "sandbox", "serve", *home, *life, *account),
+            argv=(sys.executable, "-m", "sandbox", "serve", *home, *life, *account, *listener),
             cwd=REPOSITORY,
             ports={"http": place.port, "smtp": place.smtp_port},
             urls={"api": place.api, "inbox": f"{place.api}/inbox", "smtp": f"smtp://{HOST}:{place.smtp_port}"},

@@ -22,6 +22,8 @@ def told(client: Any, account: str, mail_domain: str, parked: int) -> Told:
         account,
         "SELECT DISTINCT details['message'] {from} 'alert_sent' AND details['medium'] = 'email' AND details['message'] != ''",
     )
+    hooks = _rows(client, account, "SELECT DISTINCT details['event'] {from} 'webhook_delivered'")
+    hooks += _rows(client, account, "SELECT DISTINCT details['event'] {from} 'webhook_undelivered'")
     rows, distinct, p50, p99 = client.query(
         "SELECT count(), uniqExact(src_partition, src_offset), "
         "quantileExactIf(0.5)(dateDiff('millisecond', received_at, inserted_at), webhook) AS p50, "
@@ -41,6 +43,7 @@ def told(client: Any, account: str, mail_domain: str, parked: int) -> Told:
         recovered_minor=_sums(recovered),
         mails=frozenset(message_id(effect, mail_domain) for (effect,) in mails),
         alerts=frozenset(message for (message,) in alerts),
+        webhooks=frozenset(event for (event,) in hooks),
         causes=frozenset(cause for (cause,) in causes),
         rows=rows,
         distinct_rows=distinct,

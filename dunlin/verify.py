@@ -42,6 +42,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     recovered_minor: dict[str, int]
     mails: frozenset[str]
     alerts: frozenset[str] = frozenset()
+    webhooks: frozenset[str] = frozenset()
     causes: frozenset[str]
     rows: int
     distinct_rows: int
@@ -117,6 +118,8 @@ def compare(truth: Truth, told: Told, baseline: Mapping[str, Any]) -> Report:
         *_money("recovered", [(r["currency"], r["amount"]) for r in recoveries], told.recovered_minor),
         _sets("mails", (mail for mail, kind in kinds.items() if kind not in ALERT_KINDS | TRIAL_KINDS), told.mails),
         _sets("alert mails", (mail for mail, kind in kinds.items() if kind in ALERT_KINDS), told.alerts),
+        _sets("events told by webhook", (heard["event"] for heard in truth["webhooks"]), told.webhooks),
+        Line(name="webhooks signed wrongly", truth=truth["forged_webhooks"], warehouse=0),
         _sets("webhooks accepted", accepted, told.causes & accepted),
     )
     return Report(

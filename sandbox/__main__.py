@@ -27,6 +27,7 @@ def main() -> None:
     command.add_argument("--stripe-retries", choices=("on", "off"), default="off", help="Stripe's own retries")
     command.add_argument("--account", default="acct_1SandboxDunlin00", help="the merchant's account id")
     command.add_argument("--api-key", default="sk_test_sandbox", help="the only key that is accepted")
+    command.add_argument("--listener-secrets", type=Path, help="file with the secrets by which the merchant's own system believes webhooks")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells every line of every conversation
@@ -43,6 +44,7 @@ def main() -> None:
         account=given.account,
         api_key=given.api_key,
         ready_file=Path(ready) if ready else None,
+        listener_secrets=given.listener_secrets,
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(options))

@@ -6,6 +6,7 @@ from sandbox.clock import SandboxClock
 from sandbox.endpoints import Endpoints
 from sandbox.events import Event
 from sandbox.faults import Faults
+from sandbox.listener import Listener
 from sandbox.luck import Luck
 from sandbox.records import Request
 from sandbox.webhooks import Courier
@@ -23,6 +24,7 @@ class Machine:
     faults: Faults
     luck: Luck
     api_key: str
+    listener: Listener = field(default_factory=Listener)
     _calls: int = field(default=0)
 
     def catch_up(self) -> float:

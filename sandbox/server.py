@@ -13,6 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from sandbox import admin, inbox
+from sandbox import listener as merchant
 from sandbox.api.app import Api
 from sandbox.baseline import Baseline
 from sandbox.clock import SandboxClock
@@ -45,6 +46,7 @@ class Options:
     account: str
     api_key: str
     ready_file: Path | None
+    listener_secrets: Path | None = None
 
 
 async def serve(options: Options) -> None:
@@ -86,7 +88,11 @@ def _machine(options: Options, base: str) -> Machine:
     luck = Luck(options.seed)
     endpoints = Endpoints(luck)
     courier = Courier(endpoints, clock, luck, options.account)
-    return Machine(World(setting), clock, endpoints, courier, Faults(), luck, options.api_key)
+    return Machine(World(setting), clock, endpoints, courier, Faults(), luck, options.api_key, merchant.Listener(_secrets(options)))
+
+
+def _secrets(options: Options) -> list[str]:
+    return options.listener_secrets.read_text().split() if options.listener_secrets is not None else []
 
 
 def _http(machine: Machine, box: inbox.Mailbox) -> uvicorn.Server:
@@ -96,6 +102,7 @@ def _http(machine: Machine, box: inbox.Mailbox) -> uvicorn.Server:
         *invoice_page.routes(machine),
         *inbox_page.routes(machine, box),
         *home.routes(machine),
+        *merchant.routes(machine.listener),
     ]
     config = uvicorn.Config(
         Starlette(routes=routes),

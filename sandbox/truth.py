@@ -21,6 +21,8 @@ def whole(machine: Machine) -> Json:
         "events": [_event(event) for event in world.announce.events.values() if event.subscribed],
         "deliveries": machine.courier.waiting(),
         **acts(world),
+        "webhooks": [asdict(heard) for heard in machine.listener.heard.values()],
+        "forged_webhooks": machine.listener.forged,
         "customers": len(books.customers),
     }
 

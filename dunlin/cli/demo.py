@@ -38,9 +38,9 @@ def demo(
     except (InUseError, ValueError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
-    setting.write_tenant(home)
     port, smtp_port = free_ports(2)
     place = setting.SandboxPlace(home=home / "sandbox", port=port, smtp_port=smtp_port)
+    setting.write_tenant(home, place)
     world = setting.World(customers=customers, speed=setting.MONTH_DAYS * 86_400 / (minutes * 60), seed=seed, stripe_retries=stripe_retries)
     variables |= setting.environment(home, place) | {"DUNLIN_GATEWAY_PORT": "0", "DUNLIN_DASHBOARD_PORT": "0"}
     settings, local = settle_ports(from_env(variables), LocalPorts(kafka=0, kafka_controller=0, clickhouse_http=0, clickhouse_tcp=0))

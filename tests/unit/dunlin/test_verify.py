@@ -38,6 +38,8 @@ def world(**other: Any) -> dict[str, Any]:
         "mails": [mail()],
         "events": [{"id": "evt_1", "accepted": 1}, {"id": "evt_2", "accepted": 2}, {"id": "evt_3", "accepted": 0}],
         "cancellations": [],
+        "webhooks": [{"message": "msg_1", "event": "0-7-1", "type": "payment_failed", "copies": 1}],
+        "forged_webhooks": 0,
     } | other
 
 
@@ -49,6 +51,7 @@ def told(**other: Any) -> Told:
         "failed_minor": {"usd": 2_000},
         "recovered_minor": {"usd": 1_000},
         "mails": frozenset({"<m1@x>"}),
+        "webhooks": frozenset({"0-7-1"}),
         "causes": frozenset({f"{ACCOUNT}:evt_1", f"{ACCOUNT}:evt_2"}),
         "rows": 10,
         "distinct_rows": 10,
@@ -67,6 +70,12 @@ def test_the_truth_told_is_sound() -> None:
     assert report.sound
     assert report.differences == 0
     assert (report.rates[0].by_count, report.rates[0].by_value, report.rates[0].baseline_by_count) == (0.5, 0.5, 0.0)
+
+
+def test_webhooks_that_never_arrived_or_were_signed_wrongly_are_differences() -> None:
+    assert compare(world(), told(webhooks=frozenset({"0-7-1", "0-8-1"})), BASELINE).differences == 1
+    assert compare(world(webhooks=[]), told(), BASELINE).differences == 1
+    assert compare(world(forged_webhooks=2), told(), BASELINE).differences == 2
 
 
 def test_a_missing_failure_is_named() -> None:
