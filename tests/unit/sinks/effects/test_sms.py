@@ -119,6 +119,13 @@ def test_who_need_not_or_cannot_be_texted_is_not(texts, server, reachable, sms, 
     assert server.taken == []
 
 
+def test_a_customer_who_was_deleted_is_not_remembered_anew(texts, contacts, reachable, sms, job, an_invoice):
+    """B94: what was forgotten stays forgotten."""
+    reachable.invoices = [an_invoice(customer={"id": "cus_1", "deleted": True})]
+    texts(job(sms))
+    assert contacts.known == {}
+
+
 def test_a_text_that_is_late_after_the_look_is_not_sent(reachable, merchants, contacts, server, clocks, sms, job, now):
     late = replace(sms, not_after=now.replace(year=2025))
     assert result(Texts(reachable, merchants, contacts, server, None, clocks)(job(late))) == ("skipped", "expired")
