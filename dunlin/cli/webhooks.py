@@ -102,7 +102,12 @@ def replay(
             wanted = hand.within(account, _utc(since), _utc(until) if until else wall(), endpoint, kinds, failed)
         missed = 0
         for number, reference in enumerate(wanted, 1):
-            done = hand.replay(reference)
+            try:
+                done = hand.replay(reference)
+            except LookupError as error:  # one that cannot be sent holds the others up no more than one that is not taken
+                missed += 1
+                typer.echo(f"{number}/{len(wanted)} {reference}: {error}", err=True)
+                continue
             missed += not done.delivered
             typer.echo(f"{number}/{len(wanted)} {_line(done)}")
     typer.echo(f"{len(wanted) - missed} taken, {missed} not.")

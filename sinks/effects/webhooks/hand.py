@@ -63,7 +63,7 @@ class Hand:
         signed = {} if effect is None or where is None else headers(webhook_id(effect.id), body, where.secrets, self._wall())
         if signed:
             secrets = len(where.secrets) if where is not None else 0
-            signed |= {"webhook-timestamp": "<of each try>", "webhook-signature": f"<{secrets} signatures, made anew for each try>"}
+            signed |= {"webhook-timestamp": "<of each try>", "webhook-signature": f"<made anew for each try; secrets that sign: {secrets}>"}
         return Delivery(
             message=tries[0].message if effect is None else webhook_id(effect.id),
             effect=tries[0].effect if effect is None else effect.id,
@@ -91,7 +91,7 @@ class Hand:
         if effect is None:
             raise LookupError(
                 f"The ledger has no event for {reference}: it keeps them until 60 days after their delivery's end. "
-                "Older events are in ClickHouse, in recovery_events."
+                "Older events are in ClickHouse, in dunlin.events. `dunlin webhooks log` lists what was tried in the last 30 days."
             )
         where = self._where(effect.account, effect.endpoint)
         health = self._journal.health(effect.account, effect.endpoint)
