@@ -239,6 +239,7 @@ REASONS: dict[str, str] = {
     "not_delivered": "the endpoint took it in none of the tries",
     "no_address": "the merchant gave no address for it",
     "address_refused": "the address is not one of Slack's",
+    "unknown_account": "the account is not in the tenants file any more",
     "bounced": "the address is no good",
     "soft_bounce": "a mail came back; the address may still be good",
     "first_contact_bounced": "the customer's first address is no good, the others are written to",

@@ -59,12 +59,18 @@ class Alerts:
             return self._together(job, effect, digest)
         if job.doubts > self._channel.repeats:
             return self._settled(effect, "unknown", "not_repeated", effect.id)
-        if why := self._channel.why_not(effect.account):
+        if why := self._why_not(effect.account):
             return self._settled(effect, "skipped" if job.since is None else "unknown", why)
         if job.since is None and self._is_burst(effect.account):
             closes = (self._clocks.business() + WINDOW).timestamp()
             return self._wait_for(job, self._digests.join(effect.id, effect.account, self._channel.medium, effect.event, closes))
         return self._alone(job, effect)
+
+    def _why_not(self, account: str) -> str:
+        try:
+            return self._channel.why_not(account)
+        except LookupError:  # it left the tenants file: there is nobody to tell
+            return "unknown_account"
 
     def _alone(self, job: Job, effect: AlertRequested) -> Answer:
         answer = self._hand_over(job, effect, [effect.event], effect.id)
@@ -96,7 +102,7 @@ class Alerts:
     def _carry(self, job: Job, effect: AlertRequested, events: Sequence[Event], name: str) -> tuple[str, str] | Later | Doubt:
         if job.doubts > self._channel.repeats:
             return "unknown", "not_repeated"
-        if why := self._channel.why_not(effect.account):
+        if why := self._why_not(effect.account):
             return "skipped" if job.since is None else "unknown", why
         return self._hand_over(job, effect, events, name)
 

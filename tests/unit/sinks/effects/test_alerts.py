@@ -20,6 +20,8 @@ class FakeChannel:
         self.taken, self.trouble, self.why = [], [], ""
 
     def why_not(self, account):
+        if isinstance(self.why, Exception):
+            raise self.why
         return self.why
 
     def message(self, name):
@@ -204,6 +206,11 @@ def test_without_an_address_nothing_is_told(alerts, channel, job, now):
     channel.why = "no_address"
     assert result(alerts(job(alert()))) == ("skipped", "no_address", "")
     assert result(alerts(job(alert(), since=now, doubts=1)))[:2] == ("unknown", "no_address")
+
+
+def test_a_merchant_who_left_is_told_nothing(alerts, channel, job):
+    channel.why = LookupError("acct_1")
+    assert result(alerts(job(alert()))) == ("skipped", "unknown_account", "")
 
 
 def test_old_digests_are_forgotten_with_their_alerts(alerts, ledger, clock, job):
