@@ -77,7 +77,7 @@ def look_until(look_once: Callable[[], object], wait: Callable[[float], bool], e
     while True:
         try:
             look_once()
-        except (MailboxFailed, NotDelivered) as error:
+        except (MailboxFailed, NotDelivered, OSError) as error:
             log.warning("%s Trying again in %g s.", error, every)
         if wait(every):
             return

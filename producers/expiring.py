@@ -1,0 +1,77 @@
+"""Looks through an account's subscriptions for cards that expire before the next charge, and tells the stream of them (F68).
+
+No webhook says so: `invoice.upcoming` names no card, and a payment method's event no charge.
+"""
+
+import logging
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import stripe
+
+from producers.bounces import Publishes
+from producers.intake import message_of
+from producers.providers.expiring_cards import EXPANDS, expiring
+from recovery.stripe_fields import Object, UnknownShape
+from recovery.vocabulary import Clock
+
+log = logging.getLogger(__name__)
+STRIPE = "https://api.stripe.com"
+STATUSES = ("active", "trialing")
+
+
+class NotRead(OSError):
+    """Stripe did not answer as it should; the next look may."""
+
+
+class Looked(NamedTuple):
+    """What one look through an account came to."""
+
+    subscriptions: int
+    told: int
+    unread: int
+
+
+class ExpiringCards:
+    """Tells of each card and charge once in its life, under an id that stays the same afterwards."""
+
+    def __init__(self, publisher: Publishes, business: Clock, wall: Clock, api_base: str = "") -> None:
+        self._publisher, self._business, self._wall, self._api_base = publisher, business, wall, api_base
+        self._told: set[str] = set()
+
+    def look(self, account: str, api_key: str) -> Looked:
+        """Read the account's subscriptions and tell what expires.
+
+        Raises:
+            NotRead: Stripe did not answer.
+            NotDelivered: the broker did not take it.
+
+        """
+        seen = unread = 0
+        fresh = []
+        for subscription in self._subscriptions(api_key):
+            seen += 1
+            try:
+                fact = expiring(account, subscription, self._business(), self._wall())
+            except UnknownShape as error:
+                unread += 1
+                log.warning("a subscription of %s cannot be read: %s", account, error)
+                continue
+            if fact is not None and fact.id not in self._told:
+                fresh.append(fact.id)
+                self._publisher.send(*message_of(fact)[:3])
+            if seen % 1000 == 0:
+                log.info("%s: %d subscriptions seen, %d cards expire", account, seen, len(fresh))
+        self._publisher.flush()
+        self._told.update(fresh)
+        return Looked(seen, len(fresh), unread)
+
+    def _subscriptions(self, api_key: str) -> Iterator[Object]:
+        client = stripe.StripeClient(api_key, base_addresses={"api": self._api_base or STRIPE}, max_network_retries=3)
+        for status in STATUSES:
+            params: stripe.params.SubscriptionListParams = {"status": status, "limit": 100, "expand": EXPANDS}
+            try:
+                for found in client.v1.subscriptions.list(params).auto_paging_iter():
+                    yield found.to_dict()
+            except stripe.StripeError as error:
+                raise NotRead(f"Stripe did not list the subscriptions: {error.user_message or type(error).__name__}.") from error
