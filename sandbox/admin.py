@@ -33,6 +33,13 @@ def routes(machine: Machine, baseline: Baseline) -> list[Route]:
         machine.clock.release(await _reason(http))
         return _json(machine.clock.state())
 
+    async def speed(http: Request) -> Response:
+        wanted = (await _body(http)).get("speed")
+        if not isinstance(wanted, int | float) or wanted <= 0:
+            return _json({"error": 'Give the business seconds per wall second, as {"speed": 60}.'}, 400)
+        machine.clock.run_at(float(wanted))
+        return _json(machine.clock.state())
+
     async def faults(http: Request) -> Response:
         wanted = await _body(http) if http.method == "POST" else {}
         try:
@@ -59,6 +66,7 @@ def routes(machine: Machine, baseline: Baseline) -> list[Route]:
     return [
         Route("/_start", start, methods=["POST"]),
         Route("/_clock", clock),
+        Route("/_clock/speed", speed, methods=["POST"]),
         Route("/_clock/hold", hold, methods=["POST"]),
         Route("/_clock/release", release, methods=["POST"]),
         Route("/_faults", faults, methods=["GET", "POST"]),

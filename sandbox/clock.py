@@ -53,6 +53,11 @@ class SandboxClock:
         self._holds.pop("start", None)
         self._apply()
 
+    def run_at(self, speed: float) -> None:
+        """Business seconds per wall second from now on, unless held; what is held runs so when it is released."""
+        self.speed = speed
+        self._apply()
+
     def hold(self, reason: str) -> None:
         """Stop business time; the same reason may hold several times and must release as often."""
         self._holds[reason] += 1

@@ -194,6 +194,11 @@ class World:
         """An object as the sandbox's API shows it."""
         return dict(httpx.get(f"{self.base}{path}", auth=(KEY, "")).raise_for_status().json())
 
+    def let_time_run(self, speed: float) -> None:
+        """Let the sandbox's clock go on, with so many business seconds per wall second."""
+        httpx.post(f"{self.base}/_clock/speed", json={"speed": speed}).raise_for_status()
+        httpx.post(f"{self.base}/_clock/release", json={"reason": "test"}).raise_for_status()
+
     def extend_tenant(self, more: dict[str, Any]) -> None:
         """Write more into the account's entry of the tenants file."""
         file = self.home / "tenants.toml"

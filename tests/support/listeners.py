@@ -7,7 +7,7 @@ import socket
 import threading
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
@@ -69,7 +69,11 @@ class Listener:
         self._thread.join()
 
     def _serve(self, request: BaseHTTPRequestHandler) -> None:
-        body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        length = int(request.headers.get("Content-Length") or 0)
+        body = request.rfile.read(length)
+        if len(body) < length:  # the sender died in the middle: no request
+            request.close_connection = True
+            return
         self.requests += 1
         answer = self.next.popleft() if self.next else None
         if self.stuck.is_set():
@@ -82,11 +86,12 @@ class Listener:
             request.close_connection = True
             return
         content = answer.body.encode()
-        request.send_response(answer.status)
-        for name, value in {"Content-Length": str(len(content)), **answer.headers}.items():
-            request.send_header(name, value)
-        request.end_headers()
-        request.wfile.write(content)
+        with suppress(ConnectionError):  # the sender may have died meanwhile
+            request.send_response(answer.status)
+            for name, value in {"Content-Length": str(len(content)), **answer.headers}.items():
+                request.send_header(name, value)
+            request.end_headers()
+            request.wfile.write(content)
 
     def _take(self, request: BaseHTTPRequestHandler, body: bytes) -> Answer:
         raise NotImplementedError

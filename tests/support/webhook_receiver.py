@@ -77,7 +77,11 @@ class _Request(BaseHTTPRequestHandler):
             here.at_once += 1
             here.most_at_once = max(here.most_at_once, here.at_once)
         try:
-            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            length = int(self.headers.get("content-length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:  # the sender died in the middle: no request
+                self.close_connection = True
+                return
             here.take({name.lower(): value for name, value in self.headers.items()}, body)(self)
         except (BrokenPipeError, ConnectionResetError):
             pass

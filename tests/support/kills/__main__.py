@@ -6,15 +6,18 @@ Leaves with 1 when a charge was made twice, an effect was lost, or an outcome do
 """
 
 import argparse
+import contextlib
 import json
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from recovery.adapters.kafka import create_topics
 from tests.support.kills.proof import Kill, Proof
 from tests.support.kills.stage import stage
+from tests.support.postgres import Postgres, programs
 from tests.support.servers import kafka_server
 
 CUSTOMERS_PER_KILL = 120
@@ -26,12 +29,13 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--kills", type=int, default=110)
     arguments.add_argument("--seed", type=int, default=20261124)
+    arguments.add_argument("--ledger", choices=("sqlite", "postgresql"), default="sqlite")
     options = arguments.parse_args()
     began = time.monotonic()
     print("starting a broker and a sandbox in which three weeks pass (about 20 s)", flush=True)
-    with kafka_server() as kafka, tempfile.TemporaryDirectory(prefix="dunlin-kills-") as home:
+    with kafka_server() as kafka, tempfile.TemporaryDirectory(prefix="dunlin-kills-") as home, _ledger(options.ledger) as ledger:
         create_topics(kafka, "dunlin", 4, 1)
-        with stage(kafka, Path(home), options.seed, max(2600, options.kills * CUSTOMERS_PER_KILL)) as world:
+        with stage(kafka, Path(home), options.seed, max(2600, options.kills * CUSTOMERS_PER_KILL), ledger) as world:
             proof = Proof(world)
             proof.run(options.kills, lambda number, kill: _tell(number, options.kills, kill, time.monotonic() - began))
             print("letting a last process do what is left", flush=True)
@@ -40,6 +44,7 @@ def main() -> int:
         print(breach)
     figures = {
         "kills": verdict.kills,
+        "ledger": options.ledger,
         "duplicate_charges": verdict.duplicate_charges,
         "lost_effects": len(verdict.lost),
         "doubts": sum(verdict.doubts.values()),
@@ -52,6 +57,19 @@ def main() -> int:
     }
     print(json.dumps(figures))
     return 1 if verdict.duplicate_charges or verdict.lost or verdict.breaches else 0
+
+
+@contextlib.contextmanager
+def _ledger(kind: str) -> Iterator[str]:
+    """The URL of an empty ledger; empty for the usual one."""
+    folder = programs()
+    if kind == "sqlite":
+        yield ""
+    elif folder is None:
+        sys.exit("PostgreSQL is not installed; apt-get install postgresql, or take the ledger in SQLite")
+    else:
+        with Postgres(folder) as server:
+            yield server.new_database()
 
 
 def _tell(number: int, of: int, kill: Kill, seconds: float) -> None:

@@ -14,12 +14,15 @@ from recovery import ids
 from recovery.contracts.effects import AlertRequested, Effect, SubscriptionEndRequested, WebhookRequested
 from recovery.contracts.events import Event
 from recovery.contracts.facts import InvoiceRead
+from sinks.effects.look import NOT_OPEN
 from sinks.effects.webhooks.body import webhook_id
 from tests.support.alerts import event
 from tests.support.effects_world import MAIL_DOMAIN, World
 from tests.support.listeners import TWILIO_ACCOUNT, TWILIO_TOKEN, FakeSlack, FakeTwilio
 from tests.support.webhook_receiver import Receiver
 
+NOT_WANTED = frozenset({*NOT_OPEN.values(), "cancelled", "paused", "disputed", "customer_deleted", "nothing_owed", "processing"})
+"""Why the look at the invoice ends an effect that is not wanted any more."""
 RESULTS = {"succeeded": "succeeded", "declined": "declined", "requires_action": "needs_action"}
 """What Dunlin must tell of an attempt that the sandbox made."""
 
@@ -27,6 +30,7 @@ RESULTS = {"succeeded": "succeeded", "declined": "declined", "requires_action": 
 class Told(msgspec.Struct, frozen=True):
     """An effect at the end: its outcome, and how often a kill found it between claim and settle."""
 
+    medium: "Medium"
     effect: Any
     outcome: Any
     doubts: int
@@ -50,11 +54,11 @@ class Medium:
         """The effects of one round."""
         raise NotImplementedError
 
-    def look(self, world: World) -> None:
+    def look(self, world: World, tolds: list[Told]) -> None:
         """At the end: see what the world has."""
         raise NotImplementedError
 
-    def seen(self, effect: Any) -> int:
+    def seen(self, told: Told) -> int:
         """How often the world has the effect."""
         raise NotImplementedError
 
@@ -74,10 +78,10 @@ class Reads(Medium):
     def ask(self, world: World) -> list[Effect]:
         return [world.read(bill) for bill in world.take(1)]
 
-    def look(self, world: World) -> None:
+    def look(self, world: World, tolds: list[Told]) -> None:
         pass
 
-    def seen(self, effect: Any) -> int:
+    def seen(self, told: Told) -> int:
         return 1
 
     def breach(self, told: Told) -> str:
@@ -92,14 +96,14 @@ class Charges(Medium):
     def ask(self, world: World) -> list[Effect]:
         return [world.charge(bill) for bill in world.take(2)]
 
-    def look(self, world: World) -> None:
+    def look(self, world: World, tolds: list[Told]) -> None:
         self._attempts: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for one in world.truth()["attempts"]:
             if one["actor"] == "api":
                 self._attempts[one["invoice"]].append(one)
 
-    def seen(self, effect: Any) -> int:
-        return len(self._attempts[effect.invoice])
+    def seen(self, told: Told) -> int:
+        return len(self._attempts[told.effect.invoice])
 
     def breach(self, told: Told) -> str:
         made = self._attempts[told.effect.invoice]
@@ -126,16 +130,17 @@ class EndActions(Medium):
         head = world.head(bill, "end", 1)
         return [SubscriptionEndRequested(**head, action="cancel", subscription=bill["subscription"])]
 
-    def look(self, world: World) -> None:
+    def look(self, world: World, tolds: list[Told]) -> None:
         self._ended = Counter(one["subscription"] for one in world.truth()["cancellations"])
 
-    def seen(self, effect: Any) -> int:
-        return self._ended[effect.subscription]
+    def seen(self, told: Told) -> int:
+        return self._ended[told.effect.subscription]
 
     def breach(self, told: Told) -> str:
-        if self.seen(told.effect) == 1 and told.outcome.result == "done":
+        not_wanted = told.outcome.result == "not_done" and told.outcome.why in NOT_WANTED and not told.doubts
+        if not_wanted or (self.seen(told) == 1 and told.outcome.result == "done"):
             return ""
-        return f"ended {self.seen(told.effect)} times, told {told.outcome.result} ({told.outcome.why})"
+        return f"ended {self.seen(told)} times, told {told.outcome.result} ({told.outcome.why})"
 
 
 class Mails(Medium):
@@ -146,14 +151,14 @@ class Mails(Medium):
     def ask(self, world: World) -> list[Effect]:
         return [world.mail(reachable(world, "email")) for _ in range(2)]
 
-    def look(self, world: World) -> None:
+    def look(self, world: World, tolds: list[Told]) -> None:
         self._copies = copies_of_mails(world)
 
-    def seen(self, effect: Any) -> int:
-        return self._copies[ids.message_id(effect.id, MAIL_DOMAIN)]
+    def seen(self, told: Told) -> int:
+        return self._copies[ids.message_id(told.effect.id, MAIL_DOMAIN)]
 
     def breach(self, told: Told) -> str:
-        return once_more_at_most(told, self.seen(told.effect))
+        return once_more_at_most(told, self.seen(told), told.doubts)
 
 
 def copies_of_mails(world: World) -> Counter[str]:
@@ -162,23 +167,29 @@ def copies_of_mails(world: World) -> Counter[str]:
     return Counter(json.loads(line)["message_id"] for line in lines)
 
 
-def once_more_at_most(told: Told, seen: int) -> str:
-    """The rule of what is repeated once after a doubt."""
-    if seen > 1 + min(told.doubts, 1):
-        return f"{seen} copies after {told.doubts} doubts"
-    if told.outcome.result == "sent":
-        return "" if seen else "told sent, never arrived"
-    fine = told.outcome.result == "unknown" and told.doubts > 1
-    return "" if fine else f"told {told.outcome.result} ({told.outcome.why}) after {told.doubts} doubts, {seen} arrived"
+def once_more_at_most(told: Told, seen: int, doubts: int) -> str:
+    """The rule of what is repeated once after a doubt, and then unknown."""
+    if seen > 1 + min(doubts, 1):
+        return f"{seen} copies after {doubts} doubts"
+    if told.outcome.result == "sent" and seen:
+        return ""
+    fine = told.outcome.result == "unknown" and (doubts > 1 or (doubts and told.outcome.why in NOT_WANTED))
+    return "" if fine or _not_wanted(told, seen, doubts) else _in_words(told, seen, doubts)
 
 
-def never_again(told: Told, seen: int) -> str:
+def never_again(told: Told, seen: int, doubts: int) -> str:
     """The rule of what is not repeated: in doubt it is told `unknown`."""
-    if seen > 1:
-        return f"{seen} copies"
-    if told.doubts:
-        return "" if told.outcome.result == "unknown" else f"in doubt, told {told.outcome.result} ({told.outcome.why})"
-    return "" if (told.outcome.result, seen) == ("sent", 1) else f"{seen} arrived, told {told.outcome.result} ({told.outcome.why})"
+    fine = told.outcome.result == "unknown" and seen <= 1 if doubts else (told.outcome.result, seen) == ("sent", 1)
+    return "" if fine or _not_wanted(told, seen, doubts) else _in_words(told, seen, doubts)
+
+
+def _not_wanted(told: Told, seen: int, doubts: int) -> bool:
+    """The look found that it was not to be done: business time goes on, and payers pay."""
+    return told.outcome.result == "skipped" and told.outcome.why in NOT_WANTED and not seen and not doubts
+
+
+def _in_words(told: Told, seen: int, doubts: int) -> str:
+    return f"{seen} arrived after {doubts} doubts, told {told.outcome.result} ({told.outcome.why})"
 
 
 class Texts(Medium):
@@ -201,23 +212,40 @@ class Texts(Medium):
         self._links[effect.id] = world.stripe(f"/v1/invoices/{bill['id']}")["hosted_invoice_url"]
         return [effect]
 
-    def look(self, world: World) -> None:
+    def look(self, world: World, tolds: list[Told]) -> None:
         self._bodies = [sms.body for sms in self._twilio.messages]
 
-    def seen(self, effect: Any) -> int:
-        return sum(self._links[effect.id] in body for body in self._bodies)
+    def seen(self, told: Told) -> int:
+        return sum(self._links[told.effect.id] in body for body in self._bodies)
 
     def breach(self, told: Told) -> str:
-        return never_again(told, self.seen(told.effect))
+        return never_again(told, self.seen(told), told.doubts)
 
     def close(self) -> None:
         self._twilio.close()
 
 
 class Alerts(Medium):
-    """What the merchant is told about an event; the id of an event is its effect's."""
+    """What the merchant is told about an event. A burst goes as one message, whose doubts are those of all that it tells."""
 
     medium: Literal["email", "slack"]
+
+    def look(self, world: World, tolds: list[Told]) -> None:
+        self._copies = self._arrived(world)
+        self._doubts: Counter[str] = Counter()
+        for told in tolds:
+            self._doubts[told.outcome.message] += told.doubts
+
+    def _arrived(self, world: World) -> Counter[str]:
+        """How often each message arrived, by its id."""
+        raise NotImplementedError
+
+    def seen(self, told: Told) -> int:
+        return self._copies[told.outcome.message]
+
+    def doubts(self, told: Told) -> int:
+        """How often its message was in doubt."""
+        return self._doubts[told.outcome.message]
 
     def ask(self, world: World) -> list[Effect]:
         (bill,) = world.take(1)
@@ -233,14 +261,11 @@ class AlertMails(Alerts):
     def tenant(self, slow: Callable[[int], int], home: Path) -> dict[str, Any]:
         return {"alert_email": "owner@northwind.example"}
 
-    def look(self, world: World) -> None:
-        self._copies = copies_of_mails(world)
-
-    def seen(self, effect: Any) -> int:
-        return self._copies[ids.message_id(effect.id, MAIL_DOMAIN)]
+    def _arrived(self, world: World) -> Counter[str]:
+        return copies_of_mails(world)
 
     def breach(self, told: Told) -> str:
-        return once_more_at_most(told, self.seen(told.effect))
+        return once_more_at_most(told, self.seen(told), self.doubts(told))
 
 
 class SlackAlerts(Alerts):
@@ -258,14 +283,11 @@ class SlackAlerts(Alerts):
         port = port_of(self._slack.base)
         return {"slack_webhook_file": private(home / "slack", self._slack.address.replace(f":{port}/", f":{slow(port)}/"))}
 
-    def look(self, world: World) -> None:
-        self._came = self._slack.by_effect()
-
-    def seen(self, effect: Any) -> int:
-        return self._came[effect.id]
+    def _arrived(self, world: World) -> Counter[str]:
+        return self._slack.by_effect()
 
     def breach(self, told: Told) -> str:
-        return never_again(told, self.seen(told.effect))
+        return never_again(told, self.seen(told), self.doubts(told))
 
     def close(self) -> None:
         self._slack.close()
@@ -291,16 +313,16 @@ class Webhooks(Medium):
         head = world.head(bill, "webhook-shop", 1)
         return [WebhookRequested(**head, only_if="always", endpoint="shop", event=event_about(head))]
 
-    def look(self, world: World) -> None:
+    def look(self, world: World, tolds: list[Told]) -> None:
         self._came = self._receiver.seen
 
-    def seen(self, effect: Any) -> int:
-        return self._came[webhook_id(effect.id)]
+    def seen(self, told: Told) -> int:
+        return self._came[webhook_id(told.effect.id)]
 
     def breach(self, told: Told) -> str:
         if self._receiver.forged:
             return f"badly signed: {self._receiver.forged[0]}"
-        seen = self.seen(told.effect)
+        seen = self.seen(told)
         fine = told.outcome.result == "delivered" and 1 <= seen <= 1 + told.doubts
         return "" if fine else f"{seen} came after {told.doubts} doubts, told {told.outcome.result} ({told.outcome.why})"
 

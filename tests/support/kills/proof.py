@@ -2,14 +2,14 @@
 
 import random
 import signal
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 import msgspec
+import sqlalchemy as sql
+from sqlalchemy.exc import SQLAlchemyError
 
 from tests.support.kills.media import Medium, Told
 from tests.support.kills.stage import Stage
@@ -49,7 +49,7 @@ class Proof:
         self._asked: dict[str, tuple[Medium, Any]] = {}
         self._doubts: Counter[str] = Counter()
         self._kills = self._missed = 0
-        self._ledger = stage.world.home / "dunlin" / "ledger.sqlite"
+        self._ledger = sql.create_engine(stage.ledger, poolclass=sql.pool.NullPool)
 
     def run(self, kills: int, tell: Callable[[int, Kill], None]) -> None:
         """Kill until `kills` of them found something between claim and settle; others are counted as missed.
@@ -74,25 +74,27 @@ class Proof:
         self._world.start_sink(**self._settings)
         outcomes = self._world.outcomes(set(self._asked), 300, must_be_complete=False)
         self._world.stop_sinks()
+        tolds = [
+            Told(m, asked, outcomes[effect][0], self._doubts[effect]) for effect, (m, asked) in self._asked.items() if effect in outcomes
+        ]
         for medium in self._media:
-            medium.look(self._world)
+            medium.look(self._world, [told for told in tolds if told.medium is medium])
         breaches: list[str] = []
         unknown: Counter[str] = Counter()
-        for effect, (medium, asked) in self._asked.items():
-            told = outcomes.get(effect, [])
-            if any(one != told[0] for one in told):
+        for effect, facts in outcomes.items():
+            if any(fact != facts[0] for fact in facts):
                 breaches.append(f"{effect}: told twice, differently")
-            if told:
-                why = medium.breach(Told(asked, told[0], self._doubts[effect]))
-                breaches += [f"{effect}: {why}"] if why else []
-                unknown[medium.name] += getattr(told[0], "result", "") == "unknown"
+        for told in tolds:
+            why = told.medium.breach(told)
+            breaches += [f"{told.effect.id}: {why}"] if why else []
+            unknown[told.medium.name] += getattr(told.outcome, "result", "") == "unknown"
         return Verdict(
             kills=self._kills,
             missed=self._missed,
             effects=dict(Counter(medium.name for medium, _ in self._asked.values())),
             doubts=self._by_medium(self._doubts),
             unknown={name: count for name, count in unknown.items() if count},
-            duplicate_charges=sum(m.seen(asked) > 1 for m, asked in self._asked.values() if m.name == "charge"),
+            duplicate_charges=sum(told.medium.seen(told) > 1 for told in tolds if told.medium.name == "charge"),
             lost=sorted(self._asked.keys() - outcomes.keys()),
             breaches=breaches,
         )
@@ -114,13 +116,14 @@ class Proof:
 
     def _claimed(self, since: float) -> dict[str, str]:
         """The effects that a process started `since` holds between claim and settle, with their kinds of work."""
-        if not self._ledger.exists():
-            return {}
-        with closing(sqlite3.connect(f"file:{self._ledger}?mode=ro", uri=True, timeout=10)) as db:
+        with self._ledger.connect() as db:
             try:
-                return dict(db.execute("SELECT id, kind FROM effects WHERE state = 'claimed' AND claimed_wall >= ?", (since,)).fetchall())
-            except sqlite3.OperationalError:  # the tables are not made yet
+                rows = db.execute(
+                    sql.text("SELECT id, kind FROM effects WHERE state = 'claimed' AND claimed_wall >= :since"), {"since": since}
+                )
+            except SQLAlchemyError:  # the tables are not made yet
                 return {}
+            return {row[0]: row[1] for row in rows}
 
     def _by_medium(self, counts: Counter[str]) -> dict[str, int]:
         found: Counter[str] = Counter()

@@ -15,6 +15,9 @@ from tests.support.kills.slow_line import SlowLine
 SLOWEST = 0.1
 """Wall seconds that a message may take on its way, at most."""
 
+SPEED = 60.0
+"""Business seconds per wall second: alerts that wait for each other for ten minutes do so for ten seconds."""
+
 
 class Stage(msgspec.Struct, frozen=True):
     """What a proof needs. `settings` are the sink's, so that it meets the world through the slow lines."""
@@ -23,11 +26,12 @@ class Stage(msgspec.Struct, frozen=True):
     media: list[Medium]
     settings: dict[str, str]
     seed: int
+    ledger: str
 
 
 @contextmanager
-def stage(kafka: str, home: Path, seed: int, customers: int) -> Iterator[Stage]:
-    """A world in `home`; of its customers one in nine has a failed invoice that can be charged."""
+def stage(kafka: str, home: Path, seed: int, customers: int, ledger: str = "") -> Iterator[Stage]:
+    """A world in `home`; of its customers one in nine has a failed invoice. `ledger` is a database's URL, empty for SQLite in `home`."""
     with ExitStack() as open_things:
         world = make_world(kafka, home, customers)
         open_things.callback(world.close)
@@ -37,7 +41,9 @@ def stage(kafka: str, home: Path, seed: int, customers: int) -> Iterator[Stage]:
             open_things.callback(line.close)
             return line.port
 
+        ledger = ledger or f"sqlite:///{home / 'ledger.sqlite'}"
         settings = {
+            "DUNLIN_LEDGER_URL": ledger,
             "DUNLIN_STRIPE_API_BASE": f"http://{HOST}:{slow(urlsplit(world.base).port or 0)}",
             "DUNLIN_SMTP_URL": f"smtp://{HOST}:{slow(world.smtp_port)}",
         }
@@ -46,4 +52,5 @@ def stage(kafka: str, home: Path, seed: int, customers: int) -> Iterator[Stage]:
             open_things.callback(medium.close)
             settings |= medium.settings(slow)
             world.extend_tenant(medium.tenant(slow, world.home))
-        yield Stage(world, media, settings, seed)
+        world.let_time_run(SPEED)
+        yield Stage(world, media, settings, seed, ledger)

@@ -119,3 +119,21 @@ def test_a_reader_with_the_old_file_is_ahead_of_a_hold_by_no_more_than_the_write
     stale = old["business0"] + (wall.at + writing_s - old["wall0"]) * old["speed"]
     assert 0 <= stale - held_at <= writing_s * clock.speed + 0.01
     assert _reader(tmp_path, wall) == held_at
+
+
+def test_another_speed_counts_from_now_on_and_a_held_clock_takes_it_when_released(tmp_path: Path) -> None:
+    wall = Wall()
+    clock = _clock(tmp_path, wall)
+    clock.start()
+    wall.at += 1
+    before = clock.now()
+    clock.run_at(60.0)
+    wall.at += 1
+    assert clock.now() == before + 60 == _reader(tmp_path, wall)
+    clock.hold("test")
+    clock.run_at(10.0)
+    wall.at += 1
+    assert clock.now() == before + 60
+    clock.release("test")
+    wall.at += 1
+    assert clock.now() == before + 70 == _reader(tmp_path, wall)
