@@ -170,6 +170,22 @@ DUNNING_COLUMNS: tuple[str, ...] = (
 )
 """Columns of the view `dunlin.dunning` (F34): what became of every message to a payer; what programs did is counted apart (B81)."""
 
+WEBHOOK_DELIVERIES_VIEW = "webhook_deliveries"
+WEBHOOK_DELIVERY_COLUMNS: tuple[str, ...] = (
+    "account",
+    "endpoint",
+    "effect",
+    "event",
+    "told_of",
+    "customer",
+    "result",
+    "reason",
+    "tries",
+    "status",
+    "settled_at",
+)
+"""Columns of the view `dunlin.webhook_deliveries` (F25): what became of every event that an endpoint was to be told."""
+
 VIEWS: dict[str, tuple[str, ...]] = {
     CASES_VIEW: CASE_COLUMNS,
     DAILY_VIEW: DAILY_COLUMNS,
@@ -179,5 +195,6 @@ VIEWS: dict[str, tuple[str, ...]] = {
     WHY_NOT_VIEW: WHY_NOT_COLUMNS,
     MONEY_VIEW: MONEY_COLUMNS,
     DUNNING_VIEW: DUNNING_COLUMNS,
+    WEBHOOK_DELIVERIES_VIEW: WEBHOOK_DELIVERY_COLUMNS,
 }
 """Every view that people may read, with its columns in order."""

@@ -276,3 +276,31 @@ def test_a_message_has_its_openings_and_clicks_without_those_of_programs(migrate
     seen = "opens, clicks, machine_opens, machine_clicks, dateDiff('hour', sent_at, opened_at), dateDiff('hour', sent_at, clicked_at)"
     assert database(f"SELECT {seen} FROM dunlin.dunning WHERE effect LIKE '%message.3'") == [(2, 1, 1, 1, 2, 6)]
     assert database(f"SELECT {seen} FROM dunlin.dunning WHERE kind = 'notice'") == [(0, 0, 0, 1, None, None)]
+
+
+def settled(number, what, told_twice=False, **details):
+    """The event that tells what became of a webhook."""
+    effect = f"acct_1.in_open.webhook-crm.{number}"
+    usual = {"endpoint": "crm", "event": f"0-{number}-0", "event_type": "payment_failed"}
+    return Event(
+        id=f"{effect}-{told_twice}",
+        cause=f"{effect}:outcome",
+        event_type=what,
+        reason="" if what == "webhook_delivered" else "endpoint_disabled",
+        account="acct_1",
+        customer="cus_1",
+        effect=effect,
+        occurred_at=DAY,
+        received_at=DAY,
+        details=usual | details,
+    )
+
+
+def test_a_webhook_has_one_row_with_what_became_of_it(migrated, database):
+    """F25."""
+    delivered, off = settled(1, "webhook_delivered", tries="2", status="204"), settled(2, "webhook_undelivered", tries="0")
+    seed.fill(migrated.url("sink"), [delivered, settled(1, "webhook_delivered", told_twice=True, tries="2", status="204"), off], "webhooks")
+    assert database("SELECT event, told_of, result, reason, tries, status FROM dunlin.webhook_deliveries ORDER BY effect") == [
+        ("0-1-0", "payment_failed", "delivered", "", 2, 204),
+        ("0-2-0", "payment_failed", "undelivered", "endpoint_disabled", 0, 0),
+    ]
