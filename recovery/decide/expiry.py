@@ -104,6 +104,7 @@ def _ask(turn: Turn, subscription: str, card: Expiring) -> None:
         currency=card.currency,
         subscription=subscription,
         card=f"{card.card.exp_year}-{card.card.exp_month:02}",
+        unsubscribe=turn.policy.contact.honour_unsubscribe,
     )
     turn.effects.append(effect)
     turn.row.warned = {**turn.row.warned, subscription: card.charge_at}

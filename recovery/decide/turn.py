@@ -138,6 +138,7 @@ class Turn:
             "currency": case.currency,
             "subscription": case.subscription,
             "to": _to_whom(case, kind, fields["step"]),
+            "unsubscribe": self.policy.contact.honour_unsubscribe,
             "not_after": self.now + VALID,
         }
         return MessageRequested(**self._header(case, kind), template=template, **(told | fields))

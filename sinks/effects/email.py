@@ -212,7 +212,7 @@ class Mails:
             reply_to=letter.support_email,
             message_id=message_id,
             at=self._clocks.wall(),
-            unsubscribe=unsubscribe(links, sending) if effect.template != ENDED else "",
+            unsubscribe=unsubscribe(links, sending) if effect.unsubscribe and effect.template != ENDED else "",
         )
         return compose(render(tracked(letter, links, sending)), around)
 

@@ -286,3 +286,4 @@ def test_following_a_wish_for_no_billing_mail_is_the_policys_decision_and_record
     assert story.last("contact_changed").reason == "unsubscribed"
     story.days(3)
     assert len(story.mails()) == 2
+    assert [mail.unsubscribe for mail in story.mails()] == [False, False], "what is not followed is not offered"

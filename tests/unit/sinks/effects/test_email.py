@@ -335,6 +335,13 @@ def test_the_last_mail_offers_no_silence_and_a_plain_http_address_neither(door, 
     assert [message["List-Unsubscribe"] for _, _, message in server.taken] == [None, None]
 
 
+def test_a_wish_that_would_not_be_followed_is_not_offered(door, accounts, contacts, server, clocks, mail, job):
+    """B53: the policy decides."""
+    unheard = msgspec.structs.replace(mail, unsubscribe=False)
+    Mails(door, accounts, contacts, Post(server, "b@n.example", True, LINKS), clocks)(job(unheard))
+    assert server.taken[0][2]["List-Unsubscribe"] is None
+
+
 def test_long_headers_that_programs_compare_stand_on_one_line(door, accounts, contacts, clocks, mail, job):
     raw = []
     server = FakeServer()
