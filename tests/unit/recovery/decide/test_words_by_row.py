@@ -1,0 +1,306 @@
+"""What events say, word for word, and rules that only a rare fact meets: what mutation testing had found without a row."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from recovery.contracts import facts
+from recovery.contracts.events import Event
+from recovery.policy import Budgets, EndPolicy, RetryPolicy, SmsPolicy
+from tests.support import builders as a
+from tests.support.story import Story
+
+TEXTS = a.a_policy(sms=SmsPolicy(enabled=True))
+
+
+def told(kind: Any, hours: float = 1, invoice: str = a.INVOICE, **fields: Any) -> Any:
+    """A fact of this kind."""
+    return kind(**a.header(f"{kind.__name__}-{hours}", a.at(hours=hours), invoice), **fields)
+
+
+def said(event: Event) -> tuple[str, str, str, str, dict[str, str]]:
+    return event.event_type, event.reason, event.effect, event.result, event.details
+
+
+EFFECT = {"effect": "acct_1.in_1.alert.1"}
+ALERT = {**EFFECT, "medium": "slack", "event_type": "payment_failed"}
+HOOK = {"effect": "acct_1.in_1.webhook-shop.1", "endpoint": "shop", "event": "0-7-1", "event_type": "payment_failed", "tries": 3}
+HOOKED = {"endpoint": "shop", "event": "0-7-1", "event_type": "payment_failed", "tries": "3"}
+ECHO = {"effect": "acct_1.in_1.message.2", "medium": "sms", "message": "SM1"}
+ECHOED = {"medium": "sms", "message": "SM1"}
+
+
+@pytest.mark.parametrize(
+    ("fact", "words"),
+    [
+        (
+            told(facts.AlertSettled, **ALERT, result="sent", message="<1>"),
+            ("alert_sent", "", ALERT["effect"], "sent", {"medium": "slack", "event": "payment_failed", "message": "<1>"}),
+        ),
+        (
+            told(facts.AlertSettled, **ALERT, result="skipped", why="no_address"),
+            ("alert_skipped", "no_address", ALERT["effect"], "skipped", {"medium": "slack", "event": "payment_failed"}),
+        ),
+        (
+            told(facts.AlertSettled, **ALERT, result="failed"),
+            ("alert_skipped", "failed", ALERT["effect"], "failed", {"medium": "slack", "event": "payment_failed"}),
+        ),
+        (
+            told(facts.WebhookSettled, **HOOK, result="delivered", status=204),
+            ("webhook_delivered", "", HOOK["effect"], "delivered", HOOKED | {"status": "204"}),
+        ),
+        (
+            told(facts.WebhookSettled, **HOOK, result="failed", why="gone"),
+            ("webhook_undelivered", "gone", HOOK["effect"], "failed", HOOKED),
+        ),
+        (told(facts.WebhookSettled, **HOOK, result="skipped"), ("webhook_undelivered", "skipped", HOOK["effect"], "skipped", HOOKED)),
+        (
+            told(facts.EndpointDisabled, endpoint="shop", why="410 for a day"),
+            ("endpoint_disabled", "endpoint_fails", "", "", {"endpoint": "shop", "why": "410 for a day"}),
+        ),
+        (told(facts.MessageDelivered, **ECHO), ("message_delivered", "", ECHO["effect"], "", ECHOED)),
+        (told(facts.MessageUndelivered, **ECHO, why="30003"), ("message_undelivered", "30003", ECHO["effect"], "", ECHOED)),
+        (told(facts.MessageUndelivered, **ECHO), ("message_undelivered", "failed", ECHO["effect"], "", ECHOED)),
+        (
+            told(facts.MessageOpened, effect="e.1", contact="desk", machine="agent"),
+            ("message_opened", "machine_agent", "e.1", "", {"medium": "email", "contact": "desk"}),
+        ),
+        (
+            told(facts.MessageClicked, effect="e.1", contact="desk"),
+            ("message_clicked", "", "e.1", "", {"medium": "email", "contact": "desk"}),
+        ),
+        (
+            told(facts.MessageReceived, word="help", message="SM2"),
+            ("message_received", "text_help", "", "", {"medium": "sms", "message": "SM2", "word": "help"}),
+        ),
+        (
+            told(facts.MessageBounced, hard=True, contact="desk", why="550"),
+            ("contact_changed", "other_contact_bounced", "", "", {"medium": "email", "why": "550"}),
+        ),
+        (told(facts.MessageBounced, hard=True, remaining=1), ("contact_changed", "first_contact_bounced", "", "", {"medium": "email"})),
+        (
+            told(facts.RetryAsked, invoice="in_x", who="ada"),
+            ("command_refused", "no_open_case", "", "", {"command": "retry_asked", "who": "ada"}),
+        ),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_an_event_says_what_the_fact_said(fact: Any, words: Any, known: bool) -> None:
+    """F61, B93: on the row of a customer with a case, and without a row."""
+    story = Story().opened() if known else Story()
+    story.tell(fact)
+    event = next(event for event in reversed(story.events) if event.event_type == words[0])
+    assert said(event)[:2] + said(event)[3:] == words[:2] + words[3:]
+    assert event.effect == words[2] or words[0] == "contact_changed"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"action": "cancel", "result": "not_done", "why": "already_paid"}, ("end_skipped", "already_paid")),
+        ({"action": "cancel", "result": "done"}, ("end_performed", "cancel")),
+    ],
+)
+def test_what_became_of_the_end_action_is_told(fields: dict[str, Any], words: tuple[str, str]) -> None:
+    """B73."""
+    story = Story(a.an_account(a.a_policy(end=EndPolicy(action="cancel")))).opened()
+    story.tell(told(facts.SubscriptionEndSettled, effect="e.end.1", **fields))
+    event = story.last(words[0])
+    assert said(event) == (*words, "e.end.1", "", {"action": "cancel"})
+    assert Story().tell(told(facts.SubscriptionEndSettled, effect="e.end.1", **fields)).events[-1].reason == "no_case"
+
+
+def test_a_charge_that_paid_more_than_was_known_counts_what_the_invoice_says() -> None:
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("succeeded", state=a.a_state("paid", amount=5100))
+    assert story.last("payment_recovered").recovered_minor == 5100
+
+
+def test_a_charge_held_back_by_a_pause_is_made_after_it() -> None:
+    """B45."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("not_done", why="account_paused")
+    planned = story.last("retry_scheduled")
+    assert planned.reason == "account_paused"
+    assert planned.next_action_at is not None
+    assert timedelta(hours=1) <= planned.next_action_at - story.now <= timedelta(hours=2)
+
+
+def test_stripes_next_attempt_counts_only_while_stripe_collects() -> None:
+    """B29."""
+    story = Story().opened()
+    story.days(1)
+    state = a.a_state(auto_advance=False, next_payment_attempt=a.at(days=1, hours=3))
+    story.charge_answered("not_done", why="refused: not today", state=state)
+    assert story.case().stripe_next is None
+
+
+def test_a_full_card_budget_waits_until_it_is_free_within_the_window() -> None:
+    """B31."""
+    budgets = Budgets(visa_30_days=1, per_invoice=20)
+    story = Story(a.an_account(a.a_policy(budgets=budgets, retry=RetryPolicy(window_days=40)))).opened()
+    story.days(1)
+    assert story.last("retry_skipped").reason == "card_budget"
+    assert story.case().status == "retrying"
+    story.until(a.at(days=30, hours=1))
+    assert len(story.charges()) == 1
+
+
+@pytest.mark.parametrize("amount", [100, 4900])
+def test_a_failed_charge_of_another_amount_tells_nothing_about_the_invoice(amount: int) -> None:
+    """stripe.md 3.3."""
+    story = Story()
+    story.tell(a.a_failure())
+    card = facts.Card(fingerprint="fp_9", brand="visa")
+    story.tell(told(facts.IntentFailed, 0.01, "", payment_intent="pi_1", amount_minor=amount, currency="eur", decline=a.HARD, card=card))
+    assert story.case().decline == (a.HARD if amount == 4900 else None)
+    assert story.case().card == (card if amount == 4900 else None)
+
+
+@pytest.mark.parametrize(("status", "counted"), [("not_sent_to_network", 0), ("declined_by_network", 1)])
+def test_a_charge_that_never_reached_the_network_is_not_counted(status: str, counted: int) -> None:
+    """B23."""
+    story = Story()
+    story.tell(a.a_failure())
+    decline = facts.Decline(code="card_declined", network_status=status)
+    story.tell(told(facts.ChargeFailed, 0.01, charge="ch_9", amount_minor=1, currency="eur", decline=decline, card=a.VISA))
+    row = story.customer
+    assert row is not None
+    assert len([one for one in row.attempts if one.charge == "ch_9"]) == counted
+
+
+def test_a_refund_without_its_charge_is_that_of_the_invoice_named() -> None:
+    """F67."""
+    story = Story().opened()
+    story.tell(a.a_payment("evt_p", a.at(hours=1)))
+    story.tell(told(facts.ChargeRefunded, 2, charge="", amount_refunded=4900, currency="eur"))
+    assert (story.last("recovery_reversed").result, story.last("recovery_reversed").recovered_minor) == ("refund", 4900)
+
+
+def test_a_mail_that_failed_for_good_leaves_room_for_another() -> None:
+    """B54."""
+    story = Story().opened(a.HARD)
+    story.mail_answered("failed", "550")
+    row = story.customer
+    assert row is not None
+    assert row.mails == {}
+
+
+def suppressed(story: Story) -> dict[str, str]:
+    row = story.customer
+    assert row is not None
+    assert row.contact is not None
+    return row.contact.suppressed
+
+
+def texted() -> Story:
+    """The text of the first step is under way."""
+    story = Story(a.an_account(TEXTS))
+    story.tell(told(facts.ConsentGiven, 0, "", proof="form", zone="UTC"))
+    story.opened(a.HARD)
+    story.mail_answered()
+    assert story.messages()[-1].medium == "sms"
+    return story
+
+
+def test_a_text_that_was_sent_says_so() -> None:
+    """F22."""
+    story = texted()
+    effect = story.messages()[-1].id
+    story.tell(a.a_mail_outcome(effect, story.now, medium="sms", message="SM1"))
+    sent = story.last("dunning_sent")
+    assert (sent.effect, sent.details) == (effect, {"step": "1", "medium": "sms", "message": "SM1"})
+    assert sent.reason != "after_withdrawal"
+
+
+def test_a_mail_that_is_unwanted_does_not_take_back_a_text() -> None:
+    """B53: a complaint closes the medium that it came by."""
+    story = texted()
+    story.tell(told(facts.MessageComplained, 1, ""))
+    assert story.withdrawals() == []
+
+
+def test_a_consent_taken_back_takes_back_the_text_and_the_one_that_waits() -> None:
+    """B53."""
+    story = texted()
+    effect = story.messages()[-1].id
+    story.tell(told(facts.ConsentWithdrawn, 1, ""))
+    assert story.withdrawals() == [effect]
+    assert story.last("effect_withdrawn").reason == "consent_withdrawn"
+    assert story.case().sms_at is None
+
+
+def test_one_medium_is_allowed_again_and_the_other_stays_closed() -> None:
+    """B53."""
+    story = Story()
+    story.tell(told(facts.ContactSuppressed, 1, "", medium="email", who="ada"))
+    story.tell(told(facts.ContactSuppressed, 2, "", medium="sms", who="ada"))
+    story.tell(told(facts.ContactAllowed, 3, "", medium="sms", who="ada"))
+    assert suppressed(story) == {"email": "do_not_contact"}
+
+
+def test_a_new_address_lifts_only_the_mails_bounce() -> None:
+    """B53."""
+    story = Story()
+    story.tell(told(facts.MessageBounced, 1, "", hard=True, medium="sms"))
+    story.tell(told(facts.CustomerChanged, 2, "", email_changed=True))
+    assert suppressed(story) == {"sms": "bounced"}
+
+
+def test_who_leaves_ends_what_a_person_had_stopped_and_nothing_else() -> None:
+    """B67: it cannot be resumed any more; a case that was given up keeps its reason."""
+    story = Story().opened(a.HARD)
+    story.days(60)
+    story.tell(a.a_failure("evt_2", story.now, "in_2"))
+    story.tell(told(facts.StopAsked, 24 * 60 + 1, "in_2", who="ada"))
+    story.tell(told(facts.CustomerDeleted, 24 * 60 + 2, ""))
+    assert (story.case().reason, story.case("in_2").reason) == ("dunning_exhausted", "customer_deleted")
+    assert (story.last("case_updated").invoice, story.last("case_updated").reason) == ("in_2", "customer_deleted")
+
+
+@pytest.mark.parametrize(("ending", "why"), [(True, "at_period_end"), (False, "canceled")])
+def test_a_cancellation_tells_of_which_kind_it_was(ending: bool, why: str) -> None:
+    """B67, B68."""
+    story = Story().opened()
+    status = "past_due" if ending else "canceled"
+    story.tell(told(facts.SubscriptionChanged, 1, "", subscription=a.SUBSCRIPTION, status=status, cancel_at_period_end=ending))
+    assert story.last("case_closed").details == {"why": why}
+
+
+def test_an_offered_plan_keeps_its_propensity() -> None:
+    """B85."""
+    story = Story().opened()
+    slots = (facts.Slot(at=a.at(days=2)),)
+    story.tell(told(facts.PlanOffered, 1, slots=slots, source="model", propensity=0.25))
+    offer = story.case().offer
+    assert offer is not None
+    assert offer.propensity == 0.25
+
+
+def test_a_text_goes_by_the_cards_country_where_only_that_is_known_and_no_mail_may_go() -> None:
+    """B52, B53."""
+    story = Story(a.an_account(TEXTS))
+    story.tell(told(facts.ConsentGiven, 0, "", proof="form"))
+    story.tell(told(facts.MessageBounced, 0.1, "", hard=True))
+    story.opened(a.HARD)
+    assert story.case().active, "there is a way to write"
+
+
+def test_a_text_that_may_not_go_says_which_medium() -> None:
+    """F61."""
+    story = Story(a.an_account(TEXTS)).opened(a.HARD)
+    story.mail_answered()
+    skipped = story.last("dunning_skipped")
+    assert (skipped.reason, skipped.details) == ("no_consent", {"step": "1", "medium": "sms"})
+
+
+def test_a_refusal_about_one_invoice_is_told_in_its_story() -> None:
+    """B93."""
+    story = Story().opened()
+    story.tell(told(facts.SnoozeAsked, 1, who="ada", until=a.START))
+    refused = story.last("command_refused")
+    assert (refused.invoice, refused.reason) == (a.INVOICE, "until_in_the_past")
+    assert refused.sequence > 0
