@@ -45,7 +45,15 @@ RAW = Topic(
 )
 FACTS = Topic(
     name="facts",
-    speakers=("producers.gateway", "producers.ticker", "producers.policies", "producers.replay", "sinks.effects"),
+    speakers=(
+        "producers.gateway",
+        "producers.ticker",
+        "producers.policies",
+        "producers.replay",
+        "producers.bounces",
+        "producers.expiring",
+        "sinks.effects",
+    ),
     listeners=("streams", "sinks.effects"),
     key="account/customer, or account/~object without a customer; policies, switches and the time go to every partition",
     carries=AnyFact,
