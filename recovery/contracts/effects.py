@@ -57,9 +57,9 @@ class MessageRequested(Effect, frozen=True, kw_only=True, tag="message_requested
 
     Templates: payment_failed_1 to 3; with step 0 payment_recovered and cancelled_for_non_payment, which end a story, and card_expiring,
     which prevents one.
-    `to`: the owner, which is the first billing contact that can be written to, or everyone of them (B56). `also`: the customer's other open
-    invoices, named in the same message. `card` is the last month of an expiring card, `2027-03`. `unsubscribe`: whether a wish to get no more
-    would be followed, so that the message may offer it (B53).
+    `to`: the owner, which is the first billing contact that can be written to, or everyone of them (B56). `also`: the customer's other
+    open invoices, named in the same message. `card` is the last month of an expiring card, `2027-03`. `unsubscribe`: whether a wish to get
+    no more would be followed, so that the message may offer it (B53).
     """
 
     medium: Medium = "email"
