@@ -141,7 +141,7 @@ class Month:
     def report(self, baseline: bool = False) -> Report:
         """The comparison that `dunlin verify` makes."""
         events = [{"id": event.id, "accepted": event.accepted} for event in self.world.announce.events.values() if event.subscribed]
-        whole = {"account": self.account, "events": events, **truth.acts(self.world)}
+        whole = {"account": self.account, "events": events, **truth.acts(self.world), "webhooks": [], "forged_webhooks": 0}
         return compare(whole, self.told(), {"by_currency": self._nobody() if baseline else {}})
 
     def told(self) -> Told:
