@@ -7,7 +7,8 @@ import pytest
 
 from recovery.contracts import facts
 from recovery.contracts.events import Event
-from recovery.policy import Budgets, EndPolicy, RetryPolicy, SmsPolicy
+from recovery.decide.account import account_told
+from recovery.policy import Budgets, EndPolicy, PreventionPolicy, RetryPolicy, SmsPolicy
 from tests.support import builders as a
 from tests.support.story import Story
 
@@ -304,3 +305,170 @@ def test_a_refusal_about_one_invoice_is_told_in_its_story() -> None:
     refused = story.last("command_refused")
     assert (refused.invoice, refused.reason) == (a.INVOICE, "until_in_the_past")
     assert refused.sequence > 0
+
+
+def partly_paid(hours: float, paid: int) -> Any:
+    state = a.a_state(paid=paid)
+    return told(facts.InvoicePaymentSucceeded, hours, state=state, request_id="req_1")
+
+
+def test_two_parts_by_one_cause_are_one_sum_of_it() -> None:
+    """F60."""
+    story = Story().opened()
+    story.tell(partly_paid(1, 1000))
+    story.tell(partly_paid(2, 1900))
+    assert story.case().parts == {"customer": 1900}
+
+
+def test_only_the_retry_that_was_asked_for_is_by_hand() -> None:
+    """B93: the next one is that of the ladder again."""
+    story = Story().opened()
+    story.tell(told(facts.RetryAsked, 2, who="ada"))
+    story.charge_answered()
+    story.until(a.at(days=4))
+    assert [charge.because for charge in story.charges()] == ["by_hand", "ladder_2"]
+
+
+def test_a_look_that_failed_says_why_and_which_it_was() -> None:
+    story = Story()
+    story.tell(a.a_failure())
+    effect = story.reads()[-1].id
+    story.tell(a.no_reading(effect, a.at(hours=0.1), "timeout"))
+    assert said(story.last("read_failed")) == ("read_failed", "read_failed", effect, "", {"why": "timeout"})
+    story.until(a.at(hours=2))
+    effect = story.reads()[-1].id
+    story.until(a.at(days=2))
+    failed = next(event for event in story.events if event.event_type == "read_failed" and event.effect == effect)
+    assert failed.reason == "unanswered"
+    story.tell(a.no_reading(story.reads()[-1].id, story.now, "gone: 404", gone=True))
+    assert story.last("read_failed").reason == "gone"
+
+
+def test_a_mail_that_nobody_answered_for_says_which_step_it_was() -> None:
+    story = Story().opened(a.HARD)
+    story.days(1.1)
+    assert said(story.last("dunning_skipped"))[1:] == ("unanswered", "", "", {"step": "1"})
+
+
+def test_a_step_that_is_passed_over_says_which_it_was() -> None:
+    story = Story(a.an_account(a.a_policy("observe"))).opened(a.HARD)
+    assert said(story.last("dunning_skipped"))[1:] == ("observe_mode", "", "", {"step": "1"})
+
+
+def test_a_notice_that_is_not_sent_says_which_and_why() -> None:
+    """B48: the account was set to observe after the reminder."""
+    story = Story().opened(a.HARD)
+    story.mail_answered()
+    story.account = a.an_account(a.a_policy("observe"))
+    story.tell(a.a_payment("evt_p", a.at(hours=1)))
+    assert said(story.last("notice_skipped")) == ("notice_skipped", "observe_mode", "", "", {"template": "payment_recovered"})
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_webhook_set_aside_says_what_it_was(known: bool) -> None:
+    story = Story().opened() if known else Story()
+    story.tell(told(facts.WebhookParked, 1, "", event_type="invoice.paid", why="invoice.status is missing."))
+    assert story.last("webhook_parked").details == {"webhook": "invoice.paid"}
+    assert story.last("webhook_parked").reason == "invoice.status is missing."
+
+
+def test_an_invoice_that_the_bank_sent_back_is_told_as_such_and_begins_with_its_own_decline() -> None:
+    """B72."""
+    story = Story().opened()
+    story.tell(a.a_payment("evt_p", a.at(hours=1)))
+    story.tell(a.a_failure("evt_again", a.at(days=3), decline=a.HARD))
+    back = story.last("recovery_reversed")
+    assert (back.reason, back.result, back.recovered_minor) == ("bank_return", "bank_return", 4900)
+    assert story.case().decline == a.HARD
+
+
+def test_waits_that_people_asked_for_add_up() -> None:
+    """B60: neither uses up the window."""
+    story = Story().opened()
+    story.tell(told(facts.SnoozeAsked, 1, who="ada", until=a.at(days=5)))
+    story.until(a.at(days=5, hours=2))
+    story.charge_answered("not_done", why="refused: not today")
+    first = story.case().rested
+    story.tell(told(facts.SnoozeAsked, 24 * 5 + 2.5, who="ada", until=a.at(days=9)))
+    story.until(a.at(days=9, hours=2))
+    assert first > 0
+    assert story.case().rested > first + timedelta(days=3).total_seconds()
+
+
+def two_of(subscriptions: tuple[str, str]) -> Story:
+    """Two open invoices, of these subscriptions."""
+    story = Story()
+    for number, subscription in enumerate(subscriptions, 1):
+        state = a.a_state(subscription=subscription)
+        story.tell(a.a_failure(f"evt_{number}", a.START, f"in_{number}", state=state))
+        story.tell(a.a_reading(story.reads()[-1].id, a.START, invoice=f"in_{number}", state=state))
+    return story
+
+
+@pytest.mark.parametrize(("subscriptions", "closed"), [(("sub_a", "sub_a"), {"in_1", "in_2"}), (("sub_a", "sub_b"), {"in_1"})])
+def test_a_cancellation_ends_all_invoices_of_its_subscription_and_no_others(subscriptions: tuple[str, str], closed: set[str]) -> None:
+    """B67, B68."""
+    story = two_of(subscriptions)
+    ends = {"subscription": "sub_a", "status": "past_due", "cancel_at_period_end": True}
+    story.tell(told(facts.SubscriptionChanged, 1, "", **ends))
+    assert {event.invoice for event in story.events if event.event_type == "case_closed"} == closed
+
+
+def test_a_consent_keeps_the_telephones_country() -> None:
+    """B52."""
+    story = Story()
+    story.tell(told(facts.ConsentGiven, 1, "", proof="form", country="DE"))
+    row = story.customer
+    assert row is not None
+    assert row.contact is not None
+    assert row.contact.consent["sms"].country == "DE"
+
+
+def test_a_refund_that_names_only_its_charge_finds_what_our_retry_brought() -> None:
+    """F67."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("succeeded", charge="ch_ours", state=a.a_state("paid"))
+    story.tell(told(facts.ChargeRefunded, 30, "", charge="ch_ours", amount_refunded=4900, currency="eur"))
+    assert story.last("recovery_reversed").invoice == a.INVOICE
+
+
+def test_a_charge_that_was_read_names_its_invoice() -> None:
+    """B72: a dispute about a charge that only Stripe can tell whose it is."""
+    story = Story().opened()
+    story.tell(a.a_payment("evt_p", a.at(hours=1)))
+    money = {"charge": "ch_other", "amount_minor": 4900, "currency": "eur", "disputed_minor": 4900, "dispute_reason": "fraudulent"}
+    story.tell(told(facts.ChargeRead, 2, effect="e.read.1", **money))
+    assert (story.last("recovery_reversed").invoice, story.last("recovery_reversed").result) == (a.INVOICE, "dispute")
+
+
+def test_an_invoice_that_somebody_wants_left_alone_is_not_named_in_the_mail_about_another() -> None:
+    """B60: the stop of the one, not that of the other."""
+    story = Story()
+    for number in (1, 2):
+        state = a.a_state(subscription=f"sub_{number}")
+        story.tell(a.a_failure(f"evt_{number}", a.START, f"in_{number}", state=state))
+    story.tell(told(facts.SnoozeAsked, 0.01, "in_2", who="ada", until=a.at(days=20)))
+    for read in story.reads():
+        story.tell(a.a_reading(read.id, a.at(hours=0.1), a.HARD, read.invoice, state=a.a_state(subscription="sub")))
+    assert [(mail.invoice, mail.also) for mail in story.mails()] == [("in_1", ())]
+
+
+def test_two_cards_that_expire_are_both_written_about() -> None:
+    """F68: the one that is refused does not hold back the other."""
+    story = Story(a.an_account(a.a_policy(prevention=PreventionPolicy(enabled=True))))
+    for number in (1, 2):
+        card = facts.Card(fingerprint=f"fp_{number}", brand="visa", exp_month=3, exp_year=2026)
+        charge = {"next_charge_at": a.at(days=40), "amount_minor": 4900, "currency": "eur"}
+        story.tell(told(facts.CardExpiring, number, "", card=card, subscription=f"sub_{number}", **charge))
+    story.until(a.at(days=35))
+    done = [(event.event_type, event.subscription) for event in story.events if event.event_type in {"notice_requested", "notice_skipped"}]
+    assert len({subscription for _, subscription in done}) == 2
+
+
+def test_a_switch_leaves_the_draft_of_the_policy_as_it_was() -> None:
+    """F66."""
+    account = a.an_account()
+    account.draft = a.a_policy("observe")
+    switch = told(facts.SwitchSet, 1, "", paused=True, who="ops")
+    assert account_told(account, switch)[0].draft == account.draft
