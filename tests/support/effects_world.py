@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import msgspec
@@ -56,13 +56,19 @@ class World:
         return datetime.fromtimestamp(min(wall, file["business0"] + (wall - file["wall0"]) * file["speed"]), UTC)
 
     def take(self, count: int) -> list[dict[str, Any]]:
-        """Failed invoices, each with a customer of its own, that no test has had before."""
-        if len(self.free) < count:
-            self.free = list({bill["customer"]: bill for bill in self.failed_invoices() if bill["customer"] not in self.taken}.values())
-        assert len(self.free) >= count, f"the sandbox has {len(self.free)} failed invoices left; {count} are needed"
-        found, self.free = self.free[:count], self.free[count:]
-        self.taken.update(bill["customer"] for bill in found)
-        return found
+        """Failed invoices, each with a customer of its own who has an e-mail address, that no test has had before."""
+        return [self.reachable("email") for _ in range(count)]
+
+    def reachable(self, field: Literal["email", "phone"]) -> dict[str, Any]:
+        """A failed invoice of a customer who has this and whom no test has had before."""
+        while True:
+            self.free = self.free or [bill for bill in self.failed_invoices() if bill["customer"] not in self.taken]
+            assert self.free, "the sandbox has no failed invoices left; give it more customers"
+            bill = self.free.pop()
+            if bill["customer"] not in self.taken:
+                self.taken.add(bill["customer"])
+                if self.stripe(f"/v1/customers/{bill['customer']}")[field]:
+                    return bill
 
     def failed_invoices(self) -> list[dict[str, Any]]:
         truth = self.truth()

@@ -149,7 +149,7 @@ class Mails(Medium):
     name, kind = "mail", "message_requested"
 
     def ask(self, world: World) -> list[Effect]:
-        return [world.mail(reachable(world, "email")) for _ in range(2)]
+        return [world.mail(bill) for bill in world.take(2)]
 
     def look(self, world: World, tolds: list[Told]) -> None:
         self._copies = copies_of_mails(world)
@@ -207,7 +207,7 @@ class Texts(Medium):
         return {**account, "DUNLIN_TWILIO_API_BASE": base}
 
     def ask(self, world: World) -> list[Effect]:
-        bill = reachable(world, "phone")
+        bill = world.reachable("phone")
         effect = msgspec.structs.replace(world.mail(bill), medium="sms", template="payment_failed_1")
         self._links[effect.id] = world.stripe(f"/v1/invoices/{bill['id']}")["hosted_invoice_url"]
         return [effect]
@@ -328,14 +328,6 @@ class Webhooks(Medium):
 
     def close(self) -> None:
         self._receiver.__exit__()
-
-
-def reachable(world: World, field: Literal["email", "phone"]) -> dict[str, Any]:
-    """A failed invoice of a customer who has an address of the kind."""
-    while True:
-        (bill,) = world.take(1)
-        if world.stripe(f"/v1/customers/{bill['customer']}")[field]:
-            return bill
 
 
 def event_about(head: dict[str, Any]) -> Event:
