@@ -92,7 +92,8 @@ class Consent(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Contact(msgspec.Struct, omit_defaults=True):
-    """How the customer may be written to; kept for ever. `suppressed`: why not, by medium or `all`; `consent`: by medium."""
+    """How the customer may be written to; kept for ever. `suppressed`: why not, by medium or `all`, the latest reason first, with spaces
+    between them; `consent`: by medium."""
 
     suppressed: dict[str, str] = {}
     consent: dict[str, Consent] = {}

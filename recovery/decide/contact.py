@@ -37,8 +37,9 @@ class Never(NamedTuple):
 def suppressed(contact: Contact | None, medium: Medium, policy: Policy) -> str:
     """Why nothing may be sent by this medium at all; empty when it may. An SMS needs a consent (B53)."""
     known = contact or NOBODY
-    why = known.suppressed.get(medium) or known.suppressed.get("all", "")
-    if why and not (why == "unsubscribed" and not policy.contact.honour_unsubscribe):
+    reasons = f"{known.suppressed.get(medium, '')} {known.suppressed.get('all', '')}".split()
+    why = next((why for why in reasons if why != "unsubscribed" or policy.contact.honour_unsubscribe), "")
+    if why:
         return why
     return "no_consent" if medium == "sms" and "sms" not in known.consent else ""
 

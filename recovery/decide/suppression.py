@@ -53,21 +53,29 @@ def withdrawn(turn: Turn, fact: facts.ConsentWithdrawn) -> None:
 
 
 def lift(turn: Turn, medium: str | None, because: str, details: dict[str, str], *, only: str = "") -> None:
-    """End the suppression of a medium, of all when None; with `only`, just one that was for that reason."""
+    """End the suppression of a medium, of all when None; with `only`, just what was for that reason."""
     known = turn.row.contact
-    gone = [name for name, why in known.suppressed.items() if medium in {None, name} and only in {"", why}] if known is not None else []
+    before = known.suppressed if known is not None else {}
+    left = {name: _without(whys, only) if medium in {None, name} else whys for name, whys in before.items()}
+    gone = [name for name, whys in before.items() if left[name] != whys]
     if known is None or not gone:
         turn.note = "not_suppressed"
         return
-    known.suppressed = {name: why for name, why in known.suppressed.items() if name not in gone}
+    known.suppressed = {name: whys for name, whys in left.items() if whys}
     if known == Contact():
         turn.row.contact = None
     _tell(turn, because, " ".join(gone), details)
 
 
+def _without(whys: str, reason: str) -> str:
+    """The reasons but this one; none when no reason is named."""
+    return " ".join(why for why in whys.split() if reason not in {"", why})
+
+
 def _suppress(turn: Turn, medium: str, why: str, details: dict[str, str]) -> None:
+    """The latest reason goes first and hides no other: when a bounce is over, a complaint or a wish before it still holds."""
     known = _contact(turn)
-    known.suppressed = {**known.suppressed, medium: why}
+    known.suppressed = {**known.suppressed, medium: f"{why} {_without(known.suppressed.get(medium, ''), why)}".rstrip()}
     _tell(turn, why, medium, details)
     for case in _active(turn):
         _silence(turn, case)

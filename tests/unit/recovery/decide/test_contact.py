@@ -287,3 +287,31 @@ def test_following_a_wish_for_no_billing_mail_is_the_policys_decision_and_record
     story.days(3)
     assert len(story.mails()) == 2
     assert [mail.unsubscribe for mail in story.mails()] == [False, False], "what is not followed is not offered"
+
+
+@pytest.mark.parametrize(
+    "before",
+    [told(MessageComplained, "c", a.START), told(ContactSuppressed, "c", a.START, medium="email", why="unsubscribed", who="customer")],
+)
+def test_a_bounce_hides_no_complaint_and_no_wish_and_its_end_does_not_lift_them(before: Any) -> None:
+    """B53."""
+    story = Story()
+    story.tell(before)
+    story.tell(told(MessageBounced, "b", a.at(hours=1), hard=True))
+    story.tell(told(CustomerChanged, "n", a.at(days=1), email_changed=True))
+    story.tell(a.a_failure(when=a.at(days=2)))
+    story.tell(a.a_reading(story.reads()[-1].id, a.at(days=2), a.HARD))
+    assert story.mails() == []
+
+
+@pytest.mark.parametrize(
+    "binding", [told(MessageComplained, "c", a.START), told(ContactSuppressed, "c", a.START, why="do_not_contact", who="ada")]
+)
+def test_a_wish_that_the_policy_does_not_follow_hides_no_other_reason(binding: Any) -> None:
+    """B53."""
+    story = Story(a.an_account(a.a_policy(contact=ContactPolicy(honour_unsubscribe=False))))
+    story.tell(binding)
+    story.tell(told(ContactSuppressed, "u", a.at(hours=1), medium="email", why="unsubscribed", who="customer"))
+    story.tell(a.a_failure(when=a.at(days=2)))
+    story.tell(a.a_reading(story.reads()[-1].id, a.at(days=2), a.HARD))
+    assert story.mails() == []
