@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from recovery.contracts.customer import Expiring
 from recovery.contracts.effects import MessageRequested
 from recovery.contracts.facts import Card, CardExpiring
-from recovery.decide import contact, conversation, holdout
+from recovery.decide import commands, contact, conversation, holdout
 from recovery.decide.turn import VALID, Turn
 
 
@@ -63,6 +63,13 @@ def renewed(turn: Turn, why: str) -> None:
     turn.row.expiring = {}
 
 
+def ended(turn: Turn, subscription: str, why: str) -> None:
+    """Nothing will be charged for this subscription any more: nobody need be warned of its card (B67, B68)."""
+    if subscription in turn.row.expiring:
+        turn.row.expiring = {name: other for name, other in turn.row.expiring.items() if name != subscription}
+        _skip(turn, subscription, why)
+
+
 def look(turn: Turn) -> None:
     """Ask for the mails that are due, unless something speaks against them now."""
     for subscription, card in list(turn.row.expiring.items()):
@@ -84,6 +91,9 @@ def _why_not(turn: Turn, card: Expiring) -> str:
         return "observe_mode"
     if turn.account.paused:
         return "account_paused"
+    hold = commands.hold_of(turn.row, "", turn.now)
+    if hold is not None:
+        return commands.forbidden(turn.row, "", turn.now) or hold.kind
     if holdout.held_out(turn.row, policy):
         return "holdout"
     if any(case.active for case in turn.row.cases.values()):

@@ -17,6 +17,7 @@ def _open_cases(turn: Turn, subscription: str = "") -> Iterator[Case]:
 
 def subscription_ended(turn: Turn, fact: SubscriptionEnded) -> None:
     """The subscription is cancelled: retries and mails of all its invoices stop at once (B67)."""
+    expiry.ended(turn, fact.subscription, "cancelled")
     for case in _open_cases(turn, fact.subscription):
         close(turn, case, "cancelled", fact.why)
     _end_for_good(turn, "cancelled", fact.subscription)
@@ -25,6 +26,8 @@ def subscription_ended(turn: Turn, fact: SubscriptionEnded) -> None:
 def subscription_changed(turn: Turn, fact: SubscriptionChanged) -> None:
     """Cancelled now or at the period's end (B68), paused, or going on (B69); or charged on another method from now on (B36)."""
     reason = ENDED_STATUS.get(fact.status, "cancelled" if fact.cancel_at_period_end else "")
+    if reason:
+        expiry.ended(turn, fact.subscription, reason)
     for case in _open_cases(turn, fact.subscription):
         if reason:
             close(turn, case, reason, "at_period_end" if fact.cancel_at_period_end else fact.status)

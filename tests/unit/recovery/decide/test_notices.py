@@ -4,7 +4,18 @@ from typing import Any
 
 import pytest
 
-from recovery.contracts.facts import Card, CardExpiring, ContactSuppressed, CustomerDeleted, MethodChanged, SubscriptionEnded
+from recovery.contracts.facts import (
+    Card,
+    CardExpiring,
+    ContactSuppressed,
+    CustomerDeleted,
+    ExcludeAsked,
+    MethodChanged,
+    SnoozeAsked,
+    StopAsked,
+    SubscriptionChanged,
+    SubscriptionEnded,
+)
 from recovery.contracts.row import encode_row
 from recovery.policy import ContactPolicy, Experiment, PreventionPolicy
 from tests.support import builders as a
@@ -167,6 +178,37 @@ def test_a_warning_is_looked_at_again_when_its_time_has_come(change: str) -> Non
     assert story.notices() == []
     expected = {"new card": "method_changed", "failed meanwhile": "case_open", "switched off": "prevention_disabled", "held out": "holdout"}
     assert expected[change] in {event.reason for event in story.events if event.event_type == "notice_skipped"}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (SubscriptionEnded(**a.header("c", a.at(days=3), ""), subscription=a.SUBSCRIPTION), "cancelled"),
+        (
+            SubscriptionChanged(**a.header("c", a.at(days=3), ""), subscription=a.SUBSCRIPTION, status="active", cancel_at_period_end=True),
+            "cancelled",
+        ),
+        (StopAsked(**a.header("c", a.at(days=3), ""), who="ana", why="asked"), "stopped_by_hand"),
+        (ExcludeAsked(**a.header("c", a.at(days=3), ""), who="ana", why="asked"), "excluded_by_hand"),
+        (SnoozeAsked(**a.header("c", a.at(days=3), ""), who="ana", why="asked", until=a.at(days=28)), "snoozed"),
+    ],
+)
+def test_nobody_is_warned_who_has_cancelled_or_is_to_be_left_alone(change: Any, why: str) -> None:
+    """B60, B67, B68: there is no charge to come, or a person has forbidden it."""
+    story = Story(a.an_account(WARNS))
+    story.tell(expiring())
+    story.tell(change)
+    story.until(a.at(days=26))
+    assert story.messages() == []
+    assert [event.reason for event in story.events if event.event_type == "notice_skipped"] == [why]
+
+
+def test_the_end_of_another_subscription_leaves_a_warning_as_it_is() -> None:
+    story = Story(a.an_account(WARNS))
+    story.tell(expiring())
+    story.tell(SubscriptionEnded(**a.header("c", a.at(days=3), ""), subscription="sub_other"))
+    story.until(a.at(days=26))
+    assert story.notices() == ["card_expiring"]
 
 
 def test_prevention_is_off_unless_switched_on() -> None:
