@@ -141,7 +141,7 @@ class Tenants:
         return self.permitted(account, self.tenant(account).policy)
 
     def permitted(self, account: str, document: Policy) -> Policy:
-        """A document as it may be published: with the entry's mode of Stripe and addresses, only observing on a live key without `act_on_live`.
+        """A document as it may be published: with the entry's mode of Stripe and addresses, observing on a live key without `act_on_live`.
 
         Raises UnknownAccount.
         """
