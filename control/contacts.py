@@ -116,17 +116,19 @@ class Contacts:
     def bounced(self, account: str, customer: str, email: str, at: datetime) -> Bounced:
         """Remember that mail to an address comes back for good, and tell what that means for the customer (B53, B56).
 
-        An address that is none of the customer's any more counts as another contact.
+        Only an address of this customer's is remembered: whoever can forge a report about their own mail must not silence others. Another
+        counts as a former contact.
         """
         address = email.strip().lower()
-        with self._engine.begin() as connection:
-            connection.execute(_dead.delete().where(_dead.c.account == account, _dead.c.email == address))
-            connection.execute(_dead.insert().values(account=account, email=address, at=at.timestamp()))
         own = self.find(account, customer)
         everyone = [own.email if own else "", *self.others(account, customer)]
         places = {one.lower(): place for place, one in reversed(list(enumerate(everyone, 1))) if one}
-        remaining = len(set(places) - self.dead(account, everyone))
         place = places.get(address)
+        if place is not None:
+            with self._engine.begin() as connection:
+                connection.execute(_dead.delete().where(_dead.c.account == account, _dead.c.email == address))
+                connection.execute(_dead.insert().values(account=account, email=address, at=at.timestamp()))
+        remaining = len(set(places) - self.dead(account, everyone))
         return Bounced("" if place == 1 else f"billing_{place or 'former'}", remaining)
 
     def dead(self, account: str, emails: Sequence[str]) -> frozenset[str]:

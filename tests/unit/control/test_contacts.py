@@ -99,6 +99,14 @@ def test_a_single_contact_that_bounces_leaves_nobody(contacts):
     assert contacts.bounced("acct_1", "cus_1", "jo@payer.example", AT) == Bounced("", 0)
 
 
+def test_a_report_about_somebody_elses_address_silences_nobody(contacts):
+    """B53: a report names any address it likes; only those of the customer whose mail it was are believed."""
+    contacts.remember("acct_1", "cus_1", "jo@payer.example", "Jo", "de", AT)
+    contacts.remember("acct_1", "cus_2", "cy@payer.example", "Cy", "de", AT)
+    assert contacts.bounced("acct_1", "cus_1", "cy@payer.example", AT) == Bounced("billing_former", 1)
+    assert contacts.dead("acct_1", ["cy@payer.example"]) == frozenset()
+
+
 def test_forgetting_a_customer_forgets_all_their_addresses(contacts, tmp_path):
     """B94."""
     contacts.remember("acct_1", "cus_1", "jo@payer.example", "Jo", "de", AT)
