@@ -77,7 +77,9 @@ class Whose:
         if notice.hard and notice.recipient:
             known = self._addresses.bounced(sending.account, sending.customer, notice.recipient, received_at)
             contact, remaining = known.contact, known.remaining
-        return MessageBounced(**header, hard=notice.hard, contact=contact, why=without_addresses(notice.why), remaining=remaining)
+        return MessageBounced(
+            **header, hard=notice.hard, contact=contact, why=without_addresses(notice.why, notice.recipient), remaining=remaining
+        )
 
     def _sendings(self, notice: Notice, accounts: Sequence[str]) -> list[Sending]:
         for token in _TOKEN.findall(notice.unsubscribe):
@@ -117,9 +119,13 @@ def _header(notice: Notice, sending: Sending) -> dict[str, Any]:
     }
 
 
-def without_addresses(text: str) -> str:
-    """The text on one line, short, with every e-mail address taken out."""
-    return _ADDRESS.sub("(address)", " ".join(text.split()))[:LONGEST_WHY]
+def without_addresses(text: str, recipient: str = "") -> str:
+    """The text on one line, short, with every e-mail address taken out; what stands before the recipient's @ also where it stands alone, as in
+    `user jo.doe unknown`."""
+    plain, name = _ADDRESS.sub("(address)", " ".join(text.split())), recipient.strip().partition("@")[0]
+    if name:
+        plain = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "(address)", plain, flags=re.IGNORECASE)
+    return plain[:LONGEST_WHY]
 
 
 def _invoice(effect: str) -> str:

@@ -120,9 +120,17 @@ def test_no_address_reaches_a_fact(contacts):
     assert "anna" not in fact.id
 
 
-@given(st.text())
-def test_the_reason_is_short_and_on_one_line(text):
-    kept = without_addresses(text)
+def test_the_name_before_the_at_sign_reaches_no_fact_either():
+    """B94"""
+    assert (
+        without_addresses("550 5.1.1 <Jo.Doe>... user jo.doe unknown", "jo.doe@payer.example")
+        == "550 5.1.1 <(address)>... user (address) unknown"
+    )
+
+
+@given(st.text(), st.text())
+def test_the_reason_is_short_and_on_one_line(text, recipient):
+    kept = without_addresses(text, recipient)
     assert len(kept) <= 200
     assert "\n" not in kept
 
