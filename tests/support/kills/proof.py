@@ -1,7 +1,8 @@
 """Kills the sink between claim and settle, again and again, and holds what came of it against what the world saw."""
 
+import contextlib
 import random
-import signal
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -108,8 +109,10 @@ class Proof:
         process = self._world.start_sink(wait=False, **self._settings)
         until(lambda: medium.kind in self._claimed(begin).values() or process.poll() is not None, PATIENCE, f"a claimed {medium.name}")
         assert process.poll() is None, f"the sink left with {process.returncode}:\n{self._world.log()}"
-        time.sleep(self._luck.uniform(0.0, LONGEST_PAUSE))  # the moment of death is the thing under test
-        process.send_signal(signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(self._luck.uniform(0.0, LONGEST_PAUSE))
+        assert process.poll() is None, f"the sink left with {process.returncode}:\n{self._world.log()}"
+        process.kill()
         process.wait()
         self._world.sinks.remove(process)
         return Kill(medium.name, tuple(self._claimed(begin)))

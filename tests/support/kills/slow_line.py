@@ -1,6 +1,7 @@
 """A line that is slow in both directions, so that a process can be killed between a request, what it does, and its answer."""
 
 import asyncio
+import contextlib
 import random
 import threading
 
@@ -12,7 +13,7 @@ class SlowLine:
 
     def __init__(self, port: int, seconds: float, seed: int) -> None:
         self._to, self._seconds, self._luck = port, seconds, random.Random(seed)
-        self._loop = asyncio.new_event_loop()
+        self._loop, self._closing = asyncio.new_event_loop(), asyncio.Event()
         self._server = self._loop.run_until_complete(asyncio.start_server(self._carry, HOST, 0))
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -24,6 +25,7 @@ class SlowLine:
 
     def close(self) -> None:
         """Stop listening and carrying."""
+        self._loop.call_soon_threadsafe(self._closing.set)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         for task in asyncio.all_tasks(self._loop):
@@ -43,7 +45,8 @@ class SlowLine:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(1 << 16):
-                await asyncio.sleep(self._luck.uniform(0, self._seconds))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), self._luck.uniform(0, self._seconds))
                 writer.write(data)
                 await writer.drain()
         except OSError:
