@@ -288,13 +288,10 @@ def _expiring(settings: Settings, arguments: argparse.Namespace) -> None:
     from producers.expiring import ExpiringCards
 
     tenants = Tenants.load(settings.tenants)
-    accounts = arguments.accounts or tenants.accounts()
     cards = ExpiringCards(Publisher(_bootstrap(settings)), business_clock(settings.clock_file), wall, settings.stripe_api_base)
 
     def once() -> None:
-        for account in accounts:
-            looked = cards.look(account, tenants.api_key(account))
-            print(f"{account}: {looked.subscriptions} subscriptions, {looked.told} cards expire before the next charge", flush=True)
+        cards.look_through(arguments.accounts or tenants.accounts(), tenants.api_key, lambda line: print(line, flush=True))
 
     _again(settings, once, arguments.every)
 

@@ -4,11 +4,12 @@ No webhook says so: `invoice.upcoming` names no card, and a payment method's eve
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import stripe
 
+from control.lookup import UnknownAccount
 from producers.bounces import Publishes
 from producers.intake import message_of
 from producers.providers.expiring_cards import EXPANDS, expiring
@@ -37,7 +38,27 @@ class ExpiringCards:
 
     def __init__(self, publisher: Publishes, business: Clock, wall: Clock, api_base: str = "") -> None:
         self._publisher, self._business, self._wall, self._api_base = publisher, business, wall, api_base
-        self._told: set[str] = set()
+        self._told: dict[str, set[str]] = {}
+
+    def look_through(self, accounts: Sequence[str], api_key: Callable[[str], str], say: Callable[[str], object] = print) -> None:
+        """Look through the accounts and say what each look came to; one that cannot be read keeps no other waiting.
+
+        Raises:
+            NotRead: some could not be read; the text names them, and the log says why.
+            NotDelivered: the broker did not take it.
+
+        """
+        unread = []
+        for account in accounts:
+            try:
+                looked = self.look(account, api_key(account))
+            except (NotRead, UnknownAccount) as error:
+                log.warning("%s: %s", account, error)
+                unread.append(account)
+            else:
+                say(f"{account}: {looked.subscriptions} subscriptions, {looked.told} cards expire before the next charge")
+        if unread:
+            raise NotRead(f"Not looked through: {', '.join(unread)}.")
 
     def look(self, account: str, api_key: str) -> Looked:
         """Read the account's subscriptions and tell what expires.
@@ -47,8 +68,8 @@ class ExpiringCards:
             NotDelivered: the broker did not take it.
 
         """
-        seen = unread = 0
-        fresh = []
+        seen = unread = fresh = 0
+        before, present = self._told.get(account, set()), set[str]()
         for subscription in self._subscriptions(api_key):
             seen += 1
             try:
@@ -57,14 +78,16 @@ class ExpiringCards:
                 unread += 1
                 log.warning("a subscription of %s cannot be read: %s", account, error)
                 continue
-            if fact is not None and fact.id not in self._told:
-                fresh.append(fact.id)
-                self._publisher.send(*message_of(fact)[:3])
+            if fact is not None and fact.id not in present:
+                present.add(fact.id)
+                if fact.id not in before:
+                    fresh += 1
+                    self._publisher.send(*message_of(fact)[:3])
             if seen % 1000 == 0:
-                log.info("%s: %d subscriptions seen, %d cards expire", account, seen, len(fresh))
+                log.info("%s: %d subscriptions seen, %d cards expire", account, seen, fresh)
         self._publisher.flush()
-        self._told.update(fresh)
-        return Looked(seen, len(fresh), unread)
+        self._told[account] = present  # what is not found any more need not be remembered
+        return Looked(seen, fresh, unread)
 
     def _subscriptions(self, api_key: str) -> Iterator[Object]:
         client = stripe.StripeClient(api_key, base_addresses={"api": self._api_base or STRIPE}, max_network_retries=3)

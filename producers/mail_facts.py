@@ -120,8 +120,8 @@ def _header(notice: Notice, sending: Sending) -> dict[str, Any]:
 
 
 def without_addresses(text: str, recipient: str = "") -> str:
-    """The text on one line, short, with every e-mail address taken out; what stands before the recipient's @ also where it stands alone, as in
-    `user jo.doe unknown`."""
+    """The text on one line, short, with every e-mail address taken out; what stands before the recipient's @ also alone, as servers write
+    it: `user jo.doe unknown`."""
     plain, name = _ADDRESS.sub("(address)", " ".join(text.split())), recipient.strip().partition("@")[0]
     if name:
         plain = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "(address)", plain, flags=re.IGNORECASE)
