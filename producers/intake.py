@@ -42,7 +42,7 @@ class Request(msgspec.Struct, frozen=True):
 class Reply(msgspec.Struct, frozen=True):
     """What to answer. `facts` are told before it when `surely`, and the answer is 503 when the broker has not got them; else beside it.
 
-    `reason` is one word for logs and metrics.
+    `reason` is one word for logs and metrics. `when_told` is called once the broker has facts that were to be told surely.
     """
 
     status: int
@@ -52,6 +52,7 @@ class Reply(msgspec.Struct, frozen=True):
     headers: Headers = ()
     facts: Sequence[Fact] = ()
     surely: bool = True
+    when_told: Callable[[], object] | None = None
 
 
 class Door(msgspec.Struct, frozen=True):
@@ -113,6 +114,8 @@ class Intake:
             future = self._delivery.deliver(messages)
             if reply.surely:
                 await future
+                if reply.when_told is not None:
+                    reply.when_told()
         except NotDelivered as error:
             log.warning("not told: %s", error)
             return not reply.surely

@@ -6,6 +6,7 @@ A link that is none of ours is answered like a page that is not there. Losing an
 import base64
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 
 from producers.intake import Door, Reply, Request, plainly
@@ -19,7 +20,8 @@ from recovery.vocabulary import Clock, Medium
 _GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 _PRIVATE = ((b"cache-control", b"no-store, private"), (b"referrer-policy", b"no-referrer"), (b"x-robots-tag", b"noindex, nofollow"))
 REMEMBERED = 50_000
-"""Openings and clicks that are remembered so as to be told once; older ones may be told again, under the same id."""
+"""Openings and clicks, and as many wishes for silence, that are remembered so as to be told once; older ones may be told again, under the
+same id."""
 MOST_PER_SECOND = 500
 """Openings and clicks told in one second; more are answered and dropped."""
 AT_ONCE = 2.0
@@ -33,6 +35,7 @@ class LinkDoors:
     def __init__(self, links: Links, business: Clock, wall: Clock, seconds: Callable[[], float]) -> None:
         self._links, self._business, self._wall, self._seconds = links, business, wall, seconds
         self._told: OrderedDict[str, None] = OrderedDict()
+        self._wished: OrderedDict[str, None] = OrderedDict()
         self._followed: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._second, self._count = 0, 0
 
@@ -64,8 +67,11 @@ class LinkDoors:
             return plainly(HTTPStatus.NOT_FOUND, "no_link")
         done = request.method == "POST"
         html = page(request.headers.get("accept-language", ""), done=done)
-        facts = [self._wish(link)] if done else []
-        return Reply(200, "unsubscribed" if done else "asked", html, b"text/html; charset=utf-8", _PRIVATE, facts)
+        wish = self._wish(link)
+        if not done or wish.id in self._wished:
+            return Reply(200, "repeated" if done else "asked", html, b"text/html; charset=utf-8", _PRIVATE)
+        heard = partial(self._remember, self._wished, wish.id)
+        return Reply(200, "unsubscribed", html, b"text/html; charset=utf-8", _PRIVATE, [wish], when_told=heard)
 
     def _read(self, kind: Kind, request: Request) -> Link | None:
         return self._links.read(kind, request.rest)
@@ -92,9 +98,7 @@ class LinkDoors:
             return [], "repeated"
         if self._flooded():
             return [], "flood"
-        self._told[id] = None
-        if len(self._told) > REMEMBERED:
-            self._told.popitem(last=False)
+        self._remember(self._told, id)
         made = fact(
             id=id,
             account=sending.account,
@@ -110,6 +114,11 @@ class LinkDoors:
             machine=why,
         )
         return [made], "machine" if why else what
+
+    def _remember(self, ids: OrderedDict[str, None], id: str) -> None:
+        ids[id] = None
+        if len(ids) > REMEMBERED:
+            ids.popitem(last=False)
 
     def _flooded(self) -> bool:
         second = int(self._seconds())

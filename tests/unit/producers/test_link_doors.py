@@ -135,6 +135,14 @@ def test_one_click_unsubscribes_and_looking_at_the_page_does_not(browser, delive
     assert (fact.customer, fact.medium, fact.why, fact.cause) == ("cus_1", "email", "unsubscribed", SENT.effect)
 
 
+def test_a_wish_that_the_broker_has_is_told_once_an_hour(browser, delivery, times):
+    """Whoever asks again and again is thanked, and the stream and the warehouse do not grow by it."""
+    for later, told in ((0, 1), (10, 1), (4000, 2)):
+        times.later = later
+        assert b"<form" not in browser.ask(LINKS.unsubscribe(SENT), "POST").body
+        assert len(delivery.facts) == told
+
+
 def test_a_flood_of_openings_does_not_reach_the_broker(browser, delivery):
     for number in range(600):
         sending = Sending("acct_1", "cus_1", "in_1", f"acct_1.in_1.message.{number}", SENT.at)
