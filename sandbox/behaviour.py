@@ -1,5 +1,6 @@
 """What payers do of their own accord: read mails, pay on the page, cancel, get a new card from the bank."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sandbox import people
@@ -7,6 +8,7 @@ from sandbox.bank import Bank
 from sandbox.billing import Billing
 from sandbox.events import Announcer
 from sandbox.luck import Luck
+from sandbox.mail_page import Seen
 from sandbox.payments import Payments
 from sandbox.records import Books, Charge, Customer, Invoice, Request
 
@@ -16,6 +18,10 @@ _UNPROMPTED = 0.06
 _LEAVES_AFTER_FAILURE = 0.07
 _LEAVES_ANYWAY = 0.006
 _UPDATER = 0.30
+_SHOWS_IMAGES = 0.55
+_FOLLOWS_IDLY = 0.08
+"""Of those whose mail program loads images and who do not pay by this mail."""
+_BLANK = Seen()
 
 
 @dataclass(slots=True)
@@ -35,9 +41,16 @@ class Mail:
     copies: int = 1
 
 
+def _offline(_address: str) -> None:
+    """A world without a network: nobody loads anything."""
+
+
 @dataclass(slots=True)
 class Behaviour:
-    """Schedules and performs what payers do, by hashed luck."""
+    """Schedules and performs what payers do, by hashed luck.
+
+    `fetch` asks for an address in a mail and tells nothing back: what payers do never depends on an answer.
+    """
 
     books: Books
     luck: Luck
@@ -46,6 +59,7 @@ class Behaviour:
     announce: Announcer
     billing: Billing
     start: float
+    fetch: Callable[[str], None] = _offline
     mails: dict[str, Mail] = field(default_factory=dict)
     _steps: dict[str, int] = field(default_factory=dict)
 
@@ -72,8 +86,8 @@ class Behaviour:
             when = at + 21 * DAY * float(self.luck.unit(bill.id, "leaves at") ** 0.5)
             self.billing.queue.put(when, self._leave, person, bill)
 
-    def receive(self, message_id: str, *, to: str, token: str | None, subject: str, wall: float, at: float) -> Mail:
-        """A mail arrives: remember it; its reader may act on the link in it, hours later."""
+    def receive(self, message_id: str, *, to: str, token: str | None, subject: str, wall: float, at: float, seen: Seen = _BLANK) -> Mail:
+        """A mail arrives: remember it; its reader may look at it and act on the link in it, hours later."""
         known = self.mails.get(message_id)
         if known is not None:
             known.copies += 1
@@ -94,8 +108,10 @@ class Behaviour:
             looked_at=bill.looked_at if bill else None,
         )
         self.mails[message_id] = mail
-        if bill is not None and person is not None and person.id == bill.customer:
-            self._read(bill, mail, at)
+        if person is None:
+            return mail
+        acts_at = self._read(bill, mail, at) if bill is not None and person.id == bill.customer else None
+        self._look(mail, seen, at, acts_at)
         return mail
 
     def pay_on_page(self, bill: Invoice, choice: str, at: float, mail: str | None = None) -> Charge:
@@ -123,13 +139,31 @@ class Behaviour:
         key = f"{raw[:8]}-{raw[8:12]}-4{raw[13:16]}-a{raw[17:20]}-{raw[20:32]}"
         return Request("req_" + self.luck.token(14, bill.id, "page request", len(bill.charges)), key)
 
-    def _read(self, bill: Invoice, mail: Mail, at: float) -> None:
+    def _read(self, bill: Invoice, mail: Mail, at: float) -> float | None:
+        """When the reader goes to pay because of this mail; None when they do not."""
         step = self._steps.get(bill.id, 0)
         self._steps[bill.id] = step + 1
         chance = _MAIL_WORKS[min(step, len(_MAIL_WORKS) - 1)]
-        if self.luck.chance(chance, bill.id, "mail", step):
-            when = at + 0.2 * 3600 + self.luck.exponential(9 * 3600, bill.id, "mail at", step)
-            self.billing.queue.put(when, self._visit, bill, mail.message_id, 0)
+        if not self.luck.chance(chance, bill.id, "mail", step):
+            return None
+        when = at + 0.2 * 3600 + self.luck.exponential(9 * 3600, bill.id, "mail at", step)
+        self.billing.queue.put(when, self._visit, bill, mail.message_id, 0)
+        return when
+
+    def _look(self, mail: Mail, seen: Seen, at: float, acts_at: float | None) -> None:
+        """Some mail programs load images, some block them; who goes to pay follows the link, and a few follow it idly."""
+        name = mail.message_id
+        shows = self.luck.chance(_SHOWS_IMAGES, name, "images")
+        idle_at = at + 0.2 * 3600 + self.luck.exponential(9 * 3600, name, "looks at")
+        if shows:
+            for image in seen.images:
+                self.billing.queue.put(acts_at or idle_at, self._load, image)
+        follows = acts_at is not None or (shows and self.luck.chance(_FOLLOWS_IDLY, name, "follows"))
+        if follows and seen.link:
+            self.billing.queue.put(acts_at or idle_at, self._load, seen.link)
+
+    def _load(self, _at: float, address: str) -> None:
+        self.fetch(address)
 
     def _visit(self, at: float, bill: Invoice, mail: str | None, tries: int) -> None:
         plan = self.books.subscriptions.get(bill.subscription or "")

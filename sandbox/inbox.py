@@ -15,6 +15,7 @@ from typing import Any, cast
 from aiosmtpd.smtp import SMTP
 
 from sandbox.machine import Machine
+from sandbox.mail_page import seen
 
 KEPT = 5000
 SLOW_S = 3.0
@@ -60,7 +61,8 @@ class Mailbox:
         message_id = str(message.get("Message-ID", f"<{self.arrived}@without-id>")).strip()
         subject, wall = str(message.get("Subject", "")), self._machine.clock.wall()
         behaviour = self._machine.world.behaviour
-        mails = [behaviour.receive(message_id, to=to, token=token, subject=subject, wall=wall, at=at) for to in recipients[:1]]
+        shown = seen(html)
+        mails = [behaviour.receive(message_id, to=to, token=token, subject=subject, wall=wall, at=at, seen=shown) for to in recipients[:1]]
         letter = Letter(
             number=self.arrived,
             message_id=message_id,

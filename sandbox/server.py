@@ -16,6 +16,7 @@ from sandbox import admin, inbox
 from sandbox import listener as merchant
 from sandbox.api.app import Api
 from sandbox.baseline import Baseline
+from sandbox.browser import Browser
 from sandbox.clock import SandboxClock
 from sandbox.endpoints import Endpoints
 from sandbox.faults import Faults
@@ -58,6 +59,9 @@ async def serve(options: Options) -> None:
     box = inbox.Mailbox(machine, options.home / "mails.jsonl")
     server = _http(machine, box)
     await machine.courier.open()
+    browser = Browser()
+    browser.open()
+    machine.world.behaviour.fetch = browser.fetch
     smtp, smtp_port = await inbox.listen(box, machine, options.smtp_port)
     _stop_on_signal(server)
     pump = asyncio.create_task(_pump(machine))
@@ -71,6 +75,7 @@ async def serve(options: Options) -> None:
     finally:
         pump.cancel()
         smtp.close()
+        await browser.close()
         await machine.courier.close()
 
 
