@@ -18,7 +18,7 @@ from recovery.links import Links, Sending
 from recovery.stripe_shapes import reading
 from sinks.effects.answers import Answer, Clocks, Doubt, Job, Later, Settled, header
 from sinks.effects.languages import choose
-from sinks.effects.look import why_no_message
+from sinks.effects.look import why_no_message, why_no_warning
 from sinks.effects.mime import Envelope, compose
 from sinks.effects.recipients import Payer, Recipients, is_address, payer, recipients
 from sinks.effects.render import Also, Letter, render
@@ -123,7 +123,11 @@ class Mails:
 
     def _without_invoice(self, job: Job, effect: MessageRequested) -> Answer:
         """A mail about a card, not about an invoice: there is nothing to pay yet."""
-        who = payer({"customer": self._door.customer(effect.account, effect.customer)})
+        subscription = self._door.subscription(effect.account, effect.subscription) if effect.subscription else None
+        customer = self._door.customer(effect.account, effect.customer)
+        if why := why_no_warning(customer, subscription):
+            return self._not_sent(job, effect, why)
+        who = payer({"customer": customer})
         to = self._recipients(effect, who)
         if isinstance(to, str):
             return self._not_sent(job, effect, to)

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from recovery.contracts.effects import ChargeRequested, Effect, MessageRequested
 from recovery.contracts.facts import InvoiceState
-from recovery.stripe_shapes import InvoiceReading
+from recovery.stripe_shapes import InvoiceReading, subscription_ending, subscription_paused
 from sinks.effects.stripe import Object, payment_intents
 
 NOT_OPEN = {"paid": "already_paid", "void": "voided", "uncollectible": "written_off", "draft": "draft"}
@@ -31,6 +31,17 @@ def why_no_message(effect: MessageRequested, invoice: Object, seen: InvoiceReadi
     if effect.only_if == "invoice_paid" and seen.state.status != "paid":
         return f"invoice_{seen.state.status}"
     return why_not(effect, invoice, seen)
+
+
+def why_no_warning(customer: Object, subscription: Object | None) -> str:
+    """Why this customer need not be warned of what concerns the subscription's next charge; empty when they may be (B10, B67 to B69)."""
+    if customer.get("deleted"):
+        return "customer_deleted"
+    if subscription is None:
+        return ""
+    if subscription.get("status") in ENDED_SUBSCRIPTION or subscription_ending(subscription):
+        return "cancelled"
+    return "paused" if subscription_paused(subscription) else ""
 
 
 def why_not_now(effect: ChargeRequested, state: InvoiceState, now: datetime) -> str:

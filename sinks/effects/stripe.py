@@ -155,6 +155,11 @@ class StripeDoor:
         with self._asking(account) as client:
             return _plain(client.v1.customers.retrieve(customer))
 
+    def subscription(self, account: str, subscription: str) -> Object:
+        """One subscription."""
+        with self._asking(account) as client:
+            return _plain(client.v1.subscriptions.retrieve(subscription))
+
     def pay(self, account: str, invoice: str, key: str) -> Object:
         """Pay the invoice off session under an idempotency key; the same key always means the same parameters.
 

@@ -77,6 +77,8 @@ class FakeDoor:
     charge_invoice: str = "in_1"
     ended: list[tuple[str, str, str]] = field(default_factory=list)
     end_trouble: Any = None
+    subscribed: Any = field(default_factory=lambda: {"id": "sub_1", "object": "subscription", "status": "active", "items": {"data": []}})
+    known: Any = field(default_factory=lambda: {"id": "cus_1", "email": "ana@payer.example", "name": "Ana", "preferred_locales": ["de-DE"]})
 
     def wait(self, account: str) -> float:
         return 0.0
@@ -97,7 +99,10 @@ class FakeDoor:
         return self.charge_invoice
 
     def customer(self, account: str, customer: str) -> dict[str, Any]:
-        return {"id": customer, "email": "ana@payer.example", "name": "Ana", "preferred_locales": ["de-DE"]}
+        return _give(self.known)
+
+    def subscription(self, account: str, subscription: str) -> dict[str, Any]:
+        return _give(self.subscribed)
 
     def cancel(self, account: str, subscription: str, key: str) -> None:
         self._end("cancel", subscription, key)

@@ -205,9 +205,35 @@ def test_a_payment_received_is_told_with_the_amount_that_was_owed(mails, server,
     assert "49,00" in message.get_body(("plain",)).get_content()
 
 
-def test_a_warning_about_a_card_needs_no_invoice(mails, server, door, mail, job):
+@pytest.fixture
+def warning(mail):
+    fields = {"invoice": "", "template": "card_expiring", "step": 0, "only_if": "always", "card": "2027-03", "subscription": "sub_1"}
+    return msgspec.structs.replace(mail, **fields)
+
+
+@pytest.mark.parametrize(
+    ("subscription", "outcome"),
+    [
+        ({"status": "canceled"}, ("skipped", "cancelled")),
+        ({"status": "active", "cancel_at_period_end": True}, ("skipped", "cancelled")),
+        ({"status": "active", "pause_collection": {"behavior": "void"}}, ("skipped", "paused")),
+    ],
+)
+def test_nobody_is_warned_of_a_card_whose_subscription_has_ended_meanwhile(mails, server, door, warning, job, subscription, outcome):
+    """B47: the subscription is looked at when the mail is sent, too."""
+    door.subscribed = {**door.subscribed, **subscription}
+    assert result(mails(job(warning))) == outcome
+    assert server.taken == []
+
+
+def test_a_deleted_customer_is_neither_warned_nor_remembered_anew(mails, server, contacts, door, warning, job):
+    door.known = {"id": "cus_1", "object": "customer", "deleted": True}
+    assert result(mails(job(warning))) == ("skipped", "customer_deleted")
+    assert (server.taken, contacts.known, contacts.billing) == ([], {}, {})
+
+
+def test_a_warning_about_a_card_needs_no_invoice(mails, server, door, warning, job):
     """F68."""
-    warning = msgspec.structs.replace(mail, invoice="", template="card_expiring", step=0, only_if="always", card="2027-03")
     assert result(mails(job(warning))) == ("sent", "")
     assert (door.reads, server.taken[0][1]) == (0, "ana@payer.example")
     assert "März 2027" in server.taken[0][2].get_body(("plain",)).get_content()
