@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := dunlin recovery producers streams sinks dashboard ml control sandbox
 
-.PHONY: help demo test check lint types imports unit behaviours months prove-decisions prove-effects mutants up down bench catalogue lock clean
+.PHONY: help demo test check lint types imports unit behaviours months prove-decisions prove-effects mutants survivors up down bench catalogue lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -60,6 +60,9 @@ mutants: ## mutation testing of recovery/decide in an environment of its own (mi
 	@test -x .mutants/bin/mutmut || ($(PYTHON) -m venv .mutants && .mutants/bin/pip install --quiet 'mutmut==3.8.1' 'pytest>=9.2' pytest-timeout msgspec babel tzdata lz4)
 	@.mutants/bin/mutmut run $(MUTANTS)
 	@.mutants/bin/mutmut results
+
+survivors: ## after `make mutants`: a table row for each change that no test noticed, with its reason
+	@.mutants/bin/python -m tests.support.mutants
 
 bench: $(STAMP) ## measure; each bench prints its ratio to a baseline of the same run
 	@$(BIN)/python bench/gateway.py

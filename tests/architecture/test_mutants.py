@@ -1,0 +1,40 @@
+"""The table of surviving mutants is made from what mutmut prints."""
+
+from tests.support.mutants import A_WORD, NO_REASON, names, reason, rows, survivor
+
+RESULTS = """
+    recovery.decide.due.x__look__mutmut_7: survived
+    recovery.decide.due.x__look__mutmut_8: no tests
+    recovery.decide.turn.xǁTurnǁwithdraw__mutmut_2: survived
+"""
+SHOWN = """# recovery.decide.due.x__look__mutmut_7: survived
+--- recovery/decide/due.py
++++ recovery/decide/due.py
+@@ -1,3 +1,3 @@
+ def _look(turn, case):
+-    if case.until <= turn.now:
++    if case.until < turn.now:
+         pass
+"""
+
+
+def test_only_survivors_are_listed():
+    assert names(RESULTS) == ["recovery.decide.due.x__look__mutmut_7", "recovery.decide.turn.xǁTurnǁwithdraw__mutmut_2"]
+
+
+def test_a_row_names_the_place_the_change_and_the_reason():
+    one = survivor("recovery.decide.due.x__look__mutmut_7", SHOWN)
+    reasons = [{"place": "due._look", "change": "case.until <", "why": "the very moment"}]
+    expected = "| due._look 7 | `if case.until <= turn.now:` | `if case.until < turn.now:` | the very moment |"
+    assert list(rows([one], reasons)) == [expected]
+
+
+def test_a_survivor_of_which_nobody_has_thought_says_so():
+    one = survivor("recovery.decide.due.x__look__mutmut_7", SHOWN)
+    assert reason(one, []) == NO_REASON
+    assert reason(one, [{"place": "other", "why": "no"}, {"place": "due", "change": "elsewhere", "why": "no"}]) == NO_REASON
+
+
+def test_a_changed_word_is_called_one():
+    assert reason(survivor("x", '-    turn.note = "no_case"\n+    turn.note = "XXno_caseXX"'), []) == A_WORD
+    assert reason(survivor("x", '-    turn.note = "no_case"\n+    turn.note = "NO_CASE"'), []) == A_WORD
