@@ -38,3 +38,8 @@ def test_a_survivor_of_which_nobody_has_thought_says_so():
 def test_a_changed_word_is_called_one():
     assert reason(survivor("x", '-    turn.note = "no_case"\n+    turn.note = "XXno_caseXX"'), []) == A_WORD
     assert reason(survivor("x", '-    turn.note = "no_case"\n+    turn.note = "NO_CASE"'), []) == A_WORD
+
+
+def test_a_word_that_is_compared_is_a_rule():
+    assert reason(survivor("x", '-    if kind != "fraud":\n+    if kind != "XXfraudXX":'), []) == NO_REASON
+    assert reason(survivor("x", '-    if kind == "fraud":\n+    if kind == "FRAUD":'), []) == NO_REASON

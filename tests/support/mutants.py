@@ -16,6 +16,8 @@ MUTMUT = Path(".mutants/bin/mutmut")
 REASONS = Path(__file__).with_name("mutant_reasons.toml")
 ALIVE = re.compile(r"^\s*(\S+__mutmut_\d+): survived$", re.MULTILINE)
 WORD = re.compile(r"XX|^[^\"']*[\"'][A-Z_]+[\"']")
+COMPARED = re.compile(r"""(==|!=|\bin|\bcase) \{?["'](XX|[A-Z_]+["'])""")
+"""A word that is compared decides something: it is no word for people alone."""
 A_WORD = "a word that only people read"
 NO_REASON = "**no reason known yet**"
 
@@ -50,7 +52,7 @@ def reason(one: Survivor, reasons: Iterable[dict[str, str]]) -> str:
     for known in reasons:
         if place_of(one.name).startswith(known["place"]) and known.get("change", "") in one.after:
             return known["why"]
-    return A_WORD if WORD.search(_new(one)) else NO_REASON
+    return A_WORD if WORD.search(_new(one)) and not COMPARED.search(one.after) else NO_REASON
 
 
 def _new(one: Survivor) -> str:
