@@ -89,15 +89,32 @@ def _decide(customer: Customer, fact: Fact, now: datetime, account: Account) -> 
 
 
 def _without_row(fact: Fact, now: datetime, account: Account) -> Step:
-    if isinstance(fact, facts.TimePassed):
+    kind = type(fact)
+    if kind is facts.TimePassed:
         return Step(None, [], [])
+    if kind not in WITHOUT_ROW:
+        return Step(None, [], [_noted(fact, account)])
     turn = Turn(Customer(account=fact.account, customer=fact.customer), fact, now, account)
-    if isinstance(fact, WITHOUT_ROW):
-        HANDLERS[type(fact)](turn, fact)
-    else:
-        turn.tell_row("fact_noted", "no_case")
+    HANDLERS[kind](turn, fact)
     announce.announce(turn)
     return Step(None, turn.effects, turn.events)
+
+
+def _noted(fact: Fact, account: Account) -> Event:
+    """What nearly all facts come to, those of customers who just pay; without a row and a turn it takes a third of the time."""
+    return Event(
+        event_type="fact_noted",
+        account=fact.account,
+        customer=fact.customer,
+        invoice=fact.invoice,
+        occurred_at=fact.occurred_at,
+        received_at=fact.received_at,
+        cause=fact.id,
+        cause_type=str(fact.__struct_config__.tag),
+        trace=fact.trace,
+        policy_version=account.number,
+        reason="no_case",
+    )
 
 
 def _remember(customer: Customer, seen: int) -> None:
@@ -218,21 +235,6 @@ OPENERS: frozenset[type[Fact]] = frozenset(
 )
 """The facts that may begin a row."""
 
-WITHOUT_ROW = (
-    facts.WebhookIgnored,
-    facts.WebhookParked,
-    facts.Command,
-    facts.AlertSettled,
-    facts.WebhookSettled,
-    facts.EndpointDisabled,
-    facts.MessageOpened,
-    facts.MessageClicked,
-    facts.MessageDelivered,
-    facts.MessageUndelivered,
-    facts.MessageReceived,
-)
-"""The facts that say something even where there is no row, and need none."""
-
 HANDLERS: dict[type[Fact], Callable[[Turn, Any], None]] = {
     facts.PaymentFailed: invoices.failed,
     facts.PaymentActionRequired: invoices.action_required,
@@ -282,3 +284,20 @@ HANDLERS: dict[type[Fact], Callable[[Turn, Any], None]] = {
     facts.ParkedReplayed: commands.put_back,
 }
 """Who answers which fact; the time has no handler: it only asks what is due."""
+
+WITHOUT_ROW: frozenset[type[Fact]] = frozenset(
+    {
+        facts.WebhookIgnored,
+        facts.WebhookParked,
+        facts.AlertSettled,
+        facts.WebhookSettled,
+        facts.EndpointDisabled,
+        facts.MessageOpened,
+        facts.MessageClicked,
+        facts.MessageDelivered,
+        facts.MessageUndelivered,
+        facts.MessageReceived,
+        *(kind for kind in HANDLERS if issubclass(kind, facts.Command)),
+    }
+)
+"""The facts that say something even where there is no row, and need none."""

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from recovery.contracts.customer import Customer
 from recovery.contracts.facts import Decline, PaymentActionRequired
+from recovery.decide.advance import advance
 from recovery.decide.reading import REPEATS
+from recovery.decide.turn import Turn
 from tests.support import builders as a
 from tests.support.story import Story
 
@@ -66,6 +69,14 @@ def test_payments_that_never_failed_leave_no_row() -> None:
     step = story.tell(a.a_payment())
     assert step.customer is None
     assert [(event.event_type, event.reason, event.sequence) for event in step.events] == [("fact_noted", "no_case", 0)]
+
+
+def test_a_fact_without_a_row_is_told_with_all_that_is_said_of_it() -> None:
+    """As any other event is: it is told in a shorter way, because most facts are of that kind."""
+    account, fact = a.an_account(), a.a_payment()
+    turn = Turn(Customer(account=fact.account, customer=fact.customer), fact, a.START, account)
+    turn.tell_row("fact_noted", "no_case")
+    assert advance(None, fact, a.START, account) == (None, [], turn.events)
 
 
 def test_a_case_opened_after_its_invoice_was_paid_closes_silently() -> None:
