@@ -12,6 +12,7 @@ import sqlalchemy as sql
 
 from recovery.contracts.events import Event
 from sinks.effects.ledger import Ledger
+from sinks.effects.ledger_tables import EFFECTS
 
 META = sql.MetaData()
 DIGESTS = sql.Table(
@@ -83,9 +84,13 @@ class Digests:
         return joined
 
     def lead(self, digest: str, effect: str) -> Sequence[Event] | None:
-        """Close the digest to further alerts and let this one carry it; answers all its events in order, None when another one leads."""
+        """Close the digest to further alerts and let this one carry it; answers all its events in order, None when another one leads.
+
+        A leader that is settled while its digest is not was never performed: withdrawn, expired or given up. Then another one may.
+        """
+        gone = sql.exists().where((EFFECTS.c.id == DIGESTS.c.leader) & EFFECTS.c.state.in_(("settled", "published")))
         with self._ledger.writing() as db:
-            free = (DIGESTS.c.id == digest) & (DIGESTS.c.state != "ended") & DIGESTS.c.leader.in_(("", effect))
+            free = (DIGESTS.c.id == digest) & (DIGESTS.c.state != "ended") & (DIGESTS.c.leader.in_(("", effect)) | gone)
             if not db.execute(DIGESTS.update().where(free).values(state="sealed", leader=effect)).rowcount:
                 return None
             rows = db.execute(sql.select(MEMBERS.c.event).where(MEMBERS.c.digest == digest).order_by(MEMBERS.c.place)).scalars()

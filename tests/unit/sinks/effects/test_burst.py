@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from recovery.contracts.codec import decode_fact, encode
+from recovery.contracts.topics import FACTS
 from sinks.effects.alerts import BURST, WINDOW, Alerts
 from sinks.effects.answers import Clocks
 from sinks.effects.digests import Digests
-from sinks.effects.dispatch import Dispatcher
+from sinks.effects.dispatch import GIVE_UP_AFTER, Dispatcher
 from sinks.effects.lanes import WORK, kind_of_work
 from sinks.effects.ledger import Arrival, Ledger
 from sinks.effects.slack import SlackChannel
@@ -24,12 +25,15 @@ LANE = 8
 
 class Merchants:
     def __init__(self, address):
-        self.address = address
+        self.address, self.broken = address, 0
 
     def slack_webhook(self, account):
         return self.address
 
     def livemode(self, account):
+        if self.broken:
+            self.broken -= 1
+            raise ValueError("the accounts cannot be read")
         return True
 
 
@@ -40,7 +44,8 @@ class Process:
         self.ledger = Ledger(f"sqlite:///{path}/ledger.sqlite")
         self.at = AT
         clocks = Clocks(lambda: self.at, lambda: self.at)
-        channel = SlackChannel(Merchants(address), "", other_addresses=True)
+        self.merchants = Merchants(address)
+        channel = SlackChannel(self.merchants, "", other_addresses=True)
         performers = dict.fromkeys(WORK, Alerts(channel, Digests(self.ledger), clocks))
         self.dispatcher = Dispatcher(self.ledger, performers, door, clocks, lambda account: False)
 
@@ -57,7 +62,7 @@ class Process:
             until(lambda: self.dispatcher.collect() >= 0 and self.dispatcher.in_work == 0, 10, "the workers")
 
     def outcomes(self):
-        facts = (decode_fact(message.value) for message in self.ledger.to_publish())
+        facts = (decode_fact(message.value) for message in self.ledger.to_publish() if message.topic == FACTS.name)
         return {fact.effect: (fact.result, fact.message) for fact in facts}
 
     def end(self):
@@ -127,6 +132,19 @@ def test_a_digest_whose_answer_was_lost_is_unknown_for_all_its_alerts_and_not_re
     results = [result for result, _ in process.outcomes().values()]
     assert (results.count("sent"), results.count("unknown")) == (alone, NUMBER - alone)
     assert len(slack.messages) == alone + 1
+    process.end()
+
+
+def test_a_digest_whose_carrier_is_given_up_is_carried_by_another_alert(tmp_path, slack, door, burst):
+    process = Process(tmp_path, slack.address, door)
+    process.take(burst)
+    process.rest()
+    process.merchants.broken = GIVE_UP_AFTER
+    for _ in range(GIVE_UP_AFTER + 2):
+        process.at += WINDOW + timedelta(seconds=1)
+        process.rest()
+    results = [result for result, _ in process.outcomes().values()]
+    assert (len(results), results.count("failed"), results.count("sent")) == (NUMBER, 1, NUMBER - 1)
     process.end()
 
 
