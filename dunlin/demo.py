@@ -133,6 +133,7 @@ def write_tenant(home: Path, place: SandboxPlace) -> None:
         f'[[tenant]]\naccount = "{ACCOUNT}"\nname = "Wader Supply Co."\nlivemode = false\nalert_email = "{ALERT_EMAIL}"\n'
         'api_key_file = "secrets/stripe.key"\nwebhook_secrets_file = "secrets/webhook.secrets"\n\n'
         '[tenant.policy]\nmode = "act"\ntest_first_invoices = false\n\n'
+        "[tenant.policy.prevention]\nenabled = true\n\n"
         f'[tenant.endpoints.shop]\nurl = "{place.api}/api/webhooks/recovery-event"\nsecrets_file = "secrets/{LISTENER_SECRETS}"\n'
         'events = ["payment_failed", "payment_recovered", "case_abandoned"]\n'
     )

@@ -20,9 +20,13 @@ NAMES = (
     "streams",
     "warehouse",
     "effects",
+    "expiring",
     "dashboard",
 )
 """Every part there can be, in order."""
+
+DAY_SECONDS = 86_400
+"""How often somebody looks for cards that expire, in business time."""
 
 _SERVERS, _TABLES, _POLICIES, _SERVICES = range(4)
 
@@ -64,6 +68,7 @@ def full_stack(settings: Settings, ports: LocalPorts, passwords: Mapping[str, st
     parts.append(_service("streams", {**common, "DUNLIN_WORKER": "local"}, "streams", verb="worker", stop_grace=20.0))
     parts.append(_service("warehouse", {**common, **urls["sink"]}, "sinks"))
     parts.append(_service("effects", common, "sinks", stop_grace=20.0))
+    parts.append(_service("expiring", common, "producers", args=("--every", str(DAY_SECONDS))))
     parts.append(_dashboard(settings, {**common, **urls["dashboard"]}))
     return parts
 
@@ -88,9 +93,19 @@ def _environment(settings: Settings, kafka: str) -> dict[str, str]:
         "DUNLIN_HOME": str(settings.home),
         "DUNLIN_TENANTS": str(settings.tenants),
         "DUNLIN_KAFKA_BOOTSTRAP": kafka,
+        "DUNLIN_PUBLIC_URL": public_url(settings),
         "DUNLIN_GATEWAY_PORT": str(settings.gateway_port),
         "DUNLIN_DASHBOARD_PORT": str(settings.dashboard_port),
     }
+
+
+def public_url(settings: Settings) -> str:
+    """Say where payers reach the gateway: where the settings say and, in a sandbox's world, at the gateway itself.
+
+    Never so in ours: nobody's browser reaches this machine by its loopback address.
+    """
+    own = f"http://{settings.gateway_host}:{settings.gateway_port}"
+    return settings.public_url or (own if settings.stripe_api_base else "")
 
 
 def _python(module: str, *args: str) -> tuple[str, ...]:
@@ -138,6 +153,7 @@ def _service(
     module: str,
     *,
     verb: str = "",
+    args: tuple[str, ...] = (),
     stop_grace: float = 10.0,
     ports: Mapping[str, int] | None = None,
     urls: Mapping[str, str] | None = None,
@@ -146,7 +162,7 @@ def _service(
         name=name,
         wave=_SERVICES,
         env=env,
-        argv=_python(module, verb or name),
+        argv=_python(module, verb or name, *args),
         cwd=REPOSITORY,
         stop_grace=stop_grace,
         ports=ports or {},

@@ -30,6 +30,7 @@ from recovery.contracts.topics import FACTS, LARGEST_BYTES
 from recovery.ids import stream_key
 
 if TYPE_CHECKING:
+    from producers.pace import Wait
     from producers.policies import PolicyBook
 
 log = logging.getLogger("producers")
@@ -78,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     bounces.set_defaults(run=_bounces)
     cards = commands.add_parser("expiring", help="look for cards that expire before the next charge")
     cards.add_argument("accounts", nargs="*", help="the accounts to look through; without one all")
-    cards.add_argument("--every", type=float, default=0.0, metavar="SECONDS", help="look again so often until stopped; without it once")
+    cards.add_argument(
+        "--every", type=float, default=0.0, metavar="SECONDS", help="look again after so much business time; without it once"
+    )
     cards.set_defaults(run=_expiring)
     _consent_parser(commands.add_parser("consent", help="say that a customer agreed to texts, or no longer does"))
     return parser
@@ -286,18 +289,19 @@ def _bounces(settings: Settings, arguments: argparse.Namespace) -> None:
 
 def _expiring(settings: Settings, arguments: argparse.Namespace) -> None:
     from producers.expiring import ExpiringCards
+    from producers.pace import in_business_time
 
-    tenants = Tenants.load(settings.tenants)
-    cards = ExpiringCards(Publisher(_bootstrap(settings)), business_clock(settings.clock_file), wall, settings.stripe_api_base)
+    tenants, business = Tenants.load(settings.tenants), business_clock(settings.clock_file)
+    cards = ExpiringCards(Publisher(_bootstrap(settings)), business, wall, settings.stripe_api_base)
 
     def once() -> None:
         cards.look_through(arguments.accounts or tenants.accounts(), tenants.api_key, lambda line: print(line, flush=True))
 
-    _again(settings, once, arguments.every)
+    _again(settings, once, arguments.every, lambda wait: in_business_time(business, wait))
 
 
-def _again(settings: Settings, once: Callable[[], None], every: float) -> None:
-    """Do it once, or every so many seconds until stopped."""
+def _again(settings: Settings, once: Callable[[], None], every: float, paced: "Callable[[Wait], Wait]" = lambda wait: wait) -> None:
+    """Do it once, or every so many seconds until stopped; `paced` says by which clock they are counted."""
     from producers.bounces import look_until
 
     if not every:
@@ -307,7 +311,7 @@ def _again(settings: Settings, once: Callable[[], None], every: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     _ready(settings, "")
-    look_until(once, stop.wait, every)
+    look_until(once, paced(stop.wait), every)
 
 
 def _refuse_unknown(settings: Settings, account: str) -> None:

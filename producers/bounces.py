@@ -12,6 +12,7 @@ from recovery.adapters.kafka import NotDelivered
 from recovery.vocabulary import Clock
 
 log = logging.getLogger(__name__)
+AGAIN_SECONDS = 60.0
 
 
 class Publishes(Protocol):
@@ -73,11 +74,13 @@ def look(open_box: Callable[[], Box], whose: Whose, accounts: Sequence[str], pub
 
 
 def look_until(look_once: Callable[[], object], wait: Callable[[float], bool], every: float) -> None:
-    """Look every `every` seconds until `wait`, which waits so long, answers True; a look that fails is made again."""
+    """Look every `every` seconds until `wait`, which waits so long, answers True; a look that fails is made again within AGAIN_SECONDS."""
     while True:
+        pause = every
         try:
             look_once()
         except (MailboxFailed, NotDelivered, OSError) as error:
-            log.warning("%s Trying again in %g s.", error, every)
-        if wait(every):
+            pause = min(every, AGAIN_SECONDS)
+            log.warning("%s Trying again in %g s.", error, pause)
+        if wait(pause):
             return

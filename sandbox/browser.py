@@ -37,6 +37,11 @@ class Browser:
         if self._session is not None:
             await self._session.close()
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is still being fetched."""
+        return bool(self._tasks)
+
     def fetch(self, address: str) -> None:
         """Ask for an address on this machine, and for what it redirects to as long as that is on this machine, too."""
         if self._session is None:

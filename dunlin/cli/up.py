@@ -53,7 +53,7 @@ def up(
     raise typer.Exit(run_to_the_end(stack, settings.home, sys.stderr, lambda seconds: _tell(stack, parts, seconds)))
 
 
-_NEED_TENANTS = ("gateway", "effects")
+_NEED_TENANTS = ("gateway", "effects", "expiring")
 
 
 def _no_tenants(file: str, needing: list[str]) -> str:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,24 @@ def test_the_services_run_what_the_supervisor_runs() -> None:
             continue
         ours = [word.removeprefix(f"{ROOT}/") for word in parts[name].argv[1:]]
         assert program(service["command"]) == program(ours), name
+
+
+def test_the_optional_parts_of_ours_are_programs_too() -> None:
+    from producers.__main__ import _parser
+
+    optional = {name: service["command"] for name, service in COMPOSE["services"].items() if "profiles" in service and "command" in service}
+    assert set(optional) == {"bounces"}
+    for command in optional.values():
+        assert command[:3] == ["python", "-m", "producers"]
+        _parser().parse_args(command[3:])  # leaves the program when it does not know the words
+
+
+@pytest.mark.parametrize("name", ["gateway", "effects", "bounces"])
+def test_who_reads_links_and_contacts_shares_their_folder_and_the_address_of_the_links(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert "state:/var/lib/dunlin" in service["volumes"]
+    assert "DUNLIN_PUBLIC_URL" in service["environment"]
+    assert not {"DUNLIN_LINK_SECRET_FILE", "DUNLIN_CONTACTS_URL"} & set(service["environment"]), "both lie in DUNLIN_HOME"
 
 
 def test_nothing_listens_beyond_this_machine() -> None:

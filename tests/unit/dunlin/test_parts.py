@@ -30,9 +30,9 @@ def test_waves_never_go_back():
 def test_services_start_only_after_all_one_shots():
     parts = stack()
     last_one_shot = max(each.wave for each in parts if each.one_shot)
-    assert {each.wave for each in parts if each.name in {"gateway", "ticker", "streams", "warehouse", "effects", "dashboard"}} == {
-        last_one_shot + 1
-    }
+    assert {
+        each.wave for each in parts if each.name in {"gateway", "ticker", "streams", "warehouse", "effects", "expiring", "dashboard"}
+    } == {last_one_shot + 1}
 
 
 def test_a_configured_kafka_replaces_ours_for_every_part():
@@ -63,6 +63,25 @@ def test_parts_that_do_not_need_the_warehouse_get_no_password_of_it(name):
 
 def test_without_a_tenants_file_no_policies_are_published():
     assert "policies" not in {each.name for each in stack(has_policies=False)}
+
+
+def test_in_a_sandbox_links_lead_to_the_gateway_itself():
+    parts = stack(DUNLIN_STRIPE_API_BASE="http://127.0.0.1:1", DUNLIN_GATEWAY_PORT="8123")
+    assert {part(name, parts).env["DUNLIN_PUBLIC_URL"] for name in ("gateway", "effects")} == {"http://127.0.0.1:8123"}
+
+
+@pytest.mark.parametrize("world", [{}, {"DUNLIN_STRIPE_API_BASE": "http://127.0.0.1:1"}])
+def test_a_public_address_that_is_set_is_used(world):
+    parts = stack(DUNLIN_PUBLIC_URL="https://pay.heron.example/", **world)
+    assert part("effects", parts).env["DUNLIN_PUBLIC_URL"] == "https://pay.heron.example"
+
+
+def test_real_payers_are_never_sent_to_this_machine_by_its_loopback_address():
+    assert part("effects", stack()).env["DUNLIN_PUBLIC_URL"] == ""
+
+
+def test_expiring_cards_are_looked_for_once_a_day():
+    assert part("expiring", stack()).argv[-3:] == ("expiring", "--every", "86400")
 
 
 def test_no_two_parts_listen_on_one_port():

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.bounces import Round, look, look_until
+from producers.bounces import AGAIN_SECONDS, Round, look, look_until
 from producers.mail_facts import Notice, Whose, effect_of, without_addresses
 from producers.mailboxes import MailboxFailed, Maildir, opened
 from producers.providers.returned_mail import NotAReport, is_hard, notices
@@ -213,6 +213,22 @@ def test_a_look_that_fails_is_made_again(folder):
 
     look_until(once, lambda _seconds: len(tried) == 3, 60)
     assert len(tried) == 3
+
+
+@pytest.mark.parametrize(("every", "pauses"), [(86_400, [AGAIN_SECONDS, 86_400]), (5, [5, 5])])
+def test_a_look_that_failed_does_not_wait_for_its_next_day(every, pauses):
+    waited = []
+
+    def once():
+        if not waited:
+            raise MailboxFailed("away")
+
+    def wait(seconds):
+        waited.append(seconds)
+        return len(waited) == 2
+
+    look_until(once, wait, every)
+    assert waited == pauses
 
 
 @pytest.mark.parametrize("url", ["imap://a:b@host/", "imaps://host/INBOX", "maildir:", "/var/mail", "https://a.example"])
