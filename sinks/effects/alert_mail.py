@@ -16,6 +16,8 @@ from recovery.vocabulary import Clock
 from sinks.effects import layout
 from sinks.effects.alert_text import Place, Telling, summary, tell
 from sinks.effects.colours import palette
+from sinks.effects.recipients import is_address
+from sinks.effects.render import one_line
 from sinks.effects.smtp import MailServer
 
 SHOWN = 100
@@ -63,7 +65,7 @@ class MailChannel:
         address = self._merchants.alert_email(account)
         if not address:
             return "no_address"
-        if not address.isascii() or "@" not in address:
+        if not is_address(address):
             return "unusable_address"
         if self._server is None:
             return "no_mail_server"
@@ -139,7 +141,7 @@ def _one(told: Telling, merchant: str) -> dict[str, object]:
     return {
         "heading": told.headline,
         "preview": " · ".join(value for _, value in told.facts[:3]),
-        "opening": _OPENINGS.get(told.what, "This needs a look at {merchant}.").format(merchant=_one_line(merchant)),
+        "opening": _OPENINGS.get(told.what, "This needs a look at {merchant}.").format(merchant=one_line(merchant)),
         "rows": told.facts,
         "button": first[0],
         "link": first[1],
@@ -153,7 +155,7 @@ def _several(told: Sequence[Telling], merchant: str) -> dict[str, object]:
     return {
         "heading": f"{len(told)} alerts: " + ", ".join(line for line, _ in sums),
         "preview": " · ".join(f"{line} {sum_}".strip() for line, sum_ in sums),
-        "opening": f"Much happened at {_one_line(merchant)} within ten minutes, so it comes as one mail.{left}",
+        "opening": f"Much happened at {one_line(merchant)} within ten minutes, so it comes as one mail.{left}",
         "rows": sums,
         "label_width": "65%",
         "alerts": [(one.headline, _briefly(one), one.links[0][1] if one.links else "") for one in told[:SHOWN]],
@@ -163,10 +165,6 @@ def _several(told: Sequence[Telling], merchant: str) -> dict[str, object]:
 def _briefly(told: Telling) -> str:
     wanted = {"Customer", "Decline", "Paid by", "Why", "Endpoint", "When"}
     return " · ".join(value for label, value in told.facts if label in wanted)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 _OPENINGS = {

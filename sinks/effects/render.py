@@ -1,5 +1,7 @@
 """A mail to a payer, as text and HTML. Pure: the same letter always gives the same bytes; golden copies are in the tests."""
 
+import unicodedata
+
 import msgspec
 
 from control.brand import Brand
@@ -83,8 +85,8 @@ def branded(brand: Brand, mention: str) -> dict[str, object]:
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks and repeated spaces, which strangers may have put there."""
-    return " ".join(text.split())
+    """The text without line breaks, repeated spaces and control characters, which strangers may have put there."""
+    return " ".join("".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in text).split())
 
 
 def _facts(letter: Letter) -> dict[str, object]:

@@ -71,6 +71,8 @@ def test_the_same_alert_always_gives_the_same_mail(channel, server):
     [
         ("", {}, "no_address"),
         ("änä@heron.example", {}, "unusable_address"),
+        ("Ana <ops@heron.example>", {}, "unusable_address"),
+        ("ops@", {}, "unusable_address"),
         ("ops@heron.example", {"server": None}, "no_mail_server"),
         ("ops@heron.example", {"may_leave": False}, "real_mail_disabled"),
         ("ops@heron.example", {}, ""),

@@ -111,6 +111,13 @@ def test_a_name_with_a_line_break_cannot_add_a_header(mails, server, door, mail,
     assert server.taken[0][2]["Bcc"] is None
 
 
+def test_a_name_with_a_control_character_is_written_without_it(mails, server, door, mail, job, an_invoice):
+    """A NUL in a header is what mail servers refuse a mail for."""
+    door.invoices = [an_invoice(customer={"id": "cus_1", "email": "a@b.example", "name": "Ana\x00\x07Ruiz\x1b"})]
+    assert result(mails(job(mail))) == ("sent", "")
+    assert server.taken[0][2]["To"] == "Ana Ruiz <a@b.example>"
+
+
 @pytest.mark.parametrize(
     ("trouble", "kind"), [(Deferred("451"), Later), (Unclear("cut"), Doubt), (RefusedForGood("refused with 550"), Settled)]
 )
