@@ -53,3 +53,10 @@ class SlowLine:
             pass  # the other end died, which is what this line is for
         finally:
             writer.close()
+
+    async def _underway(self) -> None:
+        """So long as these bytes take; the next ones wait behind them."""
+        loop = asyncio.get_running_loop()
+        arrived: asyncio.Future[None] = loop.create_future()
+        loop.call_later(self._luck.uniform(0, self._seconds), arrived.set_result, None)
+        await arrived
