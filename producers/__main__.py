@@ -291,6 +291,7 @@ def _expiring(settings: Settings, arguments: argparse.Namespace) -> None:
     from producers.expiring import ExpiringCards
     from producers.pace import in_business_time
 
+    logging.getLogger("stripe").setLevel(logging.WARNING)  # it tells every page of every list; each look has a line of ours
     tenants, business = Tenants.load(settings.tenants), business_clock(settings.clock_file)
     cards = ExpiringCards(Publisher(_bootstrap(settings)), business, wall, settings.stripe_api_base)
 

@@ -12,7 +12,8 @@ from recovery.adapters.kafka import NotDelivered
 from recovery.vocabulary import Clock
 
 log = logging.getLogger(__name__)
-AGAIN_SECONDS = 60.0
+AGAIN_SECONDS = 3600.0
+"""A look reads every account, so it is not made again each minute because one of them cannot be read."""
 
 
 class Publishes(Protocol):
