@@ -1,5 +1,6 @@
 """Waiting for a condition with a deadline: the only way a test waits."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -11,3 +12,12 @@ def until(condition: Callable[[], object], seconds: float = 10.0, what: str = "t
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds:g} s for {what}; last seen: {seen!r}")
         time.sleep(0.02)
+
+
+async def until_async(condition: Callable[[], object], seconds: float = 10.0, what: str = "the condition") -> None:
+    """The same within an event loop, which goes on meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not (seen := condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds:g} s for {what}; last seen: {seen!r}")
+        await asyncio.sleep(0.005)

@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from sandbox.browser import AGENT, MOST_REDIRECTS, Browser
+from tests.support.waiting import until_async
 
 
 async def _asked(start: str, answers: dict[str, str], expected: int) -> list[tuple[str, str]]:
@@ -24,9 +25,7 @@ async def _asked(start: str, answers: dict[str, str], expected: int) -> list[tup
     async with TestServer(app) as server:
         browser.open()
         browser.fetch(str(server.make_url(start)))
-        async with asyncio.timeout(10):
-            while len(heard) < expected or browser.busy:
-                await asyncio.sleep(0.005)
+        await until_async(lambda: len(heard) >= expected and not browser.busy, 10, "the browser")
         await browser.close()
     return heard
 
@@ -51,9 +50,7 @@ def test_what_cannot_be_loaded_is_forgotten(address: str) -> None:
         browser.fetch(address)  # not open yet: nothing happens
         browser.open()
         browser.fetch(address)
-        async with asyncio.timeout(10):
-            while browser.busy:
-                await asyncio.sleep(0.005)
+        await until_async(lambda: not browser.busy, 10, "the browser")
         await browser.close()
 
     asyncio.run(fetched())
