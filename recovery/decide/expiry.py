@@ -105,7 +105,7 @@ def _why_not(turn: Turn, card: Expiring) -> str:
 
 def _ask(turn: Turn, subscription: str, card: Expiring) -> None:
     effect = MessageRequested(
-        **turn.header(subscription, "notice"),
+        **turn.header(f"{subscription}~{int(card.charge_at.timestamp())}", "notice"),
         not_after=min(turn.now + VALID, card.charge_at),
         only_if="always",
         template="card_expiring",

@@ -159,13 +159,14 @@ class Turn:
 
     def ask_charge_read(self, charge: str, to: str, **known: Any) -> None:
         """Ask whose charge it is and how it stands; `to` is the customer, or the object, that this row is called by."""
-        header = self.header(charge, "read") | {"customer": to}
+        header = self.header(f"{charge}~{to.lstrip('~')}", "read") | {"customer": to}
         effect = ReadRequested(**header, not_after=self.now + 7 * VALID, only_if="always", what="charge", object=charge, **known)
         self.effects.append(effect)
         self.tell_row("read_requested", "whose_charge", effect=effect.id, details={"charge": charge})
 
     def header(self, about: str, kind: str) -> dict[str, Any]:
-        """The header of a request that concerns no case; `about` names the object that it concerns."""
+        """The header of a request that concerns no case. `about` names the object that it concerns, and what tells it from the requests of
+        other rows, or of this one before it was forgotten, whose numbers begin anew."""
         self.row.requests += 1
         return self._common(effect_id(self.row.account, f"~{about}", kind, self.row.requests))
 

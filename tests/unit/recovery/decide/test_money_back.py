@@ -63,6 +63,19 @@ def test_a_dispute_asks_whose_charge_it_is_and_its_row_is_gone_after_a_week() ->
     assert stub.row is None
 
 
+def test_every_row_that_asks_about_a_charge_asks_under_an_id_of_its_own() -> None:
+    """B32: a charge can be disputed twice and refunded besides, each on another row; one answer must not pass for the others'."""
+    asked = []
+    for dispute in ("dp_1", "dp_2"):
+        stub, money = Story(), {"amount_minor": 2000, "currency": "eur", "reason": "fraudulent"}
+        stub.tell(DisputeOpened(**(a.header(dispute, a.START, "") | {"customer": ""}), dispute=dispute, charge="ch_paid", **money))
+        asked += [read.id for read in stub.reads()]
+    story = paid_by_webhook()
+    story.tell(refund(a.at(days=3), 1900))
+    asked.append(story.reads()[-1].id)
+    assert len(set(asked)) == 3
+
+
 def test_a_dispute_takes_the_recovery_back() -> None:
     """B72, F67."""
     story = recovered()

@@ -124,6 +124,17 @@ def expiring(month: int = 3, year: int = 2026, id: str = "x", **fields: Any) -> 
     return CardExpiring(**a.header(id, a.START, ""), **(told | fields))
 
 
+def test_the_warnings_of_two_charges_have_two_ids_though_the_row_was_forgotten_between() -> None:
+    """B32: the second must not pass for the first, which has been sent."""
+    story = Story(a.an_account(WARNS))
+    story.tell(expiring())
+    story.until(a.at(days=40))
+    assert story.row is None
+    story.tell(expiring(id="y", next_charge_at=a.at(days=60)))
+    story.until(a.at(days=59))
+    assert len({mail.id for mail in story.messages()}) == len(story.messages()) == 2
+
+
 def test_a_card_that_expires_before_the_next_charge_is_told_once_a_week_before_it() -> None:
     """F68."""
     story = Story(a.an_account(WARNS))
