@@ -213,13 +213,17 @@ class Turn:
 
     def close(self) -> None:
         """Fill in how the cases stand now, in every event of the turn."""
+        shown: Case | None = None
+        following: tuple[str, datetime | None] = ("", None)
         for event, (case, stands) in zip(self.events, self._told, strict=True):
             if case is None:
                 continue
             event.retry_count, event.dunning_step = case.retry_count, case.dunning_step
             if stands:
+                if case is not shown:
+                    shown, following = case, self._next(case)
                 event.status = case.status
-                event.next_action, event.next_action_at = self._next(case)
+                event.next_action, event.next_action_at = following
                 event.reason = event.reason or case.reason
             if case.verdict is not None:
                 event.decline_kind, event.decline_code = case.verdict.kind, case.verdict.code
@@ -227,7 +231,7 @@ class Turn:
     def _next(self, case: Case) -> tuple[str, datetime | None]:
         """What comes next as people see it: nothing before the end of a snooze, but for the answer that is awaited (B60)."""
         what, at = next_action(case)
-        if at is None or case.flight is not None or not case.active:
+        if at is None or not self.row.holds or case.flight is not None or not case.active:
             return what, at
         ends = [hold.until for key in ("", case.invoice) if (hold := self.row.holds.get(key)) is not None and hold.until is not None]
         return what, max([at, *(spread(case, end) for end in ends if end > self.now)])
