@@ -1,9 +1,12 @@
 """The events of one invoice, read from ClickHouse in the order in which they happened."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from dunlin import state
+from recovery.adapters.logs import scrub
 from recovery.contracts.warehouse import DATABASE, EVENTS_TABLE
 
 COLUMNS = (
@@ -19,6 +22,21 @@ def warehouse_of(home: Path, configured: str) -> str:
     if found is None:
         raise ValueError(f"No stack runs in {home} and DUNLIN_CLICKHOUSE_URL is not set: there is no database to ask.")
     return found
+
+
+@contextmanager
+def warehouse(home: Path, configured: str) -> Iterator[Any]:
+    """A client of that ClickHouse. Within it, that the database cannot be asked is a ValueError that says what to do."""
+    from clickhouse_connect.driver.exceptions import ClickHouseError
+
+    from recovery.adapters.clickhouse import client
+
+    address = warehouse_of(home, configured)
+    try:
+        yield client(address)
+    except ClickHouseError as error:
+        said = scrub(" ".join(str(error).split()))[:300]
+        raise ValueError(f"ClickHouse could not be asked: {said}. Does it run, and is DUNLIN_CLICKHOUSE_URL right?") from error
 
 
 def events_of(client: Any, invoice: str, account: str = "") -> list[dict[str, Any]]:

@@ -64,7 +64,15 @@ def document(history: History, name: str) -> Policy:
     path = Path(name)
     if not path.is_file():
         raise LookupError(f"{name} is neither a version's number, nor `{DRAFT}`, nor a file.")
-    return checked(path.read_text())
+    return checked(text_of(path))
+
+
+def text_of(file: Path) -> str:
+    """A document's text. Raises ValueError when the file cannot be read."""
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} cannot be read: {error}.") from error
 
 
 def page(account: str, published: Published, history: History) -> str:

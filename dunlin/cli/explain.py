@@ -16,14 +16,14 @@ def explain(
     from rich.console import Console
     from rich.table import Table
 
-    from dunlin.case_events import events_of, warehouse_of
+    from dunlin.case_events import events_of, warehouse
     from dunlin.explain import story, when
-    from recovery.adapters.clickhouse import client
     from recovery.config import from_env
 
     settings = from_env(os.environ)  # noqa: TID251 - a command is an entry point
     try:
-        rows = events_of(client(warehouse_of(settings.home, settings.clickhouse_url)), invoice, account)
+        with warehouse(settings.home, settings.clickhouse_url) as client:
+            rows = events_of(client, invoice, account)
     except (LookupError, ValueError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error

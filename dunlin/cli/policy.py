@@ -46,19 +46,17 @@ def show(
 def check(file: File, account: Whose = "") -> None:
     """Say in words what is wrong with a document; leaves with 0 when it can be published, and tells what it would change."""
     from control.policies import checked, in_force
-    from dunlin.policies import histories, history_of
+    from dunlin.policies import histories, history_of, text_of
     from recovery.policy_versions import diff
 
     with _refusals():
-        policy = checked(_text(file))
+        policy = checked(text_of(file))
         typer.echo(f"{file.name} can be published.")
         home = _settings().home
-        if not account and not histories(home):
-            return
-        name, history = history_of(home, account)
-        last = history.last.document if history.last is not None else in_force(history)
-        for sentence in diff(last, policy) or ["Nothing would change."]:
-            typer.echo(f"{name}: {sentence}")
+        for name, history in [history_of(home, account)] if account else sorted(histories(home).items()):
+            last = history.last.document if history.last is not None else in_force(history)
+            for sentence in diff(last, policy) or ["Nothing would change."]:
+                typer.echo(f"{name}: {sentence}")
 
 
 @app.command("diff")
@@ -150,17 +148,17 @@ def shadow(
     from rich.console import Console
     from rich.table import Table
 
-    from dunlin.case_events import warehouse_of
+    from dunlin.case_events import warehouse
     from dunlin.policies import history_of
     from dunlin.shadow import in_words, report
-    from recovery.adapters.clickhouse import client
 
     settings = _settings()
     with _refusals():
         name, kept = history_of(settings.home, account)
         begun = kept.trial.occurred_at if kept.trial is not None and kept.draft is not None else None
         moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
-        told = report(client(warehouse_of(settings.home, settings.clickhouse_url)), name, moment or begun)
+        with warehouse(settings.home, settings.clickhouse_url) as client:
+            told = report(client, name, moment or begun)
     if as_json:
         typer.echo(msgspec.json.encode(told).decode())
         return
@@ -186,19 +184,13 @@ def _account(account: str) -> str:
     return account or history_of(_settings().home, account)[0]
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} cannot be read: {error}.") from error
-
-
 def _file(file: Path | None) -> tuple[str, ...]:
     if file is None:
         return ()
     from control.policies import checked
+    from dunlin.policies import text_of
 
-    checked(_text(file))
+    checked(text_of(file))
     return ("--file", str(file.absolute()))
 
 

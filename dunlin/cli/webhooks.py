@@ -212,7 +212,7 @@ def _open() -> Iterator[tuple["Hand", "Journal", "Tenants"]]:
 
     try:
         settings = _settings()
-        settings.home.mkdir(parents=True, exist_ok=True)
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # the ledger will lie there
         tenants = Tenants.load(settings.tenants)
         engine = opened(settings.ledger_url)
         journal = Journal.beside(engine)

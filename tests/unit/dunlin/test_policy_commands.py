@@ -85,6 +85,8 @@ def test_two_policies_are_compared_setting_by_setting(book, policy, tmp_path):
     assert (same.exit_code, same.stdout) == (0, "They say the same.\n")
     assert policy("diff", 2, "draft").exit_code == 1
     assert policy("diff", 2, "nowhere").exit_code == 2
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    assert "bytes.toml cannot be read" in policy("diff", 2, tmp_path / "bytes.toml").stderr
 
 
 def test_a_document_is_checked_in_words_and_compared_with_what_is_in_force(book, policy, tmp_path):
@@ -115,6 +117,22 @@ def test_with_several_accounts_one_must_be_named(home, policy):
     PolicyFile(home / FILE).write(Kept(cluster="kafka-1", histories={"acct_1": history, "acct_2": history}))
     assert "acct_1, acct_2. Name one." in policy("show").stderr
     assert policy("show", "acct_2").exit_code == 0
+
+
+def test_a_document_is_compared_with_every_account_s_policy_unless_one_is_named(home, policy, tmp_path):
+    history = published(History(), ACT, lambda document: document, hand("ada", ""))
+    PolicyFile(home / FILE).write(Kept(cluster="kafka-1", histories={"acct_1": history, "acct_2": history}))
+    (tmp_path / "good.toml").write_text(to_toml(ACT))
+    told = policy("check", tmp_path / "good.toml")
+    assert (told.exit_code, told.stdout.splitlines()[1:]) == (0, ["acct_1: Nothing would change.", "acct_2: Nothing would change."])
+
+
+def test_that_the_database_does_not_answer_is_said_in_words(book, policy, monkeypatch):
+    monkeypatch.setenv("DUNLIN_CLICKHOUSE_URL", "http://dunlin:hush@127.0.0.1:1/")
+    told = policy("shadow")
+    assert (told.exit_code, told.exception.__class__) == (1, SystemExit)
+    assert "ClickHouse could not be asked" in told.stderr
+    assert "hush" not in told.stderr
 
 
 def test_a_dry_run_needs_a_file_or_off_and_a_sound_one(book, policy, tmp_path):
