@@ -1,7 +1,7 @@
 """A tenant's policy: one frozen document of what may be done, with defaults, TOML in and out, and its problems in words."""
 
 from itertools import pairwise
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import msgspec
 
@@ -143,14 +143,6 @@ def from_toml(text: str) -> Policy:
     try:
         return msgspec.toml.decode(text, type=Policy)
     except msgspec.DecodeError as error:
-        raise ValueError(f"The policy cannot be read: {error}. Compare it with docs/policy.md.") from error
-
-
-def from_mapping(data: dict[str, Any]) -> Policy:
-    """The policy in a parsed table, such as `[tenant.policy]` of tenants.toml. Raises ValueError as `from_toml` does."""
-    try:
-        return msgspec.convert(data, type=Policy)
-    except msgspec.ValidationError as error:
         raise ValueError(f"The policy cannot be read: {error}. Compare it with docs/policy.md.") from error
 
 

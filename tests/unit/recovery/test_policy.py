@@ -1,9 +1,8 @@
 """A policy has safe defaults, is read whole or not at all, and its problems are told in words."""
 
-import msgspec
 import pytest
 
-from recovery.policy import OBSERVE, Budgets, DunningPolicy, Experiment, Policy, RetryPolicy, from_mapping, from_toml, problems, to_toml
+from recovery.policy import OBSERVE, Budgets, DunningPolicy, Experiment, Policy, RetryPolicy, from_toml, problems, to_toml
 from recovery.policy_versions import Version, diff, rolled_back
 
 
@@ -16,7 +15,6 @@ def test_without_a_policy_nothing_is_done():
 def test_a_policy_survives_its_own_toml():
     policy = Policy(mode="act", retry=RetryPolicy(max_retries=2, ladder_hours=(1, 720)), decline_overrides={"do_not_honor": "soft"})
     assert from_toml(to_toml(policy)) == policy
-    assert from_mapping(msgspec.to_builtins(policy)) == policy
 
 
 @pytest.mark.parametrize(
