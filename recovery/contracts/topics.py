@@ -49,6 +49,8 @@ FACTS = Topic(
         "producers.gateway",
         "producers.ticker",
         "producers.policies",
+        "producers.commands",
+        "producers.consents",
         "producers.replay",
         "producers.bounces",
         "producers.expiring",
