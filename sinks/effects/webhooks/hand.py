@@ -78,9 +78,16 @@ class Hand:
     def within(
         self, account: str, since: datetime, until: datetime, endpoint: str = "", types: tuple[str, ...] = (), failed: bool = False
     ) -> list[str]:
-        """The effects of an account with a try in a range of wall time, oldest first; with `failed` those that were never taken."""
-        found = self._journal.latest(account, endpoint=endpoint, types=types, since=since.timestamp(), until=until.timestamp())
-        effects = list(dict.fromkeys(one.effect for one in reversed(found) if one.sent_by != "test"))
+        """The effects of an account with a try in a range of wall time, or that came in it and were answered without a try, as while their
+        endpoint was switched off; oldest first. With `failed` those that were never taken."""
+        begin, end = since.timestamp(), until.timestamp()
+        found = self._journal.latest(account, endpoint=endpoint, types=types, since=begin, until=end)
+        times = {one.effect: one.at for one in found if one.sent_by != "test"}
+        untried = self._journal.untried(account, begin, end)
+        for name, effect in self._effects(list(untried)).items():
+            if endpoint in {"", effect.endpoint} and (not types or effect.event.event_type in types):
+                times[name] = untried[name]
+        effects = sorted(times, key=times.__getitem__)
         return [each for each in effects if not (failed and any(one.delivered for one in self._journal.of_delivery(each)))]
 
     def replay(self, reference: str) -> Tried:

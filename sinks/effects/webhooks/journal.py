@@ -148,6 +148,14 @@ class Journal:
             wanted &= (DELIVERIES.c.status < 200) | (DELIVERIES.c.status >= 300)
         return self._found(wanted, DELIVERIES.c.number.desc(), limit)
 
+    def untried(self, account: str, since: float, until: float) -> dict[str, float]:
+        """The account's deliveries that came within `since` and `until` (wall) and were answered without a try, and when they came."""
+        mine = (EFFECTS.c.account == account) & (EFFECTS.c.kind == "webhook_requested") & EFFECTS.c.state.in_(("settled", "published"))
+        when = (EFFECTS.c.received_at >= since) & (EFFECTS.c.received_at < until)
+        tried = sql.exists().where(DELIVERIES.c.effect == EFFECTS.c.id)
+        with self._engine.connect() as db:
+            return {row[0]: row[1] for row in db.execute(sql.select(EFFECTS.c.id, EFFECTS.c.received_at).where(mine & when & ~tried))}
+
     def bodies(self, effects: list[str]) -> dict[str, bytes]:
         """The effects that the ledger still has, as they came from the log."""
         found: dict[str, bytes] = {}

@@ -371,6 +371,32 @@ def test_a_range_holds_what_was_tried_in_it_and_can_be_narrowed(world: World, re
     assert hand.within("acct_2", begun, end) == []
 
 
+def test_a_range_brings_what_an_endpoint_missed_while_it_was_switched_off(world: World, receiver: Receiver, hand: Hand) -> None:
+    """F25: such deliveries were never tried, so the log of tries does not know them."""
+    begun = world.days()
+    receiver.answers = [status(410)]
+    (last,) = world.ask()
+    world.turn()
+    world.days.go(seconds=1)
+    (missed,) = world.ask()
+    world.turn()
+    world.directory.there = False
+    (other,) = world.ask(endpoint="books")
+    world.turn()
+    world.directory.there = True
+    (waiting,) = world.ask()
+    world.days.go(seconds=1)
+    end = world.days()
+    assert hand.within("acct_1", begun, end, failed=True) == [last.id, missed.id, other.id]
+    assert hand.within("acct_1", begun, end, endpoint="crm") == [last.id, missed.id], "what waits is delivered without a hand"
+    assert hand.within("acct_1", begun, end, types=("payment_failed",)) == []
+    assert hand.within("acct_2", begun, end) == []
+    hand.enable("acct_1", "crm")
+    assert hand.replay(missed.id).delivered
+    assert hand.within("acct_1", begun, end, failed=True) == [last.id, other.id]
+    assert waiting.id not in hand.within("acct_1", begun, end)
+
+
 def test_what_is_shown_holds_no_secret(world: World, receiver: Receiver, hand: Hand) -> None:
     receiver.answers = [status(500, b"call ana@payer.example")]
     (effect,) = world.ask()
