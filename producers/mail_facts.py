@@ -65,8 +65,11 @@ class Whose:
     def facts(self, notice: Notice, accounts: Sequence[str], occurred_at: datetime, received_at: datetime) -> list[Fact]:
         """The notice as one fact for each customer of `accounts` whom it concerns, the same when told twice; none when nobody can tell.
 
-        An address that is no good is remembered before, so that nobody writes to it again even if the fact is late.
+        An address that is no good is remembered before, so that nobody writes to it again even if the fact is late. What holds characters
+        that no address has is taken for none: a database may refuse them, and one report must not keep all others waiting.
         """
+        if not notice.recipient.isprintable():
+            notice = msgspec.structs.replace(notice, recipient="")
         return [self._fact(notice, sending, occurred_at, received_at) for sending in self._sendings(notice, accounts)]
 
     def _fact(self, notice: Notice, sending: Sending, occurred_at: datetime, received_at: datetime) -> Fact:

@@ -54,6 +54,15 @@ def test_every_customer_with_a_dead_address_is_told_of(contacts):
     assert [fact.customer for fact in facts(bounce(headers=NO_LINK), contacts)] == ["cus_1", "cus_2"]
 
 
+@pytest.mark.parametrize("headers", [HEADERS, NO_LINK])
+def test_a_recipient_that_no_database_takes_is_none(contacts, headers):
+    """PostgreSQL refuses NUL: one forged report must not stop the reading of all others."""
+    contacts.emails["acct_1", "an\0na@payer.example"] = ("cus_1",)
+    told = facts(bounce(headers=headers).replace(b"anna@payer.example", b"an\0na@payer.example"), contacts)
+    assert contacts.dead == []
+    assert [fact.remaining for fact in told] == ([-1] if headers == HEADERS else [])
+
+
 @pytest.mark.parametrize("headers", [STRANGE, "", NO_LINK.replace("acct_1", "acct_7"), HEADERS.replace("acct_1.", "acct_7.")[:60]])
 def test_a_mail_that_was_not_ours_is_nobodys(contacts, headers):
     contacts.emails.clear()
