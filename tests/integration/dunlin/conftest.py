@@ -59,7 +59,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         return programs[-1]
 
     yield start_one
-    for program in programs:
+    for program in reversed(programs):  # a worker ends sooner while its broker is there
         if program.process.poll() is None:
             program.process.terminate()
             try:
