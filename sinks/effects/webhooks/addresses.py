@@ -50,6 +50,8 @@ REFUSED = tuple(
     )
 )
 """Networks that no merchant's endpoint is in."""
+UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out to hosts of the internet (RFC 4291); outside it lie, too, further ways to write an IPv4 address."""
 
 
 class Forbidden(Exception):
@@ -106,12 +108,14 @@ def refusal(address: str) -> str:
     """Why an address is not asked, in words; empty when it may be."""
     try:
         ip = ipaddress.ip_address(address)
-    except ValueError:  # with a zone, `fe80::1%eth0`
+    except ValueError:
         return "which is no address of the internet"
+    if isinstance(ip, ipaddress.IPv6Address) and ip.scope_id is not None:  # `fe80::1%eth0`
+        return "which is an address of one network only"
     network = next((each for each in REFUSED if ip in each), None)
     if network is not None:
         return f"within {network}, which is not for public hosts"
-    return "" if ip.is_global else "which is not for public hosts"
+    return "" if ip.is_global and (ip.version == 4 or ip in UNICAST) else "which is not for public hosts"
 
 
 def resolved(host: str, port: int) -> list[str]:
@@ -125,7 +129,7 @@ def _parts(url: str, rules: Rules) -> tuple[bool, str, int, str]:
     try:
         parts = urlsplit(url)
         port = parts.port
-        host = (parts.hostname or "").rstrip(".").encode("ascii" if (parts.hostname or "").isascii() else "idna").decode()
+        host = (parts.hostname or "").rstrip(".").encode("idna").decode()  # refuses labels that no resolver takes, also in ASCII
     except ValueError as error:
         raise Forbidden(f"The url cannot be read: {error}.") from error
     secure = parts.scheme == "https"

@@ -17,6 +17,8 @@ NOT_PUBLIC = {
     "loopback": ("127.0.0.1", "127.9.9.9", "::1"),
     "unspecified": ("0.0.0.0", "::"),
     "private": ("10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "fd00:ec2::254", "fc00::1"),
+    "IPv4 translated (RFC 2765), and space that is not given out": ("::ffff:0:7f00:1", "::ffff:0:a00:1", "1000::1", "4000::1", "e000::1"),
+    "with a zone": ("2606:4700::1111%eth0",),
     "link-local and metadata": ("169.254.169.254", "169.254.0.1", "fe80::1", "fe80::1%eth0", "fec0::1"),
     "carrier-grade NAT": ("100.64.0.1", "100.127.255.254"),
     "multicast and broadcast": ("224.0.0.1", "239.1.1.1", "255.255.255.255", "ff02::1"),
@@ -54,6 +56,8 @@ def test_one_bad_address_among_good_ones_is_enough() -> None:
         ("https://hooks.example:80/", "80"),
         ("https://hooks.example:99999/", "read"),
         ("https://[::1/", "read"),
+        (f"https://{64 * 'a'}.example/", "read"),
+        ("https://hooks..example/", "read"),
     ],
 )
 def test_a_url_that_must_not_be_asked_is_refused_in_words(url: str, word: str) -> None:
