@@ -57,14 +57,20 @@ class Alerts:
         digest = self._digests.of(effect.id)
         if digest is not None:
             return self._together(job, effect, digest)
-        if job.doubts > self._channel.repeats:
-            return self._settled(effect, "unknown", "not_repeated", effect.id)
+        if why := self._not_repeated(job):
+            return self._settled(effect, "unknown", why, effect.id)
         if why := self._why_not(effect.account):
             return self._settled(effect, "skipped" if job.since is None else "unknown", why)
         if job.since is None and self._is_burst(effect.account):
             closes = (self._clocks.business() + WINDOW).timestamp()
             return self._wait_for(job, self._digests.join(effect.id, effect.account, self._channel.medium, effect.event, closes))
         return self._alone(job, effect)
+
+    def _not_repeated(self, job: Job) -> str:
+        """Why a message that may have left is not handed over again; empty when it may be, or when none can have left."""
+        if job.doubts > self._channel.repeats:
+            return "not_repeated"
+        return "expired" if job.since is not None and self._clocks.business() > job.effect.not_after else ""
 
     def _why_not(self, account: str) -> str:
         try:
@@ -100,8 +106,8 @@ class Alerts:
         return self._as(effect, result, why, message)
 
     def _carry(self, job: Job, effect: AlertRequested, events: Sequence[Event], name: str) -> tuple[str, str] | Later | Doubt:
-        if job.doubts > self._channel.repeats:
-            return "unknown", "not_repeated"
+        if why := self._not_repeated(job):
+            return "unknown", why
         if why := self._why_not(effect.account):
             return "skipped" if job.since is None else "unknown", why
         return self._hand_over(job, effect, events, name)

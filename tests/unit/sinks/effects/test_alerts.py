@@ -160,6 +160,22 @@ def test_a_digest_twice_in_doubt_is_unknown_for_all(alerts, channel, clock, job,
     assert not [name for name, _ in channel.taken if "digest" in name]
 
 
+def test_an_alert_in_doubt_is_not_repeated_when_its_time_is_over(alerts, channel, clock, job, now):
+    """Decision 18: after an outage of days nobody is told of what is old."""
+    a_burst(alerts, job)
+    clock.pass_(WINDOW)
+    channel.trouble = [Unclear("cut"), Unclear("cut")]
+    alone, together = alert(40), alert(11)
+    assert isinstance(alerts(job(together, tries=1)), Doubt)
+    assert isinstance(alerts(job(alone)), Doubt)
+    clock.pass_(timedelta(hours=25))
+    taken = list(channel.taken)
+    assert result(alerts(job(alone, since=now, doubts=1)))[:2] == ("unknown", "expired")
+    assert result(alerts(job(together, since=now, doubts=1)))[:2] == ("unknown", "expired")
+    assert result(alerts(job(alert(12), tries=2)))[:2] == ("unknown", "expired")
+    assert channel.taken == taken
+
+
 def test_a_digest_that_was_sent_before_the_crash_is_not_sent_again(alerts, channel, ledger, clocks, clock, job, now):
     """The process ended between the digest's end and the leader's settling."""
     a_burst(alerts, job)
