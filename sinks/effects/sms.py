@@ -136,7 +136,7 @@ class Texts:
     def _status_to(self, effect: MessageRequested) -> str:
         if self._links is None or not self._links.base:
             return ""
-        at = int(self._clocks.wall().timestamp())
+        at = int(self._clocks.business().timestamp())
         return self._links.sms_status(Sending(effect.account, effect.customer, effect.invoice, effect.id, at))
 
     def _taken_back(self, effect: MessageRequested) -> ConsentWithdrawn:

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from msgspec.structs import replace
 
 from recovery.contracts.facts import ConsentWithdrawn
 from recovery.links import Links
-from sinks.effects.answers import Later, Settled
+from sinks.effects.answers import Clocks, Later, Settled
 from sinks.effects.gsm import fits, segments
 from sinks.effects.handover import Deferred, RefusedForGood, Unclear
 from sinks.effects.languages import LANGUAGES
@@ -185,10 +186,12 @@ def test_an_unreadable_invoice_delays_or_ends_the_text(texts, reachable, server,
 
 def test_twilio_is_told_where_to_tell_what_became_of_it(reachable, merchants, contacts, server, clocks, sms, job):
     links = Links(["k" * 32], "https://pay.heron.example")
-    Texts(reachable, merchants, contacts, server, links, clocks)(job(sms))
+    later = Clocks(clocks.business, lambda: clocks.wall() + timedelta(hours=1))
+    Texts(reachable, merchants, contacts, server, links, later)(job(sms))
     address = server.taken[0][3]
     assert address.startswith("https://pay.heron.example/api/twilio/status/acct_1?m=")
     told = links.read("status", address.partition("?m=")[2])
+    assert told.sending.at == clocks.business().timestamp()
     assert (told.sending.effect, told.sending.customer, told.sending.invoice) == ("acct_1.in_1.sms.2", "cus_1", "in_1")
 
 
