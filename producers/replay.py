@@ -16,13 +16,15 @@ import msgspec
 from producers.webhook import Accounts, messages_of, read
 from recovery.adapters.parked import Held, Place, account_of
 from recovery.contracts.codec import Unprocessable, decode_fact, encode
-from recovery.contracts.facts import ParkedReplayed, SwitchSet, WebhookParked
+from recovery.contracts.facts import ContactAllowed, ParkedReplayed, ResumeAsked, RetryAsked, SwitchSet, WebhookParked
 from recovery.contracts.parked import DECIDED_ANEW, Parked, Replayed
 from recovery.contracts.topics import AGAIN_SINKS, FACTS, PARKED_NOTES
 from recovery.ids import stub_key
 
 NOBODY = "~unknown"
 """The account of a message that names none: an event needs one."""
+RESUMPTIONS = (ContactAllowed, ResumeAsked, RetryAsked)
+"""Facts that let something happen again whatever was forbidden before they come: late, they would undo a newer prohibition."""
 
 
 class Refused(ValueError):
@@ -113,6 +115,11 @@ def _for_streams(parked: Parked) -> Out:
     if isinstance(fact, SwitchSet):
         raise Refused(
             "It is an old position of the kill switch, which may be another by now. Set it anew: `dunlin pause` or `dunlin resume`."
+        )
+    if isinstance(fact, RESUMPTIONS):
+        raise Refused(
+            f"{fact.who} asked for it then, and the customer may have been stopped since. Ask anew with "
+            "`python -m producers command retry` or `resume`, if it still holds."
         )
     return Out(topic=FACTS.name, key=parked.key, value=parked.value, partition=parked.partition)
 

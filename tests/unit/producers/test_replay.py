@@ -10,7 +10,7 @@ from producers.replay_run import Run
 from recovery.adapters.kafka import NotDelivered
 from recovery.adapters.parked import Held, Place, Wanted
 from recovery.contracts.codec import decode_fact, decode_note, decode_parked, encode
-from recovery.contracts.facts import PaymentFailed, SwitchSet
+from recovery.contracts.facts import ContactAllowed, PaymentFailed, ResumeAsked, SwitchSet
 from recovery.contracts.parked import Parked, Replayed
 from tests.support import builders as a
 from tests.unit.producers.stripe_objects import an_event, an_invoice, dumped
@@ -125,6 +125,8 @@ def test_what_a_sink_parked_goes_to_the_sinks_whole(put_back, broker, topic):
 
 
 SWITCH = SwitchSet(id="s", account="acct_1", occurred_at=NOW, received_at=NOW, paused=False, who="jo")
+RESUMED = ResumeAsked(id="r", account="acct_1", customer="cus_1", occurred_at=NOW, received_at=NOW, who="jo")
+ALLOWED = ContactAllowed(id="a", account="acct_1", customer="cus_1", occurred_at=NOW, received_at=NOW, who="jo")
 
 
 @pytest.mark.parametrize(
@@ -135,6 +137,8 @@ SWITCH = SwitchSet(id="s", account="acct_1", occurred_at=NOW, received_at=NOW, p
         (parked("gateway", "raw", b"{}", b"acct_gone"), "acct_gone is not in the tenants file"),
         (parked("streams", "facts", b"{"), "cannot read it either"),
         (parked("streams", "facts", encode(SWITCH)), "Set it anew"),
+        (parked("streams", "facts", encode(RESUMED)), "jo asked for it then"),
+        (parked("streams", "facts", encode(ALLOWED)), "jo asked for it then"),
         (parked("sinks", "effects.stripe", b"{}", headers={"decided_anew": "charge_requested"}), "command retry"),
     ],
 )
