@@ -100,9 +100,7 @@ def _row(decline: Decline, code: str) -> table.Row | None:
         return table.HARD if known is None and _returned(decline) else known
     if code in table.NOT_A_DECLINE:
         return table.SOFT
-    if decline.decline_code or decline.outcome_reason:
-        return table.CARD_CODES.get(code) or table.LOCAL_CODES.get(code) or table.ERROR_CODES.get(code)
-    return table.ERROR_CODES.get(code) or table.CARD_CODES.get(code) or table.LOCAL_CODES.get(code)
+    return table.CARD_CODES.get(code) or table.LOCAL_CODES.get(code) or table.ERROR_CODES.get(code)
 
 
 def _returned(decline: Decline) -> bool:

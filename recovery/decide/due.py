@@ -49,7 +49,7 @@ def _look_after_the_end(turn: Turn, case: Case) -> None:
 def _unanswered(turn: Turn, case: Case) -> None:
     assert case.flight is not None, "nothing is in flight"  # noqa: S101 - tells the type checker what the caller has looked at
     if case.flight.kind == "read":
-        reading.unanswered(turn, case)
+        reading.unanswered(turn, case, case.flight.effect)
     elif case.flight.kind == "charge":
         retrying.unanswered(turn, case)
     else:

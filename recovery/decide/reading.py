@@ -192,9 +192,8 @@ def failed(turn: Turn, case: Case, fact: ReadFailed, *, awaited: bool) -> None:
         _without(turn, case)
 
 
-def unanswered(turn: Turn, case: Case) -> None:
-    """No answer in time: the look is taken back."""
-    effect = case.flight.effect if case.flight is not None else ""
+def unanswered(turn: Turn, case: Case, effect: str) -> None:
+    """No answer in time to this look: it is taken back."""
     turn.withdraw(case, "unanswered")
     turn.tell("read_failed", case, "unanswered", effect=effect)
     case.unread += 1

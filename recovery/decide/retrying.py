@@ -66,7 +66,7 @@ def proceed(turn: Turn, case: Case) -> None:
         case.read_at = turn.now
     elif verdict.kind == "fraud":
         block(turn, case, verdict.because)
-    elif verdict.kind == "needs_auth" or not verdict.retry_allowed:
+    elif not verdict.retry_allowed:
         dunning.begin(turn, case, verdict.because, case.last_failed_at)
     elif not turn.policy.retry.enabled:
         dunning.begin(turn, case, "retries_disabled", case.last_failed_at)

@@ -7,6 +7,7 @@ from recovery.decide.dunning import refused
 from recovery.decide.endings import abandon
 from recovery.decide.turn import Turn
 from recovery.ids import kind_of
+from recovery.vocabulary import Medium
 
 
 def bounced(turn: Turn, fact: facts.MessageBounced) -> None:
@@ -84,8 +85,8 @@ def _suppress(turn: Turn, medium: str, why: str, details: dict[str, str]) -> Non
 def _silence(turn: Turn, case: Case) -> None:
     """What is under way is taken back. A case that only waited for its mails goes on by SMS, or is given up at its next step."""
     if case.flight is not None and case.flight.kind == "message":
-        medium = "sms" if kind_of(case.flight.effect) == "sms" else "email"
-        if not contact.suppressed(turn.row.contact, "sms" if medium == "sms" else "email", turn.policy):
+        medium: Medium = "sms" if kind_of(case.flight.effect) == "sms" else "email"
+        if not contact.suppressed(turn.row.contact, medium, turn.policy):
             return
         joined = bool(case.flight.lead)
         turn.withdraw(case, "suppressed")
