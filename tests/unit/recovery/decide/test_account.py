@@ -107,3 +107,22 @@ def test_a_look_held_back_by_a_pause_is_not_a_failed_look(why: str) -> None:
         story.tell(a.no_reading(story.reads()[-1].id, story.now, why))
         story.days(0.1)
     assert story.case().verdict is None
+
+
+@pytest.mark.parametrize("paused", [True, False])
+def test_a_switch_says_who_set_it_to_what(paused: bool) -> None:
+    """B45, B93."""
+    [event] = account_told(a.an_account(), SwitchSet(**a.header("s", a.START, ""), paused=paused, who="ops", why="audit"))[1]
+    assert (event.event_type, event.reason, event.details) == ("switch_set", "audit", {"who": "ops", "paused": str(paused).lower()})
+    assert (event.cause_type, event.policy_version, event.account) == ("switch_set", 1, a.ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "version", "details"),
+    [(1, "policy_applied", 1, {"who": "ops", "mode": "act"}), (0, "fact_noted", 1, {"who": "ops"})],
+)
+def test_a_published_policy_says_what_it_is(number: int, kind: str, version: int, details: dict[str, str]) -> None:
+    """F66: the same one again is applied again, an older one is only noted."""
+    [event] = account_told(a.an_account(), PolicyPublished(**a.header("p", a.START, ""), number=number, policy=a.a_policy(), who="ops"))[1]
+    assert (event.event_type, event.policy_version, event.details, event.cause_type) == (kind, version, details, "policy_published")
+    assert event.reason == ("older_policy" if number == 0 else "")

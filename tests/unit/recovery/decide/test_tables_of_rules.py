@@ -8,7 +8,6 @@ from recovery.contracts import facts
 from recovery.contracts.customer import Contact, EarlyRefund, Hold, Verdict
 from recovery.contracts.facts import Decline
 from recovery.decide import classify, commands, contact, conversation, money, schedule
-from recovery.decide.account import account_told
 from recovery.decide.turn import Turn
 from recovery.policy import Budgets, ContactPolicy, DunningPolicy, EndPolicy, PreventionPolicy, RetryPolicy, SmsPolicy
 from tests.support import builders as a
@@ -280,22 +279,3 @@ def test_a_refund_told_before_its_payment_names_the_charge_of_a_payment_that_had
     turn = Turn(row, a.a_tick(a.at(hours=1)), a.at(hours=1), a.an_account())
     money.join_early(turn)
     assert (case.recovered_charge, case.reversed_minor, row.early_refunds) == (kept, 4900, [])
-
-
-@pytest.mark.parametrize("paused", [True, False])
-def test_a_switch_says_who_set_it_to_what(paused: bool) -> None:
-    """B45, B93."""
-    [event] = account_told(a.an_account(), told(facts.SwitchSet, 1, "", paused=paused, who="ops", why="audit"))[1]
-    assert (event.event_type, event.reason, event.details) == ("switch_set", "audit", {"who": "ops", "paused": str(paused).lower()})
-    assert (event.cause_type, event.policy_version, event.account) == ("switch_set", 1, a.ACCOUNT)
-
-
-@pytest.mark.parametrize(
-    ("number", "kind", "version", "details"),
-    [(1, "policy_applied", 1, {"who": "ops", "mode": "act"}), (0, "fact_noted", 1, {"who": "ops"})],
-)
-def test_a_published_policy_says_what_it_is(number: int, kind: str, version: int, details: dict[str, str]) -> None:
-    """F66: the same one again is applied again, an older one is only noted."""
-    [event] = account_told(a.an_account(), told(facts.PolicyPublished, 1, "", number=number, policy=a.a_policy(), who="ops"))[1]
-    assert (event.event_type, event.policy_version, event.details, event.cause_type) == (kind, version, details, "policy_published")
-    assert event.reason == ("older_policy" if number == 0 else "")

@@ -13,16 +13,13 @@ import pytest
 
 from recovery.contracts import facts
 from recovery.contracts.customer import Account
-from recovery.contracts.effects import AlertRequested, Effect, WebhookRequested
-from recovery.contracts.events import Event
 from recovery.policy import EndPolicy, PreventionPolicy, RetryPolicy, SmsPolicy
 from recovery.telling import AlertPolicy, Told
 from tests.support import builders as a
 from tests.support.story import Story
+from tests.support.transcript import transcript
 
 LIVES = Path(__file__).with_name("lives")
-USUAL = {"account": a.ACCOUNT, "customer": a.CUSTOMER, "policy_version": 1, "currency": "eur", "trace": "t-1", "version": 1}
-"""What every line would repeat; a line names it where it is otherwise."""
 
 
 def told(kind: Any, when: datetime, invoice: str = a.INVOICE, **fields: Any) -> Any:
@@ -257,47 +254,18 @@ STORIES: dict[Callable[[Story], None], Account] = {
 }
 
 
-def _moment(value: Any) -> Any:
-    """Days and hours since the start."""
-    if not isinstance(value, datetime):
-        return value
-    minutes = int((value - a.START).total_seconds() // 60)
-    return f"{minutes // 1440:+}d{minutes // 60 % 24:02}:{minutes % 60:02}"
-
-
-def _line(head: str, one: Event | Effect) -> str:
-    said = {name: getattr(one, name) for name in one.__struct_fields__ if name != "event_type"}
-    odd = {name: value for name, value in said.items() if value not in ("", None, 0, (), {}) and USUAL.get(name) != value}
-    odd |= {name: None for name, value in USUAL.items() if name in {"account", "customer", "trace"} and not said[name]}
-    odd |= {"event": f"{one.event.event_type}/{one.event.sequence}"} if isinstance(one, AlertRequested | WebhookRequested) else {}
-    return f"{head} " + " ".join(f"{name}={_moment(value)}" for name, value in odd.items())
-
-
-def transcript(life: Callable[[Story], None]) -> str:
-    """A life, a line for each event and effect; those of one fact stand together."""
+def told_out(life: Callable[[Story], None]) -> str:
+    """A life's transcript, of an account of its own."""
     known = STORIES[life]
-    story = Story(Account(known.number, known.policy, known.paused))
-    lines: list[str] = []
-    tell = story.tell
-
-    def listening(fact: facts.Fact) -> Any:
-        step = tell(fact)
-        lines.extend([_line(event.event_type, event) for event in step.events])
-        lines.extend([_line(f"    -> {effect.__struct_config__.tag}", effect) for effect in step.effects])
-        lines.append("")
-        return step
-
-    story.tell = listening  # type: ignore[method-assign] # listens to what the story does by itself too
-    life(story)
-    return "\n".join(line for line, before in zip(lines, ["", *lines], strict=False) if line or before) + "\n"
+    return transcript(Story(Account(known.number, known.policy, known.paused)), life)
 
 
 @pytest.mark.parametrize("life", STORIES, ids=lambda life: life.__name__)
 def test_a_life_is_told_to_the_last_word(life: Callable[[Story], None]) -> None:
     """F61: events, effects, reasons and details, with their times."""
-    assert transcript(life) == (LIVES / f"{life.__name__}.txt").read_text()
+    assert told_out(life) == (LIVES / f"{life.__name__}.txt").read_text()
 
 
 if __name__ == "__main__":
     for life in STORIES:
-        (LIVES / f"{life.__name__}.txt").write_text(transcript(life))
+        (LIVES / f"{life.__name__}.txt").write_text(told_out(life))
