@@ -128,7 +128,7 @@ def told(attempts: Iterable[Attempt], card: Card, budgets: Budgets, now: datetim
     said = {
         "used": str(tightest.used),
         "limit": str(tightest.most),
-        "window_hours": str(int(tightest.window.total_seconds() // 3600)),
+        "window_hours": str(tightest.window // timedelta(hours=1)),
         "free_at": tightest.free_at.isoformat(),
     }
     fees = exposure(known, card, now, further=1)

@@ -143,9 +143,9 @@ class Turn:
         }
         return MessageRequested(**self._header(case, kind), template=template, **(told | fields))
 
-    def ask_notice(self, case: Case, template: str, only_if: Literal["invoice_paid", "invoice_open"], **fields: Any) -> None:
+    def ask_notice(self, case: Case, template: str, only_if: Literal["invoice_paid", "invoice_open"]) -> None:
         """Ask for a mail that is no reminder; nobody waits for what becomes of it."""
-        effect = self.message(case, "notice", template, step=0, only_if=only_if, **fields)
+        effect = self.message(case, "notice", template, step=0, only_if=only_if)
         self.effects.append(effect)
         self.tell("notice_requested", case, template, effect=effect.id)
 
