@@ -4,7 +4,6 @@ After a wanted change, `PYTHONPATH=. .venv/bin/python tests/unit/recovery/decide
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +16,9 @@ from recovery.policy import EndPolicy, PreventionPolicy, RetryPolicy, SmsPolicy
 from recovery.telling import AlertPolicy, Told
 from tests.support import builders as a
 from tests.support.story import Story
-from tests.support.transcript import transcript
+from tests.support.transcript import failure, look, opened, told, transcript
 
 LIVES = Path(__file__).with_name("lives")
-
-
-def told(kind: Any, when: datetime, invoice: str = a.INVOICE, **fields: Any) -> Any:
-    return kind(**a.header(f"{kind.__name__}-{invoice}-{when:%d-%H}", when, invoice, trace="t-1"), **fields)
-
-
-def failure(number: int = 1, when: datetime = a.START) -> facts.PaymentFailed:
-    state = a.a_state(subscription=f"sub_{number}", amount=4900 + number - 1)
-    return a.a_failure(f"evt_{number}-{when:%d-%H}", when, f"in_{number}", state=state, trace="t-1")
-
-
-def look(story: Story, decline: facts.Decline | None = a.SOFT, hours: float = 0.1, **fields: Any) -> None:
-    """The latest look's answer."""
-    read = story.reads()[-1]
-    state = a.a_state(subscription=f"sub_{read.invoice[-1]}")
-    story.tell(a.a_reading(read.id, story.now + timedelta(hours=hours), decline, read.invoice, trace="t-1", **({"state": state} | fields)))
-
-
-def opened(story: Story, decline: facts.Decline | None = a.SOFT, **fields: Any) -> Story:
-    story.tell(failure())
-    look(story, decline, **fields)
-    return story
 
 
 def two_opened(story: Story, decline: facts.Decline = a.HARD) -> Story:
