@@ -109,7 +109,7 @@ def compare(truth: Truth, told: Told, baseline: Mapping[str, Any]) -> Report:
     ours = [attempt for attempt in truth["attempts"] if attempt["actor"] == "api"]
     accepted = {f"{account}:{event['id']}" for event in truth["events"] if event["accepted"]}
     lost = accepted - told.causes
-    kinds = {mail["message_id"]: _kind(mail["message_id"]) for mail in truth["mails"]}
+    kinds = {mail["message_id"]: kind_of_mail(mail["message_id"]) for mail in truth["mails"]}
     lines = (
         _sets("failures", failed, told.failed),
         *_money("failed", [(i["currency"], i["amount_due"]) for i in failed.values()], told.failed_minor),
@@ -180,7 +180,7 @@ def mails_after_end(truth: Truth) -> int:
     for invoice in truth["invoices"]:
         if invoice["paid_at"]:
             ends[invoice["id"]] = min(invoice["paid_at"], ends.get(invoice["id"], math.inf))
-    about = [mail for mail in truth["mails"] if mail["invoice"] and _kind(mail["message_id"]) != "notice"]
+    about = [mail for mail in truth["mails"] if mail["invoice"] and kind_of_mail(mail["message_id"]) != "notice"]
     return sum(mail["looked_at"] is None or mail["looked_at"] > ends.get(mail["invoice"], math.inf) for mail in about)
 
 
@@ -191,7 +191,7 @@ def _ends(truth: Truth) -> dict[str, float]:
     return {invoice["id"]: cancelled[invoice["subscription"]] for invoice in invoices if invoice["subscription"] in cancelled}
 
 
-def _kind(message: str) -> str:
+def kind_of_mail(message: str) -> str:
     """The kind of effect that a mail's Message-ID derives from; empty for one that is not ours."""
     effect = message.strip("<>").rpartition("@")[0]
     return kind_of(effect) if effect.count(".") >= 3 else ""
