@@ -5,9 +5,8 @@ from datetime import datetime, timedelta
 from recovery.contracts.customer import Attempt, Case
 from recovery.contracts.facts import InvoiceRead, InvoiceState, ReadFailed
 from recovery.decide import budgets, cause
-from recovery.decide.classify import UNTOLD
 from recovery.decide.endings import close, paid_amount, part_paid, recover
-from recovery.decide.retrying import conclude, judge, proceed
+from recovery.decide.retrying import judge, proceed
 from recovery.decide.schedule import after_pause
 from recovery.decide.turn import Turn, next_action
 
@@ -214,9 +213,7 @@ def _without(turn: Turn, case: Case) -> None:
         case.read_at = turn.now + AGAIN
         return
     case.processing_since = None
-    if case.verdict is None and case.decline is None and not case.asks_for_authentication:
-        conclude(turn, case, UNTOLD)
-    elif case.verdict is None:
+    if case.verdict is None:
         judge(turn, case, case.decline, case.card)
     if case.retry_at is None and case.dunning_at is None:
         proceed(turn, case)
