@@ -148,3 +148,25 @@ def test_a_debit_on_its_way_is_not_given_up_because_looks_fail() -> None:
     assert read_at is not None
     assert read_at - story.now > timedelta(hours=20)
     assert (story.charges(), story.mails()) == ([], [])
+
+
+def test_what_is_told_late_keeps_its_own_time() -> None:
+    """B3: the decision is of now, the event of then."""
+    story = Story().opened()
+    story.days(0.5)
+    story.tell(told(facts.InvoiceVoided, a.at(hours=2), state=a.a_state("void")))
+    assert (story.last("case_closed").occurred_at, story.case().ended_at) == (a.at(hours=2), a.at(hours=2))
+
+
+def test_there_are_no_more_retries_than_the_ladder_has_hours() -> None:
+    """F11."""
+    assert schedule.most_retries(a.a_case(), a.a_policy(retry=RetryPolicy(max_retries=3, ladder_hours=(24,)))) == 1
+
+
+@pytest.mark.parametrize("kind", [facts.InvoiceRead, facts.SubscriptionEndSettled])
+def test_an_answer_about_an_invoice_without_a_case_is_noted_as_such(kind: Any) -> None:
+    story = Story().opened()
+    answer = a.a_reading("e.1", a.at(hours=1), invoice="in_9")
+    end = told(facts.SubscriptionEndSettled, a.at(hours=1), "in_9", effect="e.1", action="cancel", result="done")
+    story.tell(answer if kind is facts.InvoiceRead else end)
+    assert (story.events[-1].event_type, story.events[-1].reason) == ("fact_noted", "no_case")
