@@ -12,13 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from control.lookup import Tenants
 from control.policies import Hand, checked
 from control.policy_file import FILE, PolicyFile
-from producers.commands import KINDS, asked, moment
+from producers.arguments import parser
+from producers.commands import asked, moment
 from producers.mailboxes import MailboxFailed
 from recovery.adapters.clock import business_clock, wall
 from recovery.adapters.kafka import NotDelivered, Publisher
@@ -38,94 +38,15 @@ log = logging.getLogger("producers")
 
 def main() -> int:
     """Run one of the producers; answers the exit code: 0, or 1 with the reason on standard error."""
-    arguments = _parser().parse_args()
+    arguments = parser().parse_args()
     try:
         settings = from_env(os.environ)
         set_up(settings.log_level)
-        arguments.run(settings, arguments)
+        RUN[arguments.command](settings, arguments)
     except (ValueError, NotDelivered, MailboxFailed, LookupError, OSError) as error:
         print(f"producers {arguments.command}: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m producers", description="Everything that puts outside facts on Kafka.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("gateway", help="take Stripe's webhooks").set_defaults(run=_gateway)
-    commands.add_parser("ticker", help="write the time to every partition of facts").set_defaults(run=_ticker)
-    policies = commands.add_parser("policies", help="publish the policies that changed")
-    policies.add_argument("tenants", nargs="?", type=Path, help="the tenants file (default: DUNLIN_TENANTS)")
-    policies.set_defaults(run=_policies)
-    _policy_parser(commands.add_parser("policy", help="change an account's policy by hand"))
-    switch = commands.add_parser("switch", help="pause or resume an account, or all with '*'")
-    switch.add_argument("account")
-    switch.add_argument("action", choices=("pause", "resume"))
-    switch.add_argument("--who", required=True, help="who decided it; written down")
-    switch.add_argument("--why", default="", help="the reason; written down")
-    switch.set_defaults(run=_switch)
-    _replay_parser(commands.add_parser("replay", help="put parked messages back"))
-    command = commands.add_parser("command", help="ask for something by hand about a customer")
-    command.add_argument("kind", choices=tuple(KINDS))
-    command.add_argument("account")
-    command.add_argument("customer")
-    command.add_argument("--invoice", default="", help="one invoice; without it all of the customer's")
-    command.add_argument("--until", help="the end of a snooze or an exclusion, with its zone: 2026-12-24T18:00:00+01:00")
-    command.add_argument("--who", required=True, help="who asks; written down")
-    command.add_argument("--why", default="", help="the reason; written down")
-    command.set_defaults(run=_command)
-    bounces = commands.add_parser("bounces", help="read the mailbox of returned mails (DUNLIN_BOUNCES_URL)")
-    bounces.add_argument("--every", type=float, default=0.0, metavar="SECONDS", help="look again so often until stopped; without it once")
-    bounces.set_defaults(run=_bounces)
-    cards = commands.add_parser("expiring", help="look for cards that expire before the next charge")
-    cards.add_argument("accounts", nargs="*", help="the accounts to look through; without one all")
-    cards.add_argument(
-        "--every", type=float, default=0.0, metavar="SECONDS", help="look again after so much business time; without it once"
-    )
-    cards.set_defaults(run=_expiring)
-    _consent_parser(commands.add_parser("consent", help="say that a customer agreed to texts, or no longer does"))
-    return parser
-
-
-def _consent_parser(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("account")
-    parser.add_argument("customer")
-    parser.add_argument("--proof", default="", help="where it is recorded that the customer agreed; written down")
-    parser.add_argument("--zone", default="", help="the customer's time zone: Europe/Berlin")
-    parser.add_argument("--country", default="", help="the country of their number: DE")
-    parser.add_argument("--withdraw", metavar="WHY", help="the customer no longer agrees")
-    parser.set_defaults(run=_consent)
-
-
-def _policy_parser(parser: argparse.ArgumentParser) -> None:
-    changes = parser.add_subparsers(dest="change", required=True)
-    publish = changes.add_parser("publish", help="put a document in force, or the draft that is being tried")
-    publish.add_argument("account")
-    publish.add_argument("--file", type=Path, help="the TOML document; without it the draft")
-    attempt = changes.add_parser("try", help="try a document on paper beside the policy in force")
-    attempt.add_argument("account")
-    attempt.add_argument("--file", type=Path, help="the TOML document; without it no draft is tried any more")
-    rollback = changes.add_parser("rollback", help="publish an older version again, as the next one")
-    rollback.add_argument("account")
-    rollback.add_argument("number", type=int)
-    for change in (publish, attempt, rollback):
-        change.add_argument("--who", required=True, help="who decided it; written down")
-        change.add_argument("--why", default="", help="the reason; written down")
-    parser.set_defaults(run=_policy)
-
-
-def _replay_parser(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", nargs="*", help="messages by name, such as streams-2-15")
-    parser.add_argument("--topic", default="", help="a stage, a parking topic, or the topic that the messages came from")
-    parser.add_argument("--reason", default="", help="a part of why they were parked")
-    parser.add_argument("--since", help="parked at or after this time, with its zone")
-    parser.add_argument("--until", help="parked before this time, with its zone")
-    parser.add_argument("--all", action="store_true", help="every message that is parked; needed when nothing else is named")
-    parser.add_argument("--again", action="store_true", help="also those that were put back before")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be written, and write nothing")
-    parser.add_argument("--who", required=True, help="who asks; written down")
-    parser.add_argument("--why", default="", help="the reason; written down")
-    parser.set_defaults(run=_replay)
 
 
 def _bootstrap(settings: Settings) -> str:
@@ -160,9 +81,7 @@ def _ticker(settings: Settings, _: argparse.Namespace) -> None:
     from producers.every_partition import EveryPartition
     from producers.ticker import LOOK_SECONDS, Ticker, run
 
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _stop()
     everywhere = EveryPartition(_bootstrap(settings))
     ticker = Ticker(everywhere, business_clock(settings.clock_file), wall, settings.tick_seconds, time.monotonic)
     log.info("ticker writes the time to %d partitions", everywhere.count)
@@ -224,9 +143,7 @@ def _command(settings: Settings, arguments: argparse.Namespace) -> None:
     about = (arguments.account, arguments.customer, arguments.invoice)
     until = moment(arguments.until) if arguments.until else None
     fact = asked(arguments.kind, about, until, arguments.who, arguments.why, business_clock(settings.clock_file)(), wall())
-    publisher = Publisher(_bootstrap(settings))
-    publisher.send(FACTS.name, stream_key(fact.account, fact.customer), encode(fact))
-    publisher.flush()
+    _tell(settings, fact)
     print(f"asked: {arguments.kind} for {arguments.invoice or arguments.customer}; the case's events tell the answer")
 
 
@@ -261,9 +178,7 @@ def _consent(settings: Settings, arguments: argparse.Namespace) -> None:
         fact: Fact = consent(account, customer, arguments.proof, arguments.zone, arguments.country, now, wall())
     else:
         fact = withdrawal(account, customer, arguments.withdraw, now, wall())
-    publisher = Publisher(_bootstrap(settings))
-    publisher.send(FACTS.name, stream_key(account, customer), encode(fact))
-    publisher.flush()
+    _tell(settings, fact)
     print(f"{customer}: {'no longer agrees' if arguments.withdraw is not None else 'agreed'} to texts")
 
 
@@ -308,11 +223,23 @@ def _again(settings: Settings, once: Callable[[], None], every: float, paced: "C
     if not every:
         once()
         return
+    stop = _stop()
+    _ready(settings, "")
+    look_until(once, paced(stop.wait), every)
+
+
+def _stop() -> threading.Event:
+    """Set once the process is asked to end."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    _ready(settings, "")
-    look_until(once, paced(stop.wait), every)
+    return stop
+
+
+def _tell(settings: Settings, fact: Fact) -> None:
+    publisher = Publisher(_bootstrap(settings))
+    publisher.send(FACTS.name, stream_key(fact.account, fact.customer), encode(fact))
+    publisher.flush()
 
 
 def _refuse_unknown(settings: Settings, account: str) -> None:
@@ -330,6 +257,20 @@ def _ready(settings: Settings, content: str) -> None:
         fresh.write_text(content)
         fresh.replace(settings.ready_file)
 
+
+RUN: dict[str, Callable[[Settings, argparse.Namespace], None]] = {
+    "gateway": _gateway,
+    "ticker": _ticker,
+    "policies": _policies,
+    "policy": _policy,
+    "switch": _switch,
+    "replay": _replay,
+    "command": _command,
+    "bounces": _bounces,
+    "expiring": _expiring,
+    "consent": _consent,
+}
+"""What runs each command."""
 
 if __name__ == "__main__":
     sys.exit(main())

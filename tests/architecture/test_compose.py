@@ -51,13 +51,13 @@ def test_the_services_run_what_the_supervisor_runs() -> None:
 
 
 def test_the_optional_parts_of_ours_are_programs_too() -> None:
-    from producers.__main__ import _parser
+    from producers.arguments import parser
 
     optional = {name: service["command"] for name, service in COMPOSE["services"].items() if "profiles" in service and "command" in service}
     assert set(optional) == {"bounces"}
     for command in optional.values():
         assert command[:3] == ["python", "-m", "producers"]
-        _parser().parse_args(command[3:])  # leaves the program when it does not know the words
+        parser().parse_args(command[3:])  # leaves the program when it does not know the words
 
 
 @pytest.mark.parametrize("name", ["gateway", "effects", "bounces"])
