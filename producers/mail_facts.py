@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import msgspec
 
 from recovery.contracts.facts import Fact, MessageBounced, MessageComplained
-from recovery.ids import MESSAGE_KINDS, kind_of
+from recovery.ids import MESSAGE_KINDS, invoice_of, kind_of
 from recovery.links import Links, Sending
 
 _ADDRESS = re.compile(r"[^\s<>;:,\"']+@[^\s<>;:,\"']+")
@@ -95,7 +95,7 @@ class Whose:
         if not account or not address:  # a mail that was not ours says nothing of ours
             return []
         customers = self._addresses.customers_with_email(account, address)
-        return [Sending(account, customer, _invoice(effect), effect, 0) for customer in customers]
+        return [Sending(account, customer, invoice_of(account, effect), effect, 0) for customer in customers]
 
 
 def effect_of(message_id: str) -> str:
@@ -129,8 +129,3 @@ def without_addresses(text: str, recipient: str = "") -> str:
     if name:
         plain = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "(address)", plain, flags=re.IGNORECASE)
     return plain[:LONGEST_WHY]
-
-
-def _invoice(effect: str) -> str:
-    about = effect.split(".", 1)[1].rpartition(".")[0].rpartition(".")[0] if effect else ""
-    return "" if about.startswith("~") else about

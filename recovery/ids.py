@@ -49,6 +49,12 @@ def kind_of(effect: str) -> str:
     return effect.rsplit(".", 2)[-2]
 
 
+def invoice_of(account: str, effect: str) -> str:
+    """The invoice within an effect id; empty where the effect is about something else, which `~` marks."""
+    about = effect.removeprefix(f"{account}.").rpartition(".")[0].rpartition(".")[0]
+    return "" if about.startswith("~") else about
+
+
 def idempotency_key(effect: str) -> str:
     """The key sent to Stripe for an effect: at most 255 characters, the same for the same effect, never for another one (B32, B33)."""
     return f"{KEY_PREFIX}{quote(effect, safe='._-')}"

@@ -12,6 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from recovery.ids import invoice_of
+
 Kind = Literal["open", "click", "unsubscribe", "status"]
 SHORTEST_KEY = 32
 """Characters that a key must have."""
@@ -127,7 +129,7 @@ class Links:
     def _token(self, kind: Kind, sending: Sending, target: str = "") -> str:
         account, effect = sending.account, sending.effect
         short = effect.removeprefix(f"{account}.")
-        invoice = None if _invoice(short) == sending.invoice else sending.invoice
+        invoice = None if invoice_of(account, effect) == sending.invoice else sending.invoice
         content = _encode(_Content(kind, account, sending.customer, short, sending.at, sending.contact, target, invoice))
         return _text(content + _tag(self._keys[0], content))
 
@@ -148,15 +150,9 @@ def _tag(key: bytes, content: bytes) -> bytes:
 
 
 def _link(said: _Content) -> Link:
-    invoice = _invoice(said.effect) if said.invoice is None else said.invoice
-    sending = Sending(said.account, said.customer, invoice, f"{said.account}.{said.effect}", said.at, said.contact)
-    return Link(sending, said.target)
-
-
-def _invoice(effect: str) -> str:
-    """The invoice in the rest of an effect's id (ids.effect_id); none where the effect is about something else, which `~` marks."""
-    about = effect.rpartition(".")[0].rpartition(".")[0]
-    return "" if about.startswith("~") else about
+    effect = f"{said.account}.{said.effect}"
+    invoice = invoice_of(said.account, effect) if said.invoice is None else said.invoice
+    return Link(Sending(said.account, said.customer, invoice, effect, said.at, said.contact), said.target)
 
 
 def _unprintable(text: str) -> bool:

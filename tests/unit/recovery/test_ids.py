@@ -58,3 +58,9 @@ def test_a_callers_trace_is_kept():
 @pytest.mark.parametrize("sent", [b"", b"00-a-b-01", b"00-" + b"0" * 32 + b"-00f067aa0ba902b7-01", b"\xff" * 55, b"00-4bf9" + b"x" * 500])
 def test_what_is_no_trace_is_not_taken_for_one(sent):
     assert ids.trace_of(sent, "x") == "x"
+
+
+def test_an_effect_names_its_invoice_and_what_is_about_something_else_names_none():
+    assert ids.invoice_of("acct_1", ids.effect_id("acct_1", "in_9", "message", 3)) == "in_9"
+    assert ids.invoice_of("acct_1", ids.effect_id("acct_1", "~sub_1~1767225600", "notice", 1)) == ""
+    assert ids.invoice_of("acct_1", "") == ""
