@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dunlin.ports import free_ports, is_open
-from tests.support.browser import FLAGS
+from tests.support.browser import launched
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.real, pytest.mark.browser]
@@ -33,10 +33,9 @@ def address(full, clock_file, tmp_path):
 
 
 def test_the_page_draws_and_a_selected_failure_tells_its_story(chromium, address):
-    from playwright.sync_api import expect, sync_playwright
+    from playwright.sync_api import expect
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with launched(chromium) as browser:
         page = browser.new_page(viewport={"width": 1440, "height": 2200})
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -52,4 +51,3 @@ def test_the_page_draws_and_a_selected_failure_tells_its_story(chromium, address
             page.get_by_role("button", name="Failures CSV").click()
         assert Path(download.value.path()).read_text().startswith('"invoice"')
         assert errors == []
-        browser.close()

@@ -17,7 +17,7 @@ from recovery.links import Links, Sending
 from sinks.effects.render import render
 from sinks.effects.tracking import tracked
 from tests.support.alerts import mails
-from tests.support.browser import FLAGS
+from tests.support.browser import launched
 from tests.support.letters import BRANDS, CASES, letter
 
 pytestmark = [pytest.mark.browser]
@@ -33,6 +33,9 @@ LONG = {
     "amount_minor": 123456789012,
     "currency": "kwd",
 }
+MONOSPACE = "font-family: 'DejaVu Sans Mono' !important;"
+FONTS = ("", "font-family: 'DejaVu Serif' !important;", MONOSPACE, f"{MONOSPACE} letter-spacing: 0.2em !important;")
+"""A mail is read in fonts that the reader's mail program chooses: the page's own choice here, and wider ones, one wider than any in use."""
 
 
 def png(width=400, height=120):
@@ -46,20 +49,18 @@ def png(width=400, height=120):
 
 @pytest.fixture(scope="module")
 def page(chromium):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+    with launched(chromium) as browser:
         page = browser.new_page()
         page.route("**/*.png", lambda route: route.fulfill(body=png(), content_type="image/png"))
         page.route("https://go.example/**", lambda route: route.fulfill(body=png(1, 1), content_type="image/png"))
         yield page
-        browser.close()
 
 
-def looked_at(page, mail, name):
-    """What is wrong with a mail at any width in any scheme, and its links."""
+def looked_at(page, mail, name, font=""):
+    """What is wrong with a mail at any width in any scheme, in its own or another font, and its links."""
     page.set_content(mail.html)
+    if font:
+        page.add_style_tag(content=f"* {{ {font} }}")
     wrong, links = [], set()
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
@@ -88,10 +89,11 @@ def test_every_mail_can_be_read_on_every_screen_and_leads_only_where_it_should(p
         assert {link.target for link in clicked} <= PAYABLE
 
 
+@pytest.mark.parametrize("font", FONTS, ids=["its-own", "serif", "monospace", "wide"])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_long_names_and_sums_break_and_are_not_cut_off(page, language):
+def test_long_names_and_sums_break_and_are_not_cut_off(page, language, font):
     for case in ("1-generic", "2-several"):
-        wrong, _ = looked_at(page, render(letter(case, language, **LONG)), f"{language}-long-{case}")
+        wrong, _ = looked_at(page, render(letter(case, language, **LONG)), f"{language}-long-{case}", font)
         assert wrong == [], case
 
 
