@@ -4,13 +4,21 @@ from datetime import datetime
 
 from recovery.contracts.customer import Case
 from recovery.decide import commands, dunning, reading, retrying
+from recovery.decide.progress import Rounds
 from recovery.decide.schedule import after_pause, spread
 from recovery.decide.turn import Turn, frozen
 
 
 def look(turn: Turn) -> None:
-    """Do what is due for every open case of the row, the oldest failure first (B37)."""
-    for case in sorted(turn.row.cases.values(), key=lambda case: case.failed_at):
+    """Do what is due for every open case of the row, the oldest failure first (B37).
+
+    Answers that did not come in time are seen to before anything else: no case waits for a charge that nobody waits for any more.
+    """
+    cases = sorted(turn.row.cases.values(), key=lambda case: case.failed_at)
+    for case in cases:
+        if case.active and case.flight is not None and case.flight.until <= turn.now:
+            _unanswered(turn, case)
+    for case in cases:
         if case.active:
             _look(turn, case)
         elif case.read_at is not None and case.read_at <= turn.now:
@@ -18,9 +26,7 @@ def look(turn: Turn) -> None:
 
 
 def _look(turn: Turn, case: Case) -> None:
-    if case.flight is not None and case.flight.until <= turn.now:
-        _unanswered(turn, case)
-    if not case.active or case.flight is not None:
+    if case.flight is not None:
         return
     if turn.account.paused:
         _put_off(turn, case, after_pause(case, turn.now), "account_paused")
@@ -59,10 +65,17 @@ def _unanswered(turn: Turn, case: Case) -> None:
 def _act(turn: Turn, case: Case) -> None:
     if case.retry_at is not None and (case.retry_at <= turn.now or retrying.next_in_line(turn.row, case)):
         retrying.due(turn, case)
-    while case.active and case.flight is None and case.dunning_at is not None and case.dunning_at <= turn.now:
-        dunning.due(turn, case)
+    _write(turn, case)
     if case.active and case.flight is None and case.sms_at is not None and case.sms_at <= turn.now:
         dunning.sms_due(turn, case)
+
+
+def _write(turn: Turn, case: Case) -> None:
+    """Every round sends, ends or passes over a step, or appoints a later moment; after the last step there is one more round."""
+    rounds = Rounds(f"The dunning of {case.invoice}")
+    while case.active and case.flight is None and case.dunning_at is not None and case.dunning_at <= turn.now:
+        rounds.again(case.dunning_step)
+        dunning.due(turn, case)
 
 
 def _put_off(turn: Turn, case: Case, until: datetime, why: str) -> None:

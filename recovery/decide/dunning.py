@@ -145,7 +145,7 @@ def sms_due(turn: Turn, case: Case) -> None:
 
 def _give_up(turn: Turn, case: Case) -> None:
     if case.retry_at is not None:  # a new method is tried first
-        case.dunning_at = case.retry_at + timedelta(hours=1)
+        case.dunning_at = max(case.retry_at, turn.now) + timedelta(hours=1)
         turn.tell("case_updated", case, "retry_pending")
         return
     abandon(turn, case, "dunning_exhausted")

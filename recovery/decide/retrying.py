@@ -8,7 +8,7 @@ from recovery.decide import budgets, dunning, holdout, plans
 from recovery.decide import decline_table as table
 from recovery.decide.classify import AUTHENTICATION, classify
 from recovery.decide.endings import block, paid_amount, recover
-from recovery.decide.schedule import GiveUp, Plan, Wait, after_pause, may_charge, next_slot
+from recovery.decide.schedule import SOONEST, GiveUp, Plan, Wait, after_pause, may_charge, next_slot
 from recovery.decide.turn import Turn
 
 PATIENCE = 5
@@ -104,7 +104,7 @@ def due(turn: Turn, case: Case) -> None:
     elif turn.policy.mode == "observe" or holdout.held_out(turn.row, turn.policy):
         _only_told(turn, case, answer.because)
     elif case.fresh_method and (before := _charging(turn.row, case)) is not None:
-        case.queued, case.retry_at = True, before.until
+        case.queued, case.retry_at = True, max(before.until, turn.now + SOONEST)
         turn.tell("retry_skipped", case, "one_after_the_other")
     else:
         turn.ask_charge(case, answer.because)

@@ -16,6 +16,7 @@ from recovery.contracts.effects import (
 )
 from recovery.contracts.events import OUTCOME_TYPES, Event, EventType
 from recovery.contracts.facts import Fact, TimePassed
+from recovery.decide.progress import most_events, too_many
 from recovery.decide.schedule import spread
 from recovery.ids import effect_id
 
@@ -36,7 +37,7 @@ STANDING: frozenset[str] = OUTCOME_TYPES | {"retry_attempted"}
 class Turn:
     """What `advance` carries from hand to hand. `at` is the business time of what happens, `now` that of the decisions."""
 
-    __slots__ = ("_told", "account", "at", "effects", "events", "fact", "note", "now", "policy", "row")
+    __slots__ = ("_most", "_told", "account", "at", "effects", "events", "fact", "note", "now", "policy", "row")
 
     def __init__(self, row: Customer, fact: Fact, now: datetime, account: Account) -> None:
         self.row = row
@@ -49,6 +50,7 @@ class Turn:
         self.events: list[Event] = []
         self.note = "nothing_to_do"
         self._told: list[tuple[Case | None, bool]] = []
+        self._most = most_events(len(row.cases) + 1)
 
     def tell(self, event_type: EventType, case: Case, reason: str = "", **fields: Any) -> None:
         """Record that something happened to a case; its standing is filled in at the end of the turn."""
@@ -68,6 +70,8 @@ class Turn:
 
     def _event(self, event_type: EventType, reason: str, fields: dict[str, Any]) -> Event:
         fact = self.fact
+        if len(self.events) >= self._most:
+            raise too_many(self.row.customer, self._most)
         return Event(
             event_type=event_type,
             account=self.row.account,

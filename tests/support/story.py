@@ -21,6 +21,10 @@ class Story:
         self.effects: list[Effect] = []
         self.events: list[Event] = []
 
+    def begin(self, customer: Customer, now: datetime) -> None:
+        """Begin with a row instead of nothing."""
+        self.row, self.now = encode_row(customer), now
+
     def tell(self, fact: Fact) -> Step:
         """One fact, at its own time or, when that lies in the past, now."""
         self.now = max(self.now, fact.occurred_at)

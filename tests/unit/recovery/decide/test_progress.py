@@ -1,0 +1,94 @@
+"""A decision always ends: after any jump of time, and when a rule of ours should turn in a circle."""
+
+from datetime import timedelta
+
+import pytest
+
+from recovery.contracts.customer import Case, Verdict
+from recovery.contracts.facts import Card, MethodChanged, SubscriptionChanged
+from recovery.decide import due, dunning
+from recovery.decide.progress import DecisionDoesNotEnd, Rounds, most_events
+from recovery.decide.turn import Turn
+from tests.support import builders as a
+from tests.support.story import Story
+
+EXPIRED = Verdict("hard", "expired_card", "expired_card")
+
+
+def written_to(invoice: str, day: float, **fields: object) -> Case:
+    """A case whose three mails are all sent."""
+    told = {"status": "dunning", "verdict": EXPIRED, "dunning_step": 3, "mails_sent": 3, "decline": a.HARD, "card": a.VISA}
+    times = dict.fromkeys(("failed_at", "last_failed_at", "opened_at", "dunning_from", "shown_at"), a.at(day))
+    return a.a_case(invoice=invoice, reason="expired_card", **(told | times | fields))
+
+
+def waiting_behind_another(story: Story) -> None:
+    """The older invoice waits for the younger one's charge: it was being looked at when the new card came."""
+    older = written_to("in_old", 0, dunning_at=a.at(14, 4), subscription="sub_old")
+    story.begin(a.a_customer(older, written_to("in_young", 1, dunning_at=a.at(20), subscription="sub_young")), a.at(13))
+    for name, day, paused in (("evt_pause", 13, True), ("evt_resume", 14, False)):
+        told = {"subscription": "sub_old", "status": "past_due", "paused": paused}
+        story.tell(SubscriptionChanged(**a.header(name, a.at(day), ""), **told))
+    look = story.reads()[-1]
+    card = Card(fingerprint="fp_new", brand="visa", method="pm_new")
+    story.tell(MethodChanged(**a.header("evt_card", a.at(14, 0.01), ""), card=card, how="attached"))
+    assert [charge.invoice for charge in story.charges()] == ["in_young"]
+    story.tell(a.a_reading(look.id, a.at(14, 0.02), a.HARD, "in_old"))
+    assert story.case("in_old").queued
+
+
+@pytest.mark.parametrize("off", [1, 1.1, 1.5, 2, 3, 10, 400])
+def test_a_charge_that_was_never_answered_holds_up_no_other_invoice_however_long_nobody_looked(off: float) -> None:
+    story = Story()
+    waiting_behind_another(story)
+    story.now = a.at(14 + off)
+    before = len(story.events)
+    story.tell(a.a_tick(story.now))
+    assert len(story.events) - before < 20
+    wake = story.customer.wake if story.customer is not None else None
+    assert wake is None or wake > story.now
+    story.until(a.at(14 + off + 60))
+    assert story.customer is not None
+    assert not any(case.active for case in story.customer.cases.values())
+
+
+def test_the_charge_that_nobody_answered_is_taken_back_before_the_one_that_waited_is_made() -> None:
+    story = Story()
+    waiting_behind_another(story)
+    story.now = a.at(16)
+    happened = [(event.event_type, event.invoice) for event in story.tell(a.a_tick(story.now)).events]
+    assert happened.index(("effect_withdrawn", "in_young")) < happened.index(("retry_requested", "in_old"))
+
+
+def test_the_end_of_a_dunning_is_never_put_off_to_a_moment_that_is_past() -> None:
+    """Whatever moment a retry had been planned for."""
+    case = written_to("in_1", 0, retry_at=a.at(14), dunning_at=a.at(13), fresh_method=True)
+    turn = Turn(a.a_customer(case), a.a_tick(a.at(30)), a.at(30), a.an_account())
+    dunning.due(turn, case)
+    assert turn.events[-1].reason == "retry_pending"
+    assert case.dunning_at == a.at(30, 1)
+
+
+def test_a_loop_without_progress_is_an_error_and_one_with_progress_is_not() -> None:
+    rounds = Rounds("The counting of something")
+    for measure in (0, 1, 5):
+        rounds.again(measure)
+    with pytest.raises(DecisionDoesNotEnd, match="The counting of something came round again without progress"):
+        rounds.again(5)
+
+
+def test_a_decision_with_more_events_than_any_way_through_the_rules_is_an_error() -> None:
+    case = a.a_case()
+    turn = Turn(a.a_customer(case), a.a_tick(a.at(1)), a.at(1), a.an_account())
+    for _ in range(most_events(2)):
+        turn.tell("case_updated", case, "invoice_changed")
+    with pytest.raises(DecisionDoesNotEnd, match="cus_1 has more than"):
+        turn.tell("case_updated", case, "invoice_changed")
+
+
+@pytest.mark.parametrize("slept", [timedelta(days=1), timedelta(days=30), timedelta(days=3000)])
+def test_many_invoices_slept_through_their_whole_dunning_stay_far_below_the_bound(slept: timedelta) -> None:
+    cases = [written_to(f"in_{n}", n / 24, dunning_step=0, dunning_at=a.at(n / 24)) for n in range(40)]
+    turn = Turn(a.a_customer(*cases), a.a_tick(a.at(2) + slept), a.at(2) + slept, a.an_account())
+    due.look(turn)
+    assert len(turn.events) * 3 < most_events(len(cases))
