@@ -14,7 +14,7 @@ import time
 
 import uvloop
 
-SECRET = "whsec_bench"
+SECRET = "whsec_" + "ZHVubGluIGdhdGV3YXkgYmVuY2htYXJr"
 DIFFERENT = 1024
 TARGET = 3000
 

@@ -16,6 +16,7 @@ import msgspec
 from control import brand
 from control.brand import Brand
 from control.contacts import Contact, Contacts
+from control.secrets import weakness
 from recovery.policy import OBSERVE, Policy
 from recovery.policy import problems as policy_problems
 from recovery.telling import AlertPolicy
@@ -200,11 +201,7 @@ def _tenant_problems(folder: Path, tenant: Tenant) -> list[str]:
         for key in [_lines(key_path)[0]]
         if not key.startswith((f"sk_{mode}_", f"rk_{mode}_"))
     ]
-    found += _file_problems("webhook_secrets_file", secrets_path) or [
-        f"webhook_secrets_file, line {number}: a secret begins with whsec_."
-        for number, secret in enumerate(_lines(secrets_path), 1)
-        if not secret.startswith("whsec_")
-    ]
+    found += _secrets_problems("webhook_secrets_file", secrets_path)
     if tenant.slack_webhook_file:
         found += _file_problems("slack_webhook_file", folder / tenant.slack_webhook_file)
     if tenant.mail_events_secrets_file:
@@ -221,9 +218,9 @@ def _endpoint_problems(folder: Path, name: str, endpoint: Endpoint) -> list[str]
 
 def _secrets_problems(setting: str, path: Path) -> list[str]:
     return _file_problems(setting, path) or [
-        f"{setting}, line {number}: a secret begins with whsec_."
+        f"{setting}, line {number}: {why}. Copy the one that the sender signs with (whsec_ and 32 characters or more)."
         for number, secret in enumerate(_lines(path), 1)
-        if not secret.startswith("whsec_")
+        if (why := weakness(secret))
     ]
 
 

@@ -52,7 +52,8 @@ def leftovers(home: Path) -> Iterable[Finding]:
 
 def tenants(file: Path) -> Iterator[Finding]:
     """Look whether the tenants file and the files of secrets it names can be used."""
-    from control.lookup import problems
+    from control.lookup import Tenants, problems
+    from control.secrets import shared
     from control.stripe_mails import warnings
 
     if not file.exists():
@@ -65,3 +66,10 @@ def tenants(file: Path) -> Iterator[Finding]:
         yield well("tenants", f"{file} and the secrets it names are readable")
         for warning in warnings(file):
             yield doubtful("mails", warning)
+        known = Tenants.load(file)
+        for accounts in shared({account: known.secrets(account) for account in known.accounts()}):
+            yield doubtful(
+                "secrets",
+                f"{', '.join(accounts)} share a webhook secret: who knows it signs for each of them, and an event that names no account is "
+                "passed over. Right only for one Connect endpoint of your platform; else give each its own file.",
+            )

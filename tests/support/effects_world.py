@@ -21,6 +21,7 @@ from recovery.contracts.codec import decode_fact, encode
 from recovery.contracts.effects import ChargeRequested, Effect, EffectWithdrawn, MessageRequested, ReadRequested
 from recovery.contracts.facts import Fact
 from recovery.contracts.topics import effects_topic
+from tests.support.secrets import a_secret
 from tests.support.waiting import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -274,7 +275,7 @@ def _let_time_pass(world: World, seconds: float) -> None:
 
 
 def _write_tenants(world: World) -> None:
-    for name, text in (("key", KEY), ("secrets", "whsec_test")):
+    for name, text in (("key", KEY), ("secrets", a_secret("effects"))):
         path = world.home / name
         path.touch(mode=0o600)
         path.write_text(text)

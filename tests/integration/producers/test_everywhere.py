@@ -8,13 +8,14 @@ import pytest
 
 from recovery.contracts.codec import decode_fact
 from tests.integration.producers.conftest import REPOSITORY, TENANTS, Program
+from tests.support.secrets import a_secret
 
 pytestmark = pytest.mark.real
 
 
 @pytest.fixture
 def settings(broker, tmp_path):
-    for name, content in {"tenants.toml": TENANTS, "key": "sk_test_1\n", "secrets": "whsec_1\n"}.items():
+    for name, content in {"tenants.toml": TENANTS, "key": "sk_test_1\n", "secrets": f"{a_secret('everywhere')}\n"}.items():
         (tmp_path / name).write_text(content)
         (tmp_path / name).chmod(0o600)
     return {"DUNLIN_HOME": str(tmp_path), "DUNLIN_KAFKA_BOOTSTRAP": broker.bootstrap, "PATH": ""}

@@ -5,6 +5,9 @@ import os
 import pytest
 
 from control.lookup import Tenants, UnknownAccount, problems
+from tests.support.secrets import a_secret
+
+FIRST, SECOND, THIRD = (a_secret(name) for name in ("first", "second", "third"))
 
 ENTRY = """\
 [[tenant]]
@@ -28,7 +31,7 @@ class Files:
         self.path = folder / "tenants.toml"
         self.entry()
         self.secret("keys/acct_1", "sk_test_1\n")
-        self.secret("secrets/acct_1", "whsec_a\nwhsec_b\n")
+        self.secret("secrets/acct_1", f"{FIRST}\n{SECOND}\n")
 
     def entry(self, live="false", act_on_live="false", mode="act", more=""):
         self.path.write_text(ENTRY.format(live=live, act_on_live=act_on_live, mode=mode) + more)
@@ -52,7 +55,7 @@ def files(tmp_path):
 def test_an_account_has_its_name_key_secrets_and_policy(files):
     tenants = files.load()
     assert tenants.accounts() == ["acct_1"]
-    assert (tenants.name("acct_1"), tenants.api_key("acct_1"), tenants.secrets("acct_1")) == ("Heron", "sk_test_1", ("whsec_a", "whsec_b"))
+    assert (tenants.name("acct_1"), tenants.api_key("acct_1"), tenants.secrets("acct_1")) == ("Heron", "sk_test_1", (FIRST, SECOND))
     assert (tenants.policy("acct_1").mode, tenants.livemode("acct_1")) == ("act", False)
     assert problems(files.path) == []
 
@@ -67,10 +70,10 @@ def test_an_unknown_account_has_no_secrets_and_no_key(files):
 
 def test_a_rotated_secret_is_seen_within_a_second_and_not_looked_for_before(files):
     tenants = files.load()
-    files.secret("secrets/acct_1", "whsec_new\n")
-    assert tenants.secrets("acct_1") == ("whsec_a", "whsec_b")
+    files.secret("secrets/acct_1", f"{THIRD}\n")
+    assert tenants.secrets("acct_1") == (FIRST, SECOND)
     files.now += 1
-    assert tenants.secrets("acct_1") == ("whsec_new",)
+    assert tenants.secrets("acct_1") == (THIRD,)
 
 
 def test_a_broken_edit_leaves_the_last_good_accounts(files, caplog):
@@ -120,7 +123,7 @@ def test_an_account_without_a_policy_is_observed(files):
         (lambda files: files.secret("keys/acct_1", ""), "is empty"),
         (lambda files: (files.folder / "keys/acct_1").unlink(), "cannot be read"),
         (lambda files: files.secret("secrets/acct_1", "wrong"), "line 1: a secret begins with whsec_"),
-        (lambda files: files.secret("secrets/acct_1", "whsec_a", 0o644), "chmod 600"),
+        (lambda files: files.secret("secrets/acct_1", FIRST, 0o644), "chmod 600"),
     ],
 )
 def test_what_is_wrong_is_said_in_words_and_refused(files, spoil, words):
@@ -134,3 +137,36 @@ def test_no_problem_shows_a_secret(files):
     files.secret("keys/acct_1", "sk_live_very_secret")
     files.secret("secrets/acct_1", "very_secret")
     assert "very_secret" not in "".join(problems(files.path))
+
+
+@pytest.mark.parametrize(
+    "guessable",
+    [
+        "whsec_",
+        "whsec_...",
+        "whsec_k",
+        "whsec_" + "x" * 40,
+        "whsec_your_signing_secret_goes_right_here",
+        "whsec_1234567890",
+        "whsec_<paste the secret here>",
+    ],
+)
+@pytest.mark.parametrize("setting", ["webhook_secrets_file", "mail_events_secrets_file", "endpoints.crm: secrets_file"])
+def test_a_secret_that_can_be_guessed_is_refused_wherever_it_signs(files, guessable, setting):
+    entry = ENTRY.format(live="false", act_on_live="false", mode="act").split("[tenant.policy]")[0]
+    crm = '[tenant.endpoints.crm]\nurl = "https://crm.example"\nsecrets_file = "secrets/crm"\n'
+    files.path.write_text(f'{entry}mail_events_secrets_file = "secrets/mails"\n{crm}')
+    where = {"webhook_secrets_file": "secrets/acct_1", "mail_events_secrets_file": "secrets/mails"}
+    for name in ("secrets/acct_1", "secrets/mails", "secrets/crm"):
+        files.secret(name, f"{FIRST}\n")
+    assert problems(files.path) == []
+    files.secret(where.get(setting, "secrets/crm"), f"{FIRST}\n{guessable}\n")
+    [problem] = problems(files.path)
+    assert f"{setting}, line 2: the secret" in problem
+    assert guessable[6:] == "" or guessable not in problem
+
+
+@pytest.mark.parametrize("secret", [FIRST, "whsec_" + "0123456789abcdef" * 4, "whsec_" + "Zq3R9tYw" * 4])
+def test_secrets_as_stripe_its_command_line_and_standard_webhooks_make_them_are_taken(files, secret):
+    files.secret("secrets/acct_1", f"{secret}\n")
+    assert files.load().secrets("acct_1") == (secret,)

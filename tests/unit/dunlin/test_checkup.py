@@ -8,6 +8,7 @@ from dunlin import state
 from dunlin.checkup import home, installed, machine
 from dunlin.parts import LocalPorts
 from recovery.config import from_env
+from tests.support.secrets import a_secret
 
 
 def test_an_old_python_is_wrong():
@@ -95,7 +96,7 @@ def test_who_would_be_written_to_by_stripe_as_well_is_warned(tmp_path, stated, p
     """B49: it does not keep Dunlin from running."""
     key, secrets = tmp_path / "key", tmp_path / "secrets"
     key.write_text("sk_test_1\n")
-    secrets.write_text("whsec_1\n")
+    secrets.write_text(f"{a_secret('checkup')}\n")
     for file in (key, secrets):
         file.chmod(0o600)
     tenants = tmp_path / "tenants.toml"
@@ -118,3 +119,15 @@ def test_a_stack_that_was_killed_is_mentioned_and_not_wrong(tmp_path):
     (finding,) = home.leftovers(tmp_path)
     assert not finding.is_wrong
     assert "was killed" in finding.text
+
+
+def test_accounts_that_can_sign_for_each_other_are_named(tmp_path):
+    for name, content in {"key": "sk_test_1\n", "shared": f"{a_secret('shared')}\n", "own": f"{a_secret('own')}\n"}.items():
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o600)
+    tenants = tmp_path / "tenants.toml"
+    holders = {"acct_1": "shared", "acct_2": "own", "acct_3": "shared"}
+    entries = [f'[[tenant]]\naccount = "{a}"\nname = "A"\napi_key_file = "key"\nwebhook_secrets_file = "{f}"\n' for a, f in holders.items()]
+    tenants.write_text("".join(entries))
+    [warned] = [finding for finding in home.tenants(tenants) if finding.is_doubtful]
+    assert warned.text.startswith("acct_1, acct_3 share")

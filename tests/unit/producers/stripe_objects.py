@@ -5,6 +5,8 @@ from typing import Any
 
 import stripe
 
+from tests.support.secrets import a_secret
+
 VERSIONS = (
     "2024-09-30.acacia",
     "2025-02-24.acacia",
@@ -15,7 +17,7 @@ VERSIONS = (
     "2026-10-28.endive",
 )
 NOW = 1_795_000_000
-SECRET = "whsec_of_the_tests"
+SECRET = a_secret("of the tests")
 
 
 def before_basil(version: str) -> bool:

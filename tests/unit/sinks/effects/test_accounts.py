@@ -4,10 +4,11 @@ import pytest
 
 from control.lookup import Tenants
 from sinks.effects.accounts import Accounts
+from tests.support.secrets import a_secret
 
 
 def accounts(folder, key, extra):
-    for name, text in (("key", key), ("secrets", "whsec_1")):
+    for name, text in (("key", key), ("secrets", a_secret("accounts"))):
         path = folder / name
         path.touch(mode=0o600)
         path.write_text(text)

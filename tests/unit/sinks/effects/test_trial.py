@@ -9,6 +9,7 @@ from recovery.config import from_env
 from sinks.effects import trial
 from sinks.effects.trial import Wanted
 from tests.support.listeners import TWILIO_ACCOUNT, TWILIO_TOKEN, Answer, FakeSlack, FakeTwilio, listening
+from tests.support.secrets import a_secret
 
 
 class Catcher:
@@ -46,7 +47,7 @@ def twilio():
 
 @pytest.fixture
 def home(tmp_path):
-    for name, content in {"key": "sk_test_1", "hooks": "whsec_1"}.items():
+    for name, content in {"key": "sk_test_1", "hooks": a_secret("trial")}.items():
         secret(tmp_path, name, content)
     return tmp_path
 
