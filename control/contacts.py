@@ -36,6 +36,11 @@ _dead = sa.Table(
     sa.Column("email", sa.String, primary_key=True),  # in lower case
     sa.Column("at", sa.Float, nullable=False),
 )
+_INDEXES = (
+    sa.Index("contacts_by_email", _table.c.account, sa.func.lower(_table.c.email)),
+    sa.Index("contacts_by_phone", _table.c.account, _table.c.phone),
+    sa.Index("billing_contacts_by_email", _others.c.account, sa.func.lower(_others.c.email)),
+)
 
 
 class Contact(msgspec.Struct, frozen=True):
@@ -161,11 +166,12 @@ class Contacts:
         self._engine.dispose()
 
     def _grow(self) -> None:
-        """Add the column that a former version's store lacks."""
-        if any(column["name"] == "phone" for column in sa.inspect(self._engine).get_columns(_table.name)):
-            return
+        """Add the column and the indexes that a former version's store lacks."""
         with self._engine.begin() as connection:
-            connection.execute(sa.text(f"ALTER TABLE {_table.name} ADD COLUMN phone VARCHAR NOT NULL DEFAULT ''"))
+            if all(column["name"] != "phone" for column in sa.inspect(connection).get_columns(_table.name)):
+                connection.execute(sa.text(f"ALTER TABLE {_table.name} ADD COLUMN phone VARCHAR NOT NULL DEFAULT ''"))
+            for index in _INDEXES:
+                connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
     def _update(self, account: str, customer: str, seen: dict[str, Any]) -> bool:
         newer = sa.and_(_of(account, customer), _table.c.at <= seen["at"])

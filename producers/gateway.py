@@ -4,8 +4,11 @@ One plain ASGI callable without a framework (a framework on this path costs abou
 Accepted = one fact, whatever the event means: product decisions 26 and 38.
 """
 
+import asyncio
 import logging
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from producers.asgi import Gone, Receive, Scope, Send, answer, body_of
@@ -13,19 +16,24 @@ from producers.deadlines import Deadlines
 from producers.delivery import Delivers
 from producers.gateway_metrics import GatewayMetrics
 from producers.intake import Intake
-from producers.signature import Accepted, Rejected, verify
+from producers.signature import LONGEST_BODY, Rejected, Signature, read_header
+from producers.signers import Signers, signers
 from producers.webhook import Accounts, messages_of, read
 from recovery.adapters.kafka import NotDelivered
 from recovery.vocabulary import Clock
 
 log = logging.getLogger(__name__)
 PATH = "/api/stripe/webhook"
-BODY_LIMIT = 1 << 20
+BODY_LIMIT = LONGEST_BODY
 """Bytes; Stripe's events are far smaller."""
 BODY_SECONDS = 10.0
 """How long a body may take to arrive."""
 IN_FLIGHT_LIMIT = 1024
 """Requests that may wait for the broker at once; more are told to come back."""
+ACCOUNT_SHARE = 4
+"""An account may have the fourth part of them, so that one that sends too much leaves room for the others."""
+HASHED_INLINE = 64 << 10
+"""Bytes hashed on the event loop for one request; more are hashed in a thread of their own."""
 
 
 class Answer(NamedTuple):
@@ -45,6 +53,9 @@ class Gateway:
         self._accounts, self._delivery, self._wall, self._metrics = accounts, delivery, wall, metrics
         self._intake = intake
         self._in_flight = 0
+        self._of_account: Counter[str] = Counter()
+        self._signers = Signers(accounts)
+        self._hashing = ThreadPoolExecutor(1, thread_name_prefix="hashing")
         metrics.in_flight = lambda: self._in_flight
         self._reading = Deadlines(BODY_SECONDS)
 
@@ -88,15 +99,22 @@ class Gateway:
         if self._in_flight >= IN_FLIGHT_LIMIT:
             return Answer(503, "too_many_in_flight")
         received_at, started = self._wall(), time.monotonic()
-        signers = self._signers(account, signature, body, received_at.timestamp())
-        if isinstance(signers, Rejected):
-            return Answer(400, signers.reason)
+        read_as = read_header(signature, received_at.timestamp())
+        if isinstance(read_as, Rejected):
+            return Answer(400, read_as.reason)
+        signed_by = await self._signed_by(account, read_as, body)
+        if not signed_by:
+            return Answer(400, "forged")
         try:
             event = read(body)
         except (ValueError, RecursionError):
             return Answer(400, "unreadable")
-        fact, messages = messages_of(self._accounts, account, signers, event, body, received_at, traceparent)
+        fact, messages = messages_of(self._accounts, account, signed_by, event, body, received_at, traceparent)
+        whose = fact.account
+        if self._of_account[whose] >= max(1, IN_FLIGHT_LIMIT // ACCOUNT_SHARE):
+            return Answer(503, "too_many_of_account")
         self._in_flight += 1
+        self._of_account[whose] += 1
         try:
             await self._delivery.deliver(messages)
         except NotDelivered as error:
@@ -104,21 +122,17 @@ class Gateway:
             return Answer(503, "broker")
         finally:
             self._in_flight -= 1
+            self._of_account[whose] -= 1
         self._metrics.accepted(type(fact), time.monotonic() - started)
         log.debug("accepted %s", fact.id)
         return _ACCEPTED
 
-    def _signers(self, account: str, signature: bytes | None, body: bytes, now: float) -> list[str] | Rejected:
-        """The accounts that may have sent these bytes: the one in the path, or all whose secret matches."""
-        rejected: Rejected = Rejected("forged")
-        found = []
-        for candidate in [account] if account else self._accounts.accounts():
-            verdict = verify(signature, body, self._accounts.secrets(candidate), now)
-            if isinstance(verdict, Accepted):
-                found.append(candidate)
-            elif verdict.reason != "forged":
-                rejected = verdict
-        return found or rejected
+    async def _signed_by(self, account: str, signature: Signature, body: bytes) -> list[str]:
+        """The accounts that may have sent these bytes: the one in the path, or those whose secret matches; none when it is forged."""
+        candidates = self._signers.candidates(account, body, time.monotonic())
+        if candidates.work(len(body)) <= HASHED_INLINE:
+            return signers(signature, body, candidates)
+        return await asyncio.get_running_loop().run_in_executor(self._hashing, signers, signature, body, candidates)
 
 
 def _known_headers(headers: list[tuple[bytes, bytes]]) -> tuple[bytes | None, int, bytes]:
@@ -143,7 +157,8 @@ _TEXTS = {
     "future": b"The signed time is more than 300 s ahead. Is this machine's clock right?\n",
     "unreadable": b"The body is not JSON in UTF-8.\n",
     "slow": b"The body did not arrive within 10 s.\n",
-    "too_large": b"The body is larger than 1 MiB.\n",
+    "too_large": b"The body is larger than 512 KiB.\n",
+    "too_many_of_account": b"Too many requests of this account at once. Please send it again.\n",
     "too_many_in_flight": b"Too many requests at once. Please send it again.\n",
     "broker": b"It could not be stored. Please send it again.\n",
 }

@@ -1,8 +1,8 @@
 """The door for mail providers: bounces and complaints in one documented form, signed as Standard Webhooks (docs/intake.md)."""
 
-import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Literal
 
@@ -10,12 +10,15 @@ import msgspec
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from producers.intake import Door, Reply, Request, plainly
+from producers.lanes import Busy, Lane
 from producers.mail_facts import Notice, Whose
 from producers.providers.returned_mail import is_hard
 from recovery.contracts.facts import Fact
 from recovery.vocabulary import Clock
 
 log = logging.getLogger(__name__)
+AT_ONCE = 50
+"""Events looked up in one turn; a request with more waits for the turns of other accounts in between."""
 
 
 class MailEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +46,7 @@ class MailDoor:
 
     def __init__(self, secrets: Callable[[str], tuple[str, ...]], whose: Whose, business: Clock, wall: Clock) -> None:
         self._secrets, self._whose, self._business, self._wall = secrets, whose, business, wall
+        self._lane = Lane("mail-look-ups")
 
     def doors(self) -> list[Door]:
         """The one door."""
@@ -58,7 +62,11 @@ class MailDoor:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return Reply(400, "unreadable", f"The body cannot be read: {error}.\n".encode())
         try:
-            found = await asyncio.to_thread(self._facts, account, events)
+            found: list[list[Fact]] = []
+            for first in range(0, len(events), AT_ONCE):
+                found += await self._lane.run(account, partial(self._facts, account, events[first : first + AT_ONCE]))
+        except Busy:
+            return Reply(503, "busy", b"Too many requests of this account at once. Please send it again.\n")
         except Exception as error:  # noqa: BLE001 - whatever ails the contacts' database: the provider sends it again
             log.warning("the contacts do not answer: %s", type(error).__name__)
             return Reply(503, "contacts", b"The contacts do not answer. Please send it again.\n")

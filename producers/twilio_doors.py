@@ -1,9 +1,9 @@
 """The doors for Twilio: answers to texts, and what became of texts. Both are believed by Twilio's signature alone."""
 
-import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import parse_qs, parse_qsl
@@ -12,6 +12,7 @@ from twilio.request_validator import RequestValidator
 from twilio.twiml.messaging_response import MessagingResponse
 
 from producers.intake import Door, Reply, Request, plainly
+from producers.lanes import Busy, Lane
 from producers.providers.twilio import Text, Word, status_facts, text_facts, word_of
 from recovery.links import Links
 from recovery.vocabulary import Clock
@@ -51,6 +52,7 @@ class TwilioDoors:
         self._numbers, self._accounts, self._seconds = numbers, accounts, seconds
         self._business, self._wall = clocks
         self._answered: OrderedDict[str, float] = OrderedDict()
+        self._lane = Lane("text-look-ups")
 
     def doors(self) -> list[Door]:
         """The doors for texts and for statuses."""
@@ -72,7 +74,9 @@ class TwilioDoors:
             return plainly(HTTPStatus.BAD_REQUEST, "no_message")
         text = Text(message, number, word_of(params), self._business(), self._wall())
         try:
-            whose = await asyncio.to_thread(self._whose, [account] if account else accounts, number)
+            whose = await self._lane.run(number, partial(self._whose, [account] if account else accounts, number))
+        except Busy:
+            return Reply(503, "busy", b"Too many texts of this number at once. Please send it again.\n")
         except Exception as error:  # noqa: BLE001 - whatever ails the contacts' database: a STOP must not pass for heard
             log.warning("the contacts do not answer: %s", type(error).__name__)
             return Reply(503, "contacts", b"The contacts do not answer. Please send it again.\n")

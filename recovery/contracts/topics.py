@@ -12,7 +12,7 @@ from recovery.ids import MESSAGE_KINDS, kind_of
 
 DAY_MS = 86_400_000
 LARGEST_BYTES = 2 << 20
-"""Of a message with a webhook's body in it: at most 1 MiB, a third more when parked as base64, and the envelope. Brokers take 1 MiB."""
+"""Of a message with a webhook's body in it: at most 512 KiB, a third more when parked as base64, and the envelope. Brokers take 1 MiB."""
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):

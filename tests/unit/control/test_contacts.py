@@ -5,6 +5,7 @@ import stat
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from control.contacts import Bounced, Contact, Contacts
 
@@ -118,3 +119,35 @@ def test_forgetting_a_customer_forgets_all_their_addresses(contacts, tmp_path):
         assert [
             store.execute(f"SELECT count(*) FROM {table}").fetchone() for table in ("contacts", "billing_contacts", "dead_addresses")
         ] == [(0,)] * 3
+
+
+def test_a_store_of_a_former_version_gets_its_indexes(tmp_path):
+    with sqlite3.connect(tmp_path / "contacts.sqlite") as former:
+        columns = "account VARCHAR, customer VARCHAR, email VARCHAR, name VARCHAR, locale VARCHAR, at FLOAT"
+        former.execute(f"CREATE TABLE contacts ({columns}, PRIMARY KEY (account, customer))")
+    for _ in range(2):
+        Contacts(f"sqlite:///{tmp_path}/contacts.sqlite").close()
+    with sqlite3.connect(tmp_path / "contacts.sqlite") as now:
+        names = {name for (name,) in now.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+    assert names >= {"contacts_by_email", "contacts_by_phone", "billing_contacts_by_email"}
+
+
+@pytest.mark.parametrize(
+    "look_up",
+    ["customers_with_email", "customers_with_phone"],
+)
+def test_no_look_up_reads_all_contacts(contacts, look_up):
+    """An account with very many customers must not hold the threads of others."""
+    asked = []
+
+    def note(_connection, _cursor, statement, parameters, _context, _many):
+        asked.append((statement, parameters))
+
+    sa.event.listen(contacts._engine, "before_cursor_execute", note)
+    getattr(contacts, look_up)("acct_1", "Jo@Payer.example")
+    sa.event.remove(contacts._engine, "before_cursor_execute", note)
+    with contacts._engine.connect() as connection:
+        explained = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values) for statement, values in asked]
+        plans = [row.detail for rows in explained for row in rows]
+    assert any("USING" in plan and "INDEX" in plan for plan in plans)
+    assert not [plan for plan in plans if plan.startswith("SCAN") and "subquery" not in plan.lower()]

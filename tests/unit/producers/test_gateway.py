@@ -12,6 +12,7 @@ from producers import webhook
 from producers.deadlines import Deadlines
 from recovery.contracts.codec import decode_parked
 from recovery.contracts.facts import PaymentFailed, WebhookIgnored, WebhookParked
+from tests.support.secrets import a_secret
 from tests.unit.producers.stripe_objects import NOW, SECRET, a_dispute, an_event, an_invoice, dumped, signed
 
 FAILED = dumped(an_event("invoice.payment_failed", an_invoice()))
@@ -88,7 +89,7 @@ def test_a_signed_body_that_is_not_json_in_utf8_is_refused(client, delivery, bod
 
 
 @pytest.mark.parametrize("in_pieces", [False, True])
-def test_a_body_above_1_mib_is_too_large_and_the_connection_closed(client, delivery, in_pieces):
+def test_a_body_above_the_limit_is_too_large_and_the_connection_closed(client, delivery, in_pieces):
     body = b" " * (gateway_module.BODY_LIMIT + 1)
     answered = client.post([body[:1000], body[1000:]] if in_pieces else body, signature_of(body))
     assert (answered.status, answered.headers[b"connection"]) == (413, b"close")
@@ -100,7 +101,7 @@ def test_a_body_announced_as_too_large_is_not_even_read(client):
     assert asyncio.run(client.call("POST", PATHS[0], headers, [])).status == 413
 
 
-def test_a_body_of_1_mib_is_accepted(client):
+def test_a_body_of_the_limit_is_accepted(client):
     body = dumped(an_event("invoice.paid", an_invoice())).ljust(gateway_module.BODY_LIMIT)
     assert client.post(body, signature_of(body)).status == 200
 
@@ -161,6 +162,38 @@ def test_more_requests_than_may_wait_are_told_to_come_back(client, delivery, mon
         return (await first).status, second.status, third.status
 
     assert asyncio.run(call()) == (200, 503, 200)
+
+
+def test_an_account_that_sends_too_much_leaves_room_for_the_others(client, delivery, accounts, monkeypatch):
+    monkeypatch.setattr(gateway_module, "IN_FLIGHT_LIMIT", 4)
+    accounts.known = {"acct_1": (SECRET,), "acct_2": (a_secret("another"),)}
+    delivery.refuses = "never"
+
+    async def call():
+        def post(account, secret=SECRET):
+            headers = [(b"content-length", b"1"), (b"stripe-signature", signed(FAILED, secret=secret))]
+            return asyncio.ensure_future(client.call("POST", f"{PATHS[0]}/{account}", headers, [FAILED]))
+
+        held = post("acct_1")
+        while not delivery.waiting:
+            await asyncio.sleep(0)
+        refused, other = await post("acct_1"), post("acct_2", a_secret("another"))
+        while len(delivery.waiting) < 2:
+            await asyncio.sleep(0)
+        for future in delivery.waiting:
+            future.set_result(None)
+        return (await held).status, refused, (await other).status
+
+    first, refused, other = asyncio.run(call())
+    assert (first, refused.status, other) == (200, 503, 200)
+    assert b"of this account" in refused.body
+
+
+def test_a_large_body_is_hashed_in_a_thread_and_judged_alike(client, delivery):
+    body = dumped(an_event("invoice.paid", an_invoice(), filler="x" * 3 * gateway_module.HASHED_INLINE))
+    assert client.post(body, signed(body, secret=a_secret("a forger"))).status == 400
+    assert client.post(body, signed(body)).status == 200
+    assert len(delivery.facts) == 1
 
 
 @pytest.mark.parametrize(("live_account", "live_event"), [(True, False), (False, True), (False, None)])

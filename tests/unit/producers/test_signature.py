@@ -7,7 +7,7 @@ import stripe
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.signature import Accepted, Rejected, verify
+from producers.signature import LONGEST_BODY, Accepted, Rejected, verify
 from tests.unit.producers.stripe_objects import NOW, SECRET, signed
 
 BODY = b'{"id": "evt_1"}'
@@ -55,7 +55,7 @@ def test_other_schemes_mean_nothing():
 
 def test_the_first_time_counts():
     assert isinstance(verify(signed(BODY) + b",t=1", BODY, [SECRET], NOW), Accepted)
-    assert verify(b"t=1," + signed(BODY), BODY, [SECRET], NOW) == Rejected("forged")
+    assert verify(b"t=1," + signed(BODY), BODY, [SECRET], NOW) == Rejected("stale")
 
 
 @pytest.mark.parametrize("header", [None, b""])
@@ -90,3 +90,25 @@ def test_whatever_stripes_package_signs_is_accepted(body, at, secret):
         return
     header = stripe.WebhookSignature.generate_signature_header(body, secret, at).encode()
     assert verify(header, body.encode(), [secret], NOW) == Accepted(at)
+
+
+class Unhashed(bytes):
+    """A body that cannot be put behind a time, so that it is seen when somebody hashes it."""
+
+    def __radd__(self, other):
+        raise AssertionError("it was hashed")
+
+
+@pytest.mark.parametrize(("late", "why"), [(301, "stale"), (-301, "future")])
+def test_nothing_is_hashed_for_a_time_that_is_refused(late, why):
+    assert verify(signed(BODY), Unhashed(BODY), [SECRET], NOW + late) == Rejected(why)
+
+
+def test_nothing_is_hashed_of_a_body_larger_than_stripe_sends():
+    assert verify(signed(BODY), Unhashed(LONGEST_BODY + 1), [SECRET], NOW) == Rejected("too_large")
+
+
+def test_the_largest_body_is_verified_like_a_small_one():
+    body = b"x" * LONGEST_BODY
+    assert verify(signed(body), body, [SECRET], NOW) == Accepted(NOW)
+    assert verify(signed(body), body, ["whsec_other"], NOW) == Rejected("forged")
