@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 GIVE_UP_AFTER = 5
 """Tries of a performer that fails in a way it does not know, before the effect is parked and its case goes on."""
 PAUSED = "account_paused"
+UNKNOWN_PAUSE = 0.2
+"""Wall seconds until an account is looked at again of which it is not known whether it is paused."""
 
 
 class Finished(msgspec.Struct, frozen=True):
@@ -41,10 +43,13 @@ class Finished(msgspec.Struct, frozen=True):
 
 
 class Dispatcher:
-    """Performs what waits, by performers per kind of effect. `close` lets what is in work end first."""
+    """Performs what waits, by performers per kind of effect. `close` lets what is in work end first.
+
+    `paused(account)` answers None while that is not known: what a switch can stop is then neither begun nor answered.
+    """
 
     def __init__(
-        self, ledger: Ledger, performers: Mapping[str, Performer], door: StripeDoor, clocks: Clocks, paused: Callable[[str], bool]
+        self, ledger: Ledger, performers: Mapping[str, Performer], door: StripeDoor, clocks: Clocks, paused: Callable[[str], bool | None]
     ) -> None:
         self._ledger, self._performers, self._door, self._clocks, self._paused = ledger, performers, door, clocks, paused
         self._waiting = Waiting()
@@ -76,7 +81,7 @@ class Dispatcher:
 
     def account_paused(self) -> None:
         """Another account is paused: what waits for a later time and must not be done any more is answered now."""
-        self._waiting.wake_where(lambda ticket: work(ticket.kind).stopped_by_switch and self._paused(ticket.line[0]))
+        self._waiting.wake_where(lambda ticket: work(ticket.kind).stopped_by_switch and bool(self._paused(ticket.line[0])))
 
     def start(self) -> int:
         """Give due effects to idle workers; answers how many. What must not be begun any more is settled here."""
@@ -107,7 +112,10 @@ class Dispatcher:
         self.collect()
 
     def _hold(self, ticket: Ticket) -> float:
-        return self._door.wait(ticket.line[0]) if work(ticket.kind).asks_stripe else 0.0
+        kind, account = work(ticket.kind), ticket.line[0]
+        if kind.stopped_by_switch and self._paused(account) is None:
+            return UNKNOWN_PAUSE
+        return self._door.wait(account) if kind.asks_stripe else 0.0
 
     def _start(self, lane: Lane, tickets: list[Ticket]) -> int:
         wanted = [ticket.effect for ticket in tickets]
@@ -129,7 +137,7 @@ class Dispatcher:
 
         def claim() -> datetime:
             nonlocal claimed
-            if self._stopped(row):
+            if work(row.kind).stopped_by_switch and self._paused(row.account) is not False:
                 raise NotMine(row.id)
             business = self._clocks.business()
             since = self._ledger.claim(row.id, self._clocks.wall().timestamp(), business.timestamp())
@@ -167,7 +175,7 @@ class Dispatcher:
         )
 
     def _stopped(self, row: Row) -> bool:
-        return work(row.kind).stopped_by_switch and self._paused(row.account)
+        return work(row.kind).stopped_by_switch and bool(self._paused(row.account))
 
     def _write_down(self, finished: list[Finished]) -> None:
         outcomes: list[Outgoing] = []

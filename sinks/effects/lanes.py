@@ -14,8 +14,9 @@ import msgspec
 from recovery.contracts.effects import Effect
 
 Lane = Literal["stripe", "mail", "sms", "alerts", "webhooks"]
-WORKERS: dict[Lane, int] = {"stripe": 16, "mail": 8, "sms": 4, "alerts": 8, "webhooks": 16}
-"""Threads per lane. Sixteen are enough for 30 effects a second when Stripe takes half a second."""
+WORKERS: dict[Lane, int] = {"stripe": 32, "mail": 16, "sms": 8, "alerts": 16, "webhooks": 32}
+"""Threads per lane, made when they are first needed. One account gets half of them (waiting.py): sixteen are enough for 30 effects a
+second when Stripe takes half a second."""
 SIDE_BY_SIDE = 4
 """How many alerts by one medium, and how many deliveries to one endpoint, of one account are in work at once."""
 Line = tuple[str, str]

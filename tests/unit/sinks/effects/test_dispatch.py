@@ -8,7 +8,7 @@ import pytest
 from recovery.contracts.codec import decode_fact, decode_parked, encode
 from sinks.effects.answers import Doubt, Later, NotMine, Settled, not_performed, pause_before
 from sinks.effects.dispatch import Dispatcher
-from sinks.effects.lanes import WORK, kind_of_work
+from sinks.effects.lanes import WORK, WORKERS, kind_of_work, work
 from sinks.effects.ledger import Arrival, GivenUp, Ledger
 from tests.support.alerts import alert
 from tests.support.waiting import until
@@ -314,3 +314,63 @@ def test_an_alert_does_not_wait_for_a_charge_of_its_customer(make, ledger, charg
     assert alerted.wait(5), "while the charge is under way"
     release.set()
     until(lambda: dispatcher.collect() >= 0 and dispatcher.in_work == 0, 5, "the workers")
+
+
+def test_while_the_switches_are_unknown_nothing_that_they_stop_is_begun_or_answered(ledger, door, clocks, charge, mail, read, time):
+    known = {"acct_1": None}
+    kinds = dict.fromkeys(WORK, lambda job: Settled(not_performed(job.effect, "performed", clocks)))
+    dispatcher = Dispatcher(ledger, kinds, door, msgspec.structs.replace(clocks, wall=time), known.get)
+    put(ledger, dispatcher, charge, mail, msgspec.structs.replace(read, customer="cus_2", account="acct_2"))
+    turn(dispatcher)
+    assert outcomes(ledger).keys() == {read.id}
+    known["acct_1"] = False
+    time.now = time.now.replace(second=1)
+    turn(dispatcher)
+    time.now = time.now.replace(second=2)
+    turn(dispatcher)  # of one customer one after the other
+    assert outcomes(ledger).keys() == {read.id, charge.id, mail.id}
+    dispatcher.close()
+
+
+def test_an_effect_is_not_claimed_after_the_switches_have_become_unknown(ledger, door, clocks, charge):
+    known = {"acct_1": False}
+
+    def perform(job):
+        known["acct_1"] = None
+        job.claim()
+        pytest.fail("claimed")
+
+    dispatcher = Dispatcher(ledger, dict.fromkeys(WORK, perform), door, clocks, known.get)
+    put(ledger, dispatcher, charge)
+    turn(dispatcher)
+    assert [row.state for row in ledger.unfinished()] == ["waiting"]
+    dispatcher.close()
+
+
+@pytest.mark.parametrize("kind", ["charge_requested", "message_requested", "message_requested.sms", "webhook_requested"])
+def test_thousands_of_effects_that_never_end_leave_workers_to_another_account(ledger, door, clocks, charge, kind):
+    """Counted, not timed: the second account's effect begins while every effect of the first one hangs."""
+    release, begun, other = threading.Event(), [], threading.Event()
+
+    def perform(job):
+        if job.effect.account == "acct_2":
+            other.set()
+        else:
+            begun.append(job.effect.id)
+            assert release.wait(30)
+        return Settled(not_performed(job.effect, "done", clocks))
+
+    dispatcher = Dispatcher(ledger, dict.fromkeys(WORK, perform), door, clocks, lambda account: False)
+    made = [msgspec.structs.replace(charge, id=f"acct_1.in_{n}.x-e{n}.1", customer=f"cus_{n}", invoice=f"in_{n}") for n in range(3000)]
+    made.append(msgspec.structs.replace(charge, id="acct_2.in_1.x-e.1", account="acct_2"))
+    fields = {"place": "effects.stripe-0-0", "received_at": 0.0, "kind": kind, "not_after": charge.not_after.timestamp()}
+    arrivals = [
+        Arrival(id=one.id, account=one.account, customer=one.customer, invoice=one.invoice, body=encode(one), **fields) for one in made
+    ]
+    ledger.receive(arrivals, [], [], 0.0)
+    dispatcher.add(arrivals)
+    dispatcher.start()
+    assert other.wait(30)
+    assert len(begun) == WORKERS[work(kind).lane] // 2
+    release.set()
+    dispatcher.close()

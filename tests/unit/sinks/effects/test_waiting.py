@@ -74,3 +74,32 @@ def test_an_effect_that_is_woken_before_its_time_is_due_once():
     waiting.wake_where(lambda one: one.line[0] == "a")
     assert taken(waiting, now=6.0) == ["e1"]
     assert taken(waiting, now=9.0) == []
+
+
+def test_accounts_take_turns_however_much_one_of_them_asks_for():
+    waiting = Waiting()
+    waiting.add([ticket(f"a{n}", f"c{n}") for n in range(1000)])
+    waiting.add([ticket(f"b{n}", f"c{n}", account="b") for n in range(3)] + [ticket("c0", account="c")])
+    assert taken(waiting, 10) == ["a0", "b0", "c0", "a1", "b1", "a2", "b2"]
+
+
+def test_an_account_leaves_as_many_workers_idle_as_it_holds():
+    waiting = Waiting()
+    held = [ticket(f"a{n}", f"c{n}") for n in range(100)]
+    waiting.add(held)
+    assert len(taken(waiting, 32)) == 16
+    assert taken(waiting, 16) == []
+    waiting.add([ticket(f"b{n}", f"c{n}", account="b") for n in range(100)])
+    assert len(taken(waiting, 16)) == 8
+    waiting.finish(held[0])
+    waiting.add([ticket("c0", account="c")])
+    assert taken(waiting, 1) == ["c0"], "whoever holds least"
+
+
+def test_an_account_that_is_held_keeps_its_order_and_its_turn():
+    waiting = Waiting()
+    waiting.add([ticket("e0", "c0"), ticket("e1", "c1")])
+    assert taken(waiting, hold=lambda ticket: 1.0) == []
+    waiting.add([ticket("e2", "c2")])
+    assert taken(waiting, now=0.5) == []
+    assert taken(waiting, now=1.0) == ["e0", "e1", "e2"]
