@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 
 from recovery.contracts.customer import Case, Customer, Offer
-from recovery.contracts.facts import PlanOffered
+from recovery.contracts.facts import PlanOffered, Slot
 from recovery.decide import budgets, holdout
-from recovery.decide.schedule import Plan, bounds, most_retries, next_slot
+from recovery.decide.schedule import Plan, bounds, most_retries, next_slot, window_end
 from recovery.decide.turn import Turn
 
 MOST_SLOTS = 20
@@ -22,8 +22,7 @@ def offered(turn: Turn, fact: PlanOffered) -> None:
     if why:
         turn.tell("plan_refused", case, why, details=_details(fact))
         return
-    slots = tuple(sorted(fact.slots, key=lambda slot: slot.at)[:MOST_SLOTS])
-    case.offer = Offer(slots, fact.source, fact.model_version, fact.propensity)
+    case.offer = Offer(_within(turn, case, fact.slots), fact.source, fact.model_version, fact.propensity)
     plan = next_slot(case, turn.row, turn.policy, turn.now)
     if not isinstance(plan, Plan) or plan.source != fact.source:
         case.offer = None
@@ -31,6 +30,12 @@ def offered(turn: Turn, fact: PlanOffered) -> None:
         return
     turn.tell("plan_accepted", case, plan.because, details=_details(fact))
     appoint(turn, case, plan)
+
+
+def _within(turn: Turn, case: Case, slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
+    """The offered times that lie between now and the end of the case's window, the earliest first; no other is kept."""
+    last = window_end(case, turn.policy)
+    return tuple(sorted((slot for slot in slots if turn.now <= slot.at <= last), key=lambda slot: slot.at)[:MOST_SLOTS])
 
 
 def appoint(turn: Turn, case: Case, plan: Plan) -> None:

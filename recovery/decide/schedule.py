@@ -103,6 +103,8 @@ def _offered(case: Case, row: Customer, policy: Policy, now: datetime) -> Plan |
     if offer is None:
         return None
     for slot in offer.slots:
+        if slot.at > latest:
+            continue  # taken by an older program, which kept times at the end of the calendar
         at = spread(case, slot.at, minutes=10)
         if earliest <= at <= latest and _stripe(case, policy, at) is None and _free_at(case, row, policy, at) <= at:
             details = {

@@ -1,10 +1,11 @@
 """Offered times: taken where every rule allows them, refused with the reason where not; the ladder holds whenever there is none."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from recovery.contracts.customer import Offer
 from recovery.contracts.effects import PlanRequested
 from recovery.contracts.facts import Card, Decline, MethodChanged, PlanOffered, Slot
 from recovery.decide.holdout import draw
@@ -241,3 +242,40 @@ def test_drawn_times_reach_every_hour_and_no_other() -> None:
         hours.add((retry_at - a.START) / timedelta(hours=1))
     assert hours <= set(range(1, 73))
     assert len(hours) > 65
+
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+"""How some models say that a time is not to be used."""
+
+
+@pytest.mark.parametrize("hours", [(30, NEVER), (NEVER, 30), (30, NEVER, NEVER), (-5, 30, 24 * 14 + 1)])
+def test_of_an_offer_only_the_times_within_the_window_are_kept(hours: tuple[Any, ...]) -> None:
+    """B87: a time that no attempt can be made at must not stay in the row, where every later decision meets it."""
+    story = Story().opened()
+    slots = tuple(Slot(at=hour if isinstance(hour, datetime) else a.at(hours=hour)) for hour in hours)
+    story.tell(an_offer(slots=slots))
+    offer = story.case().offer
+    assert offer is not None
+    assert [slot.at for slot in offer.slots] == [a.at(hours=30)]
+    story.days(2)
+    story.charge_answered()
+    assert story.last("retry_scheduled").reason == "ladder_2"
+
+
+def test_an_offer_of_which_no_time_lies_within_the_window_is_refused() -> None:
+    story = Story().opened()
+    story.tell(an_offer(slots=(Slot(at=NEVER), Slot(at=a.at(hours=-1)))))
+    assert story.last("plan_refused").reason == "no_usable_time"
+    assert story.case().offer is None
+
+
+def test_a_far_time_that_an_older_program_had_kept_does_no_harm() -> None:
+    story = Story().opened()
+    story.tell(an_offer(30))
+    row = story.customer
+    assert row is not None
+    row.cases[a.INVOICE].offer = Offer((Slot(at=a.at(hours=30)), Slot(at=NEVER)), "model")
+    story.begin(row, story.now)
+    story.days(2)
+    story.charge_answered()
+    assert story.last("retry_scheduled").reason == "ladder_2"
