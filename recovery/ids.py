@@ -55,6 +55,13 @@ def invoice_of(account: str, effect: str) -> str:
     return "" if about.startswith("~") else about
 
 
+def number_of(account: str, invoice: str, effect: str) -> int | None:
+    """The request's number within an effect id; None when the effect is not one of this invoice."""
+    kind, _, number = effect.removeprefix(f"{account}.{invoice}.").rpartition(".")
+    ours = bool(kind) and "." not in kind and number.isascii() and number.isdigit() and len(number) < 10
+    return int(number) if ours and effect == effect_id(account, invoice, kind, int(number)) else None
+
+
 def idempotency_key(effect: str) -> str:
     """The key sent to Stripe for an effect: at most 255 characters, the same for the same effect, never for another one (B32, B33)."""
     return f"{KEY_PREFIX}{quote(effect, safe='._-')}"

@@ -93,6 +93,7 @@ NEXT: dict[str, str] = {
 REASONS: dict[str, str] = {
     "retries_exhausted": "all retries of the policy are used",
     "window_over": "the time window of the policy is over",
+    "attempts_out": "attempts on this card are under way, and the card network allows no more beside them",
     "card_budget": "the card network allows no further attempt now",
     "invoice_budget": "this invoice had all the attempts it may have",
     "card_barred": "this card must not be tried again",

@@ -131,6 +131,7 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     reason: str = ""
     sequence: int = 0
     requests: int = 0
+    answered: list[int] = []  # the numbers of the latest requests of which it was told what became of them
     opened_at: datetime
     ended_at: datetime | None = None
 
@@ -156,7 +157,7 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     method: Literal["", "attached", "automatically_updated"] = ""
     method_at: datetime | None = None  # when that method was told
     fresh_method: bool = False
-    queued: bool = False  # its charge with the new method waits for that of an older invoice
+    queued: bool = False  # its charge waits for the answer to another invoice's
     invoice_method: str = ""  # what the invoice, and its subscription, name to be charged before the customer's default
     subscription_method: str = ""
     subscription_method_at: datetime | None = None
@@ -216,6 +217,7 @@ class Customer(msgspec.Struct, kw_only=True, omit_defaults=True):
     wake: datetime | None = None
     cases: dict[str, Case] = {}
     attempts: list[Attempt] = []
+    out: list[Attempt] = []  # charges of ours that were asked for and are not answered, by effect: they may reach the card any moment
     barred: list[str] = []
     seen: list[int] = []
     mails: dict[str, datetime] = {}  # reminders of the last 30 days that were sent or may yet be, by effect

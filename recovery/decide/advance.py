@@ -32,11 +32,16 @@ from recovery.decide import (
 )
 from recovery.decide.endings import STUB, stub
 from recovery.decide.turn import Turn, next_action
-from recovery.ids import mark
+from recovery.ids import mark, number_of
 
-SEEN = 48
-"""How many fact ids a row remembers; Kafka and Stripe repeat things soon or not at all."""
-
+SEEN, SEEN_OF_A_CASE, SEEN_MOST = 48, 2, 1_000
+"""How many fact ids a row remembers: so many, more for each further case, at most the last. Kafka and Stripe repeat things soon."""
+ANSWERED = 32
+"""How many of its requests a case remembers to have been answered. One is out at a time, and an answer that is repeated is so soon."""
+OUTCOMES: frozenset[type[Fact]] = frozenset(
+    {facts.InvoiceRead, facts.ReadFailed, facts.ChargeSettled, facts.MessageSettled, facts.SubscriptionEndSettled}
+)
+"""What tells what became of a case's request; told twice, it is recognised by the request, however much was told in between."""
 
 LAST = datetime.max.replace(tzinfo=UTC)
 
@@ -70,7 +75,7 @@ def _decide(customer: Customer, fact: Fact, now: datetime, account: Account) -> 
     kind = type(fact)
     turn = Turn(customer, fact, now, account)
     seen = 0 if kind is facts.TimePassed else mark(fact.id)
-    if kind is not facts.TimePassed and seen in customer.seen:
+    if kind is not facts.TimePassed and (seen in customer.seen or (kind in OUTCOMES and _answered_before(customer, fact))):
         _tell_quietly(turn, "fact_repeated", "seen_before")
         return turn
     if kind is facts.TimePassed:
@@ -119,8 +124,21 @@ def _noted(fact: Fact, account: Account) -> Event:
 
 def _remember(customer: Customer, seen: int) -> None:
     customer.seen.append(seen)
-    if len(customer.seen) > SEEN + 16:
-        del customer.seen[:-SEEN]
+    most = min(SEEN + SEEN_OF_A_CASE * max(0, len(customer.cases) - 1), SEEN_MOST)
+    if len(customer.seen) > most + 16:
+        del customer.seen[:-most]
+
+
+def _answered_before(customer: Customer, fact: Any) -> bool:
+    """Whether the same request of the case was answered before; else it is from now on."""
+    case = customer.cases.get(fact.invoice)
+    number = number_of(customer.account, fact.invoice, fact.effect) if case is not None else None
+    if case is None or number is None:
+        return False
+    if number in case.answered:
+        return True
+    case.answered = [*case.answered[1 - ANSWERED :], number]
+    return False
 
 
 def _tell_quietly(turn: Turn, event_type: Any, reason: str) -> None:
@@ -157,8 +175,8 @@ def _stays(row: Customer) -> bool:
 def _forget_at(row: Customer) -> datetime | None:
     """When nothing keeps the row any more; None when nothing keeps it now."""
     times = [case.ended_at + STUB for case in row.cases.values() if case.ended_at is not None]
-    if row.attempts:
-        times.append(max(attempt.at for attempt in row.attempts) + budgets.KEEP)
+    if row.attempts or row.out:
+        times.append(max(attempt.at for attempt in (*row.attempts, *row.out)) + budgets.KEEP)
     times += [hold.until for hold in row.holds.values() if hold.until is not None]
     if row.forget_at is not None:
         times.append(row.forget_at)
@@ -204,6 +222,7 @@ def _read_failed(turn: Turn, fact: facts.ReadFailed) -> None:
 
 
 def _charge_settled(turn: Turn, fact: facts.ChargeSettled) -> None:
+    budgets.answered(turn.row, fact.effect)
     case, awaited = _case(turn, fact, "charge", fact.effect)
     if case is not None:
         retrying.settled(turn, case, fact, awaited=awaited)

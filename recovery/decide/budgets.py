@@ -12,6 +12,9 @@ from recovery.vocabulary import Money
 KEEP = timedelta(days=35)
 """How long an attempt is remembered: the longest window of a network, and a margin."""
 
+ANSWER = timedelta(hours=25)
+"""So long the answer to a charge is awaited; one that is out for longer is in doubt, and counts as made."""
+
 _DAY, _MONTH = timedelta(hours=24), timedelta(days=30)
 
 
@@ -85,6 +88,30 @@ def counted(attempts: Iterable[Attempt], fingerprint: str, since: datetime) -> l
     return [at for at in times if at > since]
 
 
+def ask(row: Customer, attempt: Attempt) -> None:
+    """Count a charge from the moment at which it is asked for; `charge` is its effect."""
+    row.out = [*row.out, attempt]
+
+
+def answered(row: Customer, effect: str) -> None:
+    """What became of a charge is known: from now on it counts as what it was, or not at all."""
+    if row.out:
+        row.out = [out for out in row.out if out.charge != effect]
+
+
+def on_card(row: Customer, fingerprint: str) -> list[Attempt]:
+    """What counts on a card: the attempts made, and the charges that are out on it, or on a card of the customer that is not known."""
+    if not row.out or not fingerprint:
+        return row.attempts
+    out = (each for each in row.out if each.fingerprint in {"", fingerprint})
+    return [*row.attempts, *(Attempt(each.charge, each.at, each.invoice, fingerprint, each.brand, succeeded=False) for each in out)]
+
+
+def answer_due(row: Customer, now: datetime) -> datetime | None:
+    """When the next of the charges that are out has its answer or is in doubt; None when none is awaited."""
+    return min((out.at + ANSWER for out in row.out if out.at + ANSWER > now), default=None)
+
+
 def free_at(attempts: Iterable[Attempt], fingerprint: str, brand: str, budgets: Budgets, now: datetime) -> datetime:
     """When the card may be tried next by its budget: `now` if at once. A success starts the count anew; an unknown card has no count."""
     if not fingerprint:
@@ -136,7 +163,7 @@ def told(attempts: Iterable[Attempt], card: Card, budgets: Budgets, now: datetim
 
 
 def tried(attempts: Iterable[Attempt], invoice: str) -> int:
-    """How many attempts on this invoice reached a bank, whoever made them."""
+    """How many of the attempts are on this invoice, whoever made them."""
     return sum(1 for attempt in attempts if attempt.invoice == invoice)
 
 
@@ -155,6 +182,8 @@ def remember(row: Customer, attempt: Attempt, now: datetime) -> bool:
 def forget(row: Customer, now: datetime) -> None:
     """Drop the attempts that are older than KEEP, but for those on an open case: an invoice's own budget has no end."""
     oldest = now - KEEP
+    if row.out:
+        row.out = [out for out in row.out if out.at > oldest]
     if any(known.at <= oldest for known in row.attempts):
         row.attempts = [known for known in row.attempts if known.at > oldest or _is_open(row, known.invoice)]
 

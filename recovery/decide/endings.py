@@ -121,6 +121,7 @@ def stub(case: Case) -> Case:
         reason=case.reason,
         sequence=case.sequence,
         requests=case.requests,
+        answered=case.answered,
         opened_at=case.opened_at,
         ended_at=case.ended_at,
         at_stake=case.at_stake,

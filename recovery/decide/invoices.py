@@ -111,6 +111,7 @@ def _open(turn: Turn, fact: InvoiceFact, decline_known: PaymentFailed | None = N
         invoice=fact.invoice,
         sequence=known.sequence if known is not None else 0,
         requests=known.requests if known is not None else 0,
+        answered=known.answered if known is not None else [],
         subscription=state.subscription,
         currency=state.currency,
         reason="payment_failed",

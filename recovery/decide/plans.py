@@ -96,4 +96,4 @@ def ask(turn: Turn, case: Case) -> str:
 def _on_card(row: Customer, case: Case, now: datetime) -> int:
     if case.card is None or not case.card.fingerprint:
         return 0
-    return len(budgets.counted(row.attempts, case.card.fingerprint, now - timedelta(days=30)))
+    return len(budgets.counted(budgets.on_card(row, case.card.fingerprint), case.card.fingerprint, now - timedelta(days=30)))

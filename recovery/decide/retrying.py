@@ -30,9 +30,15 @@ def judge(turn: Turn, case: Case, decline: Decline | None, card: Card | None, *,
 
 
 def _bar(turn: Turn, verdict: Verdict, decline: Decline | None, card: Card | None) -> None:
-    """A decline that says never is the card's, not the invoice's (B22)."""
-    if card is not None and card.fingerprint and _never(verdict, decline, card) and card.fingerprint not in turn.row.barred:
-        turn.row.barred = [*turn.row.barred[-19:], card.fingerprint]
+    """A decline that says never is the card's, not the invoice's (B22). Its charges that are out are taken back."""
+    if card is None or not card.fingerprint or not _never(verdict, decline, card) or card.fingerprint in turn.row.barred:
+        return
+    turn.row.barred = [*turn.row.barred[-19:], card.fingerprint]
+    for case in turn.row.cases.values():
+        charging = case.active and case.flight is not None and case.flight.kind == "charge"
+        if charging and case.card is not None and case.card.fingerprint == card.fingerprint:
+            turn.withdraw(case, "card_barred")
+            case.read_at = turn.now
 
 
 def conclude(turn: Turn, case: Case, verdict: Verdict) -> None:
@@ -99,7 +105,7 @@ def due(turn: Turn, case: Case) -> None:
         reason = "retries_disabled" if answer.because == "disabled" else answer.because
         dunning.begin(turn, case, reason)
     elif isinstance(answer, Wait):
-        case.retry_at = answer.until
+        case.retry_at, case.queued = answer.until, answer.because == "attempts_out"
         turn.tell("retry_skipped", case, answer.because, details=dict(answer.details))
     elif turn.policy.mode == "observe" or holdout.held_out(turn.row, turn.policy):
         _only_told(turn, case, answer.because)
@@ -112,7 +118,8 @@ def due(turn: Turn, case: Case) -> None:
 
 def _charging(row: Customer, case: Case) -> Flight | None:
     """The charge under way of another of the customer's invoices: with a new method they are tried one after the other (B37)."""
-    others = (other.flight for other in row.cases.values() if other is not case)
+    charged = [row.cases[out.invoice] for out in row.out if out.invoice in row.cases] or row.cases.values()
+    others = (other.flight for other in charged if other is not case)
     return next((flight for flight in others if flight is not None and flight.kind == "charge"), None)
 
 

@@ -133,7 +133,7 @@ def may_charge(case: Case, row: Customer, policy: Policy, now: datetime) -> Plan
     """Whether the retry that is due may be made now. The charge itself is looked at again before it is made (B28)."""
     refusal = _refusal(case, row, policy, now)
     if refusal == "invoice_budget":
-        made = str(budgets.tried(row.attempts, case.invoice))
+        made = str(budgets.tried((*row.attempts, *row.out), case.invoice))
         return GiveUp(refusal, {"used": made, "limit": str(policy.budgets.per_invoice)})
     if refusal:
         return GiveUp(refusal)
@@ -171,7 +171,7 @@ def _refusal(case: Case, row: Customer, policy: Policy, now: datetime) -> str:
         return "window_over"
     if not fresh and not asked and case.renews_at is not None and now > (renewal(case) or now):
         return "renewal_first"
-    if budgets.tried(row.attempts, case.invoice) >= policy.budgets.per_invoice:
+    if budgets.tried((*row.attempts, *row.out), case.invoice) >= policy.budgets.per_invoice:
         return "invoice_budget"
     if case.card is not None and case.card.fingerprint in row.barred:
         return "card_barred"
@@ -189,14 +189,19 @@ def _advised(case: Case, now: datetime) -> Wait | None:
 def _free_at(case: Case, row: Customer, policy: Policy, at: datetime) -> datetime:
     if case.card is None:
         return at
-    return budgets.free_at(row.attempts, case.card.fingerprint, case.card.brand, policy.budgets, at)
+    counted = budgets.on_card(row, case.card.fingerprint)
+    return budgets.free_at(counted, case.card.fingerprint, case.card.brand, policy.budgets, at)
 
 
 def _budget(case: Case, row: Customer, policy: Policy, now: datetime) -> Wait | GiveUp | None:
     free = _free_at(case, row, policy, now)
     if free <= now or case.card is None:
         return None
-    details = budgets.told(row.attempts, case.card, policy.budgets, now)
+    card = case.card
+    details = budgets.told(budgets.on_card(row, card.fingerprint), card, policy.budgets, now)
+    made, answer = budgets.free_at(row.attempts, card.fingerprint, card.brand, policy.budgets, now), budgets.answer_due(row, now)
+    if made <= now and answer is not None:  # only charges that are out stand in the way, and their answers may free it
+        return Wait(min(free, answer), "attempts_out", details)
     last = now + timedelta(days=policy.retry.window_days) if case.fresh_method else window_end(case, policy)
     return Wait(free, "card_budget", details) if free <= last else GiveUp("card_budget", details)
 

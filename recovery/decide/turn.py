@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from recovery.contracts.customer import Account, Case, Customer, Flight
+from recovery.contracts.customer import Account, Attempt, Case, Customer, Flight
 from recovery.contracts.effects import (
     AlsoOwed,
     ChargeRequested,
@@ -16,6 +16,7 @@ from recovery.contracts.effects import (
 )
 from recovery.contracts.events import OUTCOME_TYPES, Event, EventType
 from recovery.contracts.facts import Fact, TimePassed
+from recovery.decide import budgets
 from recovery.decide.progress import most_events, too_many
 from recovery.decide.schedule import spread
 from recovery.ids import effect_id
@@ -105,6 +106,8 @@ class Turn:
             because=because,
         )
         case.charges[effect.id] = ""
+        fingerprint, brand = (case.card.fingerprint, case.card.brand) if case.card is not None else ("", "")
+        budgets.ask(self.row, Attempt(effect.id, self.now, case.invoice, fingerprint, brand, succeeded=False))
         if case.by_hand and because == "by_hand":
             case.hand_charge = effect.id
         self._fly(case, effect, "charge")

@@ -39,6 +39,10 @@ def a_charge(number: int = 1, **fields: Any) -> ChargeRequested:
     return ChargeRequested(**a.header(f"acct_1.in_1.charge.{number}", NOW), **({"subscription": a.SUBSCRIPTION} | told | fields))
 
 
+def of(invoice: str) -> ChargeRequested:
+    return msgspec.structs.replace(a_charge(), id=f"acct_1.{invoice}.charge.1", invoice=invoice)
+
+
 def a_mail(number: int = 1, **fields: Any) -> MessageRequested:
     told = {"not_after": NOW + timedelta(days=1), "template": "payment_failed_1", "step": 1, "amount_minor": 4900, "currency": "eur"}
     return MessageRequested(**a.header(f"acct_1.in_1.message.{number}", NOW), **({"subscription": a.SUBSCRIPTION} | told | fields))
@@ -62,6 +66,11 @@ class Watched:
         noted = [Event(event_type="fact_noted", account=a.ACCOUNT, occurred_at=NOW, received_at=NOW)]
         self.watch.step(True, fact, a.at(days=days), self.account, Step(self.row, list(effects), noted if events is None else events))
         return self
+
+    def other(self, invoice: str) -> "Watched":
+        """A second open case on the same card."""
+        self.row.cases[invoice] = a.a_case(invoice=invoice, card=a.VISA)
+        return self.tell(a.a_failure(), events=[an_event("payment_failed", 1, invoice=invoice, status="retrying")])
 
     @property
     def broken(self) -> set[str]:
@@ -105,6 +114,10 @@ def cases() -> list[tuple[str, Watched]]:
         ("the amount is what is owed", Watched().tell(tick, a_charge(amount_minor=100))),
         ("the invoice's budget holds", under(budgets=Budgets(per_invoice=1)).tell(a.a_reading("r", NOW)).tell(tick, a_charge())),
         ("the card networks' limits hold", under(budgets=Budgets(visa_30_days=1)).tell(a.a_reading("r", NOW)).tell(tick, a_charge())),
+        (
+            "the card networks' limits hold",
+            Watched(a.an_account(a.a_policy(budgets=Budgets(visa_30_days=1)))).other("in_2").tell(tick, a_charge()).tell(tick, of("in_2")),
+        ),
         (
             "a card that said never is never tried",
             Watched().tell(tick, a_charge()).tell(msgspec.structs.replace(declined, decline=LOST)).tell(tick, a_charge(2)),

@@ -41,6 +41,7 @@ class Told:
     ending: set[str] = field(default_factory=set)
     never: set[str] = field(default_factory=set)
     settled: dict[str, str] = field(default_factory=dict)  # effect: result
+    out: dict[str, tuple[datetime, str, str]] = field(default_factory=dict)  # charge asked for, not answered: when, card, invoice
     stopped: set[str] = field(default_factory=set)
     heard: set[str] = field(default_factory=set)  # wishes of people, by their fact's id
     zones: dict[str, str] = field(default_factory=dict)
@@ -124,6 +125,7 @@ class Watch:
     def _learn_charge(self, fact: facts.ChargeSettled) -> None:
         told, card, decline = self._told, fact.card, fact.decline
         told.settled.setdefault(fact.effect, fact.result)
+        told.out.pop(fact.effect, None)
         if self._open_charge.get(fact.invoice) == fact.effect:
             del self._open_charge[fact.invoice]
         if fact.result == "not_done" or card is None:
@@ -238,20 +240,24 @@ class Watch:
         if self._made(effect.invoice) >= effect.attempt and effect.because != "by_hand":
             self.broken("never two charges for one plan", f"{effect.id}: position {effect.attempt}, {self._made(effect.invoice)} were made")
         self._limits(effect, now, policy, case)
+        self._told.out[effect.id] = (now, case.card.fingerprint if case.card is not None else "", effect.invoice)
 
     def _made(self, invoice: str) -> int:
         """How many charges of ours the row has been told were made on an invoice."""
         return sum(result != "not_done" and self._asked[charge].invoice == invoice for charge, result in self._told.settled.items())
 
     def _limits(self, effect: effects.ChargeRequested, now: datetime, policy: Policy, case: Case) -> None:
-        attempts, card, budgets = self._told.attempts.values(), case.card, policy.budgets
-        if sum(invoice == effect.invoice for _, _, invoice, _ in attempts) >= budgets.per_invoice:
+        """Attempts told, and charges asked for that nobody has answered: those may reach the card any moment."""
+        attempts, card, budgets, out = self._told.attempts.values(), case.card, policy.budgets, self._told.out.values()
+        on_invoice = [*(invoice for _, _, invoice, _ in attempts), *(invoice for _, _, invoice in out)]
+        if on_invoice.count(effect.invoice) >= budgets.per_invoice:
             self.broken("the invoice's budget holds", effect.id)
         if card is None or not card.fingerprint:
             return
         if card.fingerprint in self._told.never:
             self.broken("a card that said never is never tried", effect.id)
-        tries = sorted((at, success) for at, fingerprint, _, success in attempts if fingerprint == card.fingerprint)
+        tries = [(at, success) for at, fingerprint, _, success in attempts if fingerprint == card.fingerprint]
+        tries += [(at, False) for at, fingerprint, _ in out if fingerprint in {card.fingerprint, ""}]
         since = max((at for at, success in tries if success), default=None)
         failed = [at for at, success in tries if not success and (since is None or at > since)]
         month = sum(at > now - 30 * DAY for at in failed)
