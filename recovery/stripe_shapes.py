@@ -25,6 +25,7 @@ from recovery.stripe_fields import (
     whole,
 )
 from recovery.stripe_lines import renews_at
+from recovery.stripe_subscriptions import ending_since, pause_unclear, subscription_ending, subscription_paused, subscription_why
 
 __all__ = [
     "InvoiceReading",
@@ -34,15 +35,18 @@ __all__ = [
     "decline_of_charge",
     "decline_of_error",
     "decline_of_intent",
+    "ending_since",
     "intent_of",
     "invoice_state",
     "moment",
     "own_method",
+    "pause_unclear",
     "reading",
     "seen_attempt",
     "subscription_ending",
     "subscription_of",
     "subscription_paused",
+    "subscription_why",
 ]
 
 
@@ -60,6 +64,7 @@ class InvoiceReading(msgspec.Struct, frozen=True, kw_only=True):
     customer_deleted: bool
     disputed: bool
     subscription_method: str = ""
+    subscription_why: str = ""
 
 
 def invoice_state(invoice: Object) -> InvoiceState:
@@ -200,23 +205,6 @@ def seen_attempt(charge: Object) -> SeenAttempt:
     )
 
 
-def subscription_ending(subscription: Object) -> bool:
-    """Whether the subscription ends with its current period, by flag or by a date within it (B68). Raises UnknownShape."""
-    if flag(subscription, "cancel_at_period_end", "subscription"):
-        return True
-    at = whole(subscription, "cancel_at", "subscription")
-    items = listed(subscription, "items", "subscription")
-    ends = [whole(subscription, "current_period_end", "subscription")]
-    ends += [whole(item, "current_period_end", "subscription.items.data[]") for item in items]  # moved there with basil
-    return 0 < at <= max(ends)
-
-
-def subscription_paused(subscription: Object) -> bool:
-    """Whether collection is paused, or the whole subscription (B69). Raises UnknownShape."""
-    paused = bool(part(subscription, "pause_collection", "subscription"))
-    return paused or text(subscription, "status", "subscription") == "paused"
-
-
 def intent_of(invoice: Object) -> Object:
     """The expanded payment intent that collects the invoice: the default one, else the newest; empty when there is none.
 
@@ -249,19 +237,20 @@ def reading(invoice: Object, charges: Iterable[Object] = ()) -> InvoiceReading:
 
     """
     intent, made = intent_of(invoice), _charges(invoice, charges)
-    subscription = _subscription(invoice)
+    state, subscription = invoice_state(invoice), _subscription(invoice)
     card = card_of_charge(made[-1]) if made else None
     return InvoiceReading(
-        state=invoice_state(invoice),
+        state=state,
         decline=_decline(intent, made),
         card=_card_tried(intent) or card,
         attempts=tuple(seen_attempt(charge) for charge in made),
         subscription_status=text(subscription, "status", "subscription"),
-        subscription_ending=subscription_ending(subscription),
+        subscription_ending=subscription_ending(subscription, state.created),
         subscription_paused=subscription_paused(subscription),
         customer_deleted=flag(expanded(invoice, "customer", "invoice"), "deleted", "invoice.customer"),
         disputed=any(flag(charge, "disputed", "charge") for charge in made),
         subscription_method=own_method(subscription, "subscription"),
+        subscription_why=subscription_why(subscription),
     )
 
 

@@ -44,10 +44,13 @@ from recovery.stripe_shapes import (
     card_of_method,
     decline_of_charge,
     decline_of_intent,
+    ending_since,
     invoice_state,
     own_method,
+    pause_unclear,
     subscription_ending,
     subscription_paused,
+    subscription_why,
 )
 
 
@@ -211,6 +214,9 @@ def _subscription_changed(event: _Event) -> Fact:
         status=needed_text(subscription, "status", "subscription"),
         cancel_at_period_end=subscription_ending(subscription),
         paused=subscription_paused(subscription),
+        pause_unclear=pause_unclear(subscription),
+        ending_since=ending_since(subscription),
+        why=subscription_why(subscription),
         pause_behavior=text(part(subscription, "pause_collection", "subscription"), "behavior", "subscription.pause_collection"),
         own_method=own_method(subscription, "subscription"),
         own_method_changed=not event.previous.keys().isdisjoint(("default_payment_method", "default_source")),
@@ -219,11 +225,10 @@ def _subscription_changed(event: _Event) -> Fact:
 
 def _subscription_ended(event: _Event) -> Fact:
     subscription = event.object
-    details = part(subscription, "cancellation_details", "subscription")
     return SubscriptionEnded(
         **event.about(id_of(subscription, "customer", "subscription")),
         subscription=needed_text(subscription, "id", "subscription"),
-        why=text(details, "reason", "subscription.cancellation_details"),
+        why=subscription_why(subscription),
     )
 
 

@@ -146,6 +146,9 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     shown_at: datetime | None = None
     shown_by_read: bool = False
     stripe_next: datetime | None = None
+    invoiced_at: datetime | None = None  # when Stripe made the invoice
+    owed_at: datetime | None = None  # Stripe's time of the newest that showed it open
+    subscription_at: datetime | None = None  # Stripe's time of the newest that is known of the subscription
 
     failed_at: datetime
     last_failed_at: datetime

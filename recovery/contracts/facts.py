@@ -181,7 +181,8 @@ class CustomerDeleted(Fact, frozen=True, kw_only=True, tag="customer_deleted"):
 class SubscriptionChanged(Fact, frozen=True, kw_only=True, tag="subscription_changed"):
     """A subscription changed. `cancel_at_period_end` while past due is a cancellation (B68); `paused` is paused collection,
     `pause_behavior` what becomes of its invoices meanwhile: void, mark_uncollectible or keep_as_draft (B69). `own_method_changed`: the
-    payment method that it names itself is another now, `own_method`, or none (B36)."""
+    payment method that it names itself is another now, `own_method`, or none (B36). `ending_since`: when an end by date was set, None
+    where that is not told. `pause_unclear`: the status is paused and its event does not tell why. `why` is Stripe's cancellation reason."""
 
     subscription: str
     status: str
@@ -190,6 +191,9 @@ class SubscriptionChanged(Fact, frozen=True, kw_only=True, tag="subscription_cha
     pause_behavior: str = ""
     own_method: str = ""
     own_method_changed: bool = False
+    ending_since: Moment | None = None
+    pause_unclear: bool = False
+    why: str = ""
 
 
 class SubscriptionEnded(Fact, frozen=True, kw_only=True, tag="subscription_ended"):

@@ -27,6 +27,7 @@ from recovery.decide import (
     reading,
     retrying,
     shadow,
+    subscriptions,
     suppression,
     told,
 )
@@ -268,8 +269,8 @@ HANDLERS: dict[type[Fact], Callable[[Turn, Any], None]] = {
     facts.DisputeOpened: money.disputed,
     facts.CustomerChanged: people.customer_changed,
     facts.CustomerDeleted: people.customer_deleted,
-    facts.SubscriptionChanged: people.subscription_changed,
-    facts.SubscriptionEnded: people.subscription_ended,
+    facts.SubscriptionChanged: subscriptions.changed,
+    facts.SubscriptionEnded: subscriptions.ended,
     facts.MethodChanged: methods.changed,
     facts.WebhookIgnored: _webhook_ignored,
     facts.WebhookParked: _webhook_parked,

@@ -35,6 +35,11 @@ def abandon(turn: Turn, case: Case, reason: str) -> None:
     end_action.ask(turn, case)
 
 
+def lose(turn: Turn, case: Case, reason: str, why: str = "") -> None:
+    """The money did not come, and there is no path left to walk: Stripe has ended the subscription for it (B67)."""
+    _end(turn, case, "abandoned", reason, "case_abandoned", why)
+
+
 def recover(turn: Turn, case: Case, by: RecoveryCause, amount: int, charge: str = "", evidence: dict[str, str] | None = None) -> None:
     """The money came; told once for a case, also after its end (B73). An invoice settled without money is closed (B13).
 

@@ -15,11 +15,12 @@ from recovery.contracts.facts import (
     PaymentActionRequired,
     PaymentFailed,
 )
-from recovery.decide import cause, dunning, hints, holdout, methods
+from recovery.decide import cause, dunning, hints, holdout, methods, reopening
 from recovery.decide.classify import AUTHENTICATION
 from recovery.decide.commands import forbidden
 from recovery.decide.endings import close, paid_amount, part_paid, recover, reverse
-from recovery.decide.reading import show
+from recovery.decide.order import older
+from recovery.decide.reading import read_instead, show
 from recovery.decide.retrying import conclude
 from recovery.decide.turn import Turn
 from recovery.ids import idempotency_key, is_ours
@@ -28,6 +29,8 @@ from recovery.policy import Policy
 FIRST_INVOICE = "subscription_create"
 PAYMENT_TOLD = timedelta(hours=1)
 """So long we wait for the webhook of a payment that a change has shown, before we look for ourselves."""
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""How far our clock, which a read is dated by, may be ahead of Stripe's."""
 OLD = timedelta(days=14)
 """A failure of which we hear for the first time so long after its invoice is left alone (B8, product decision 19)."""
 
@@ -64,6 +67,8 @@ def failed(turn: Turn, fact: PaymentFailed) -> None:
         _again(turn, case, fact)
     elif _returned(case, fact):
         _reopen(turn, case, fact)
+    elif _after_the_end(case, fact) and reopening.possible(turn, case):
+        reopening.read_again(turn, case, "failed_again")
     else:
         turn.note = "case_ended"
 
@@ -72,6 +77,12 @@ def _returned(case: Case, fact: PaymentFailed) -> bool:
     """Whether money that had come went back to the bank, so that the invoice is owed again (B72)."""
     later = case.ended_at is not None and fact.occurred_at > case.ended_at
     return case.status == "recovered" and later and fact.state.status == "open" and fact.state.amount_remaining > 0
+
+
+def _after_the_end(case: Case, fact: PaymentFailed) -> bool:
+    """Whether somebody, and not we, tried an invoice that is owed after its case had ended."""
+    owed = fact.state.status == "open" and fact.state.amount_remaining > 0
+    return owed and case.ended_at is not None and fact.occurred_at > case.ended_at and not is_ours(fact.request_key)
 
 
 def _reopen(turn: Turn, case: Case, fact: PaymentFailed) -> None:
@@ -151,10 +162,12 @@ def _again(turn: Turn, case: Case, fact: InvoiceFact) -> None:
 
 
 def paid(turn: Turn, fact: InvoicePaid | InvoicePaymentSucceeded | InvoiceChanged) -> None:
-    """The invoice is paid: whatever was planned dies at once."""
+    """The invoice is paid: whatever was planned dies at once. Unless it was seen open since: what came went back to the bank (B72)."""
     case = turn.row.cases.get(fact.invoice)
     if case is None:
         turn.note = "no_case"
+    elif case.active and case.owed_at is not None and fact.occurred_at < case.owed_at - CLOCKS_DIFFER:
+        read_instead(turn, case)
     elif isinstance(fact, InvoicePaymentSucceeded) and fact.state.status == "open":
         _shown(turn, case, fact)
     else:
@@ -180,7 +193,7 @@ def changed(turn: Turn, fact: InvoiceChanged) -> None:
     elif not case.active:
         turn.note = "case_ended"
     elif status in {"void", "uncollectible"}:
-        close(turn, case, "voided" if status == "void" else "written_off")
+        _over(turn, fact, "voided" if status == "void" else "written_off")
     else:
         _shown(turn, case, fact)
 
@@ -234,5 +247,7 @@ def _over(turn: Turn, fact: InvoiceFact, reason: str) -> None:
     case = turn.row.cases.get(fact.invoice)
     if case is None or not case.active:
         turn.note = "no_case" if case is None else "case_ended"
+    elif older(fact.occurred_at, case.last_failed_at):
+        read_instead(turn, case)
     else:
         close(turn, case, reason)

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from recovery.contracts.customer import Attempt, Case
 from recovery.contracts.facts import InvoiceRead, InvoiceState, ReadFailed
-from recovery.decide import budgets, cause
-from recovery.decide.endings import close, paid_amount, part_paid, recover
+from recovery.decide import budgets, cause, reopening
+from recovery.decide.endings import close, lose, paid_amount, part_paid, recover
 from recovery.decide.retrying import judge, proceed
 from recovery.decide.schedule import after_pause
 from recovery.decide.turn import Turn, next_action
@@ -15,8 +15,10 @@ AGAIN = timedelta(hours=24)
 REPEATS = 3
 """How often a look that failed is asked for again; one that was never answered, which took a day, counts for two. So it is decided on
 what is known after some 3 hours of failing looks, or some 2 days of silence."""
-ENDED_STATUS: dict[str, str] = {"canceled": "cancelled", "incomplete_expired": "cancelled", "unpaid": "subscription_unpaid"}
-"""Subscriptions that will not go on, and the reason that their cases close with (B67)."""
+ENDED_STATUS: frozenset[str] = frozenset({"canceled", "incomplete_expired"})
+"""Subscriptions that will not go on (B67). `unpaid` is none: its invoice is open, and paying it makes the subscription active again."""
+LOST = "cancelled_for_non_payment"
+"""Why a case is lost whose subscription Stripe cancelled after its own last attempt."""
 WEEKLY_AFTER, WEEK = timedelta(days=14), timedelta(days=7)
 """A collection that has been paused for so long is looked at once a week; when it goes on, a webhook tells."""
 LONGEST_PAUSE = timedelta(days=180)
@@ -36,6 +38,9 @@ def show(case: Case, state: InvoiceState, at: datetime, *, by_read: bool = False
     case.subscription = case.subscription or state.subscription
     case.renews_at = state.renews_at or case.renews_at
     case.invoice_method = state.own_method
+    case.invoiced_at = state.created
+    if state.status == "open" and state.amount_remaining > 0:
+        case.owed_at = at
     return before != (case.at_stake, case.stripe_next)
 
 
@@ -48,9 +53,12 @@ def answered(turn: Turn, case: Case, fact: InvoiceRead) -> None:
     if not case.active:
         if fact.state.status == "paid":
             _paid(turn, case, fact, first=first)
-        else:
+            return
+        if fact.state.status != "open" or _over(fact) or not reopening.shown(turn, case, fact):
             turn.note = "case_ended"
-        return
+            return
+    if case.subscription_at is None or fact.occurred_at >= case.subscription_at:
+        case.subscription_at = fact.occurred_at
     if case.subscription_method_at is None or fact.occurred_at >= case.subscription_method_at:
         case.subscription_method, case.subscription_method_at = fact.subscription_method, fact.occurred_at
     newest = case.shown_at is None or fact.occurred_at >= case.shown_at
@@ -63,6 +71,13 @@ def answered(turn: Turn, case: Case, fact: InvoiceRead) -> None:
     else:
         part_paid(turn, case, fact.state.amount_paid - case.paid_before, fact.state, cause.from_read(case, fact))
         _not_paid(turn, case, fact, new_failure=case.last_failed_at > known)
+
+
+def read_instead(turn: Turn, case: Case, because: str = "older_than_failure") -> None:
+    """Ask Stripe before anything ends by what was told: it may have been taken back since (B3), or does not tell enough (B102)."""
+    if case.flight is None or case.flight.kind != "read":
+        case.read_at = turn.now
+    turn.tell("case_updated", case, because)
 
 
 def _restart(turn: Turn, case: Case) -> None:
@@ -97,7 +112,9 @@ def _paid(turn: Turn, case: Case, fact: InvoiceRead, *, first: bool) -> None:
 
 def _not_paid(turn: Turn, case: Case, fact: InvoiceRead, *, new_failure: bool) -> None:
     reason = _over(fact)
-    if reason:
+    if reason == LOST:
+        lose(turn, case, reason, fact.subscription_why)
+    elif reason:
         close(turn, case, reason)
     elif case.flight is not None:
         turn.note = "answer_awaited"
@@ -117,11 +134,18 @@ def _over(fact: InvoiceRead) -> str:
     by_status = {"void": "voided", "uncollectible": "written_off"}.get(fact.state.status, "")
     if by_status or fact.customer_deleted:
         return by_status or "customer_deleted"
-    if fact.subscription_status in ENDED_STATUS:
-        return ENDED_STATUS[fact.subscription_status]
+    if ended := ended_reason(fact.subscription_status, fact.subscription_why):
+        return ended
     if fact.subscription_ending:
         return "cancelled"
     return "disputed" if fact.disputed else ""
+
+
+def ended_reason(status: str, why: str) -> str:
+    """Why the invoices of a subscription of this status are left alone; empty where it goes on. `why` is Stripe's cancellation reason."""
+    if status not in ENDED_STATUS:
+        return ""
+    return {"payment_failed": LOST, "payment_disputed": "disputed"}.get(why, "cancelled")
 
 
 def suspend(turn: Turn, case: Case, behavior: str = "") -> None:

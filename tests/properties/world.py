@@ -6,7 +6,17 @@ from datetime import datetime, timedelta
 from random import Random
 
 from recovery.contracts.effects import ChargeRequested, Effect, EffectWithdrawn, MessageRequested, ReadRequested
-from recovery.contracts.facts import ChargeSettled, Decline, Fact, InvoicePaid, InvoiceRead, InvoiceVoided, SeenAttempt, SubscriptionChanged
+from recovery.contracts.facts import (
+    ChargeSettled,
+    Decline,
+    Fact,
+    InvoicePaid,
+    InvoiceRead,
+    InvoiceVoided,
+    SeenAttempt,
+    SubscriptionChanged,
+    SubscriptionEnded,
+)
 from recovery.ids import idempotency_key
 from tests.support import builders as a
 from tests.support.story import Story
@@ -50,6 +60,7 @@ class World:
         self.ended: set[str] = set()
         self.ids: list[str] = []
         self.paused = False
+        self.cancelled_at: datetime | None = None
         self.told_paid: set[str] = set()
         self.told: dict[str, set[str]] = {}
 
@@ -59,6 +70,8 @@ class World:
 
     def send(self, when: datetime, fact: Fact) -> None:
         """Deliver the fact after a delay, sometimes twice."""
+        if isinstance(fact, SubscriptionEnded):
+            self.cancelled_at = min(fact.occurred_at, self.cancelled_at or fact.occurred_at)
         for _ in range(2 if self.luck.random() < 0.2 else 1):
             self.put(when + timedelta(minutes=self.luck.choice((0, 1, 5, 60, 600, 1700))), fact)
 
@@ -137,7 +150,11 @@ class World:
             assert step.events, f"{fact.id} left no event"
         for asked in step.effects:
             self._asked(asked)
-        self.ended |= {event.invoice for event in step.events if event.status in {"recovered", "closed", "abandoned", "blocked"}}
+        for event in step.events:
+            if event.status in {"recovered", "closed", "abandoned", "blocked"}:
+                self.ended.add(event.invoice)
+            elif event.reason == "goes_on":
+                self.ended.discard(event.invoice)
 
     def _count(self, fact: Fact) -> None:
         """Which charges the row has been told of."""
@@ -162,6 +179,9 @@ class World:
             thanks = effect.template == "payment_recovered"
             assert self.story.case(effect.invoice).paid is thanks, f"{effect.id} tells of an end that was not"
             self.put(self.story.now + timedelta(minutes=self.luck.choice((0, 1, 900))), effect)
+            return
+        if effect.invoice in self.ended and isinstance(effect, ReadRequested):
+            self.put(self.story.now, effect)  # it does no harm, and may show that the case goes on after all
             return
         assert effect.invoice not in self.ended, f"{effect.id} was asked for after the end"
         assert effect.invoice not in self.outstanding, f"{effect.id} was asked for while {self.outstanding[effect.invoice]} is unanswered"
@@ -196,6 +216,7 @@ class World:
             state=state,
             attempts=tuple(truth.attempts),
             subscription_paused=self.paused,
+            subscription_status="canceled" if self.cancelled_at is not None and self.cancelled_at <= self.story.now else "past_due",
         )
 
     def _charge(self, effect: ChargeRequested, truth: Truth, why: str) -> None:

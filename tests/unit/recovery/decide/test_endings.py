@@ -31,7 +31,6 @@ ENDINGS = [
     (SubscriptionEnded(**a.header("e", a.at(hours=2), ""), subscription=SUB), "cancelled"),  # B67
     (SubscriptionChanged(**a.header("e", a.at(hours=2), ""), subscription=SUB, status="canceled"), "cancelled"),  # B67
     (SubscriptionChanged(**a.header("e", a.at(hours=2), ""), subscription=SUB, status="past_due", cancel_at_period_end=True), "cancelled"),
-    (SubscriptionChanged(**a.header("e", a.at(hours=2), ""), subscription=SUB, status="unpaid"), "subscription_unpaid"),
     (CustomerDeleted(**a.header("e", a.at(hours=2), "")), "customer_deleted"),  # B10
     (a.a_change("e", a.at(hours=2), state=a.a_state("void")), "voided"),
 ]

@@ -1,0 +1,13 @@
+"""Which of two things that Stripe told is the newer one (B3). Stripe's own times decide; they have whole seconds, ours have not."""
+
+from datetime import datetime
+
+
+def older(at: datetime, known: datetime | None) -> bool:
+    """Whether what Stripe created at `at` is certainly older than what is known since `known`: the same second leaves it open."""
+    return known is not None and at < known.replace(microsecond=0)
+
+
+def unclear(at: datetime, known: datetime | None) -> bool:
+    """Whether both fall into one second, so that only another read tells which came last."""
+    return known is not None and at.replace(microsecond=0) == known.replace(microsecond=0)
