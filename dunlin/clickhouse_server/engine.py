@@ -84,10 +84,12 @@ class Engine:
         return self._ended.wait(20)
 
     def _body(self, chdb: ModuleType, fifo: Path) -> None:
+        """Run the engine's own session. It outlives both listeners: while anybody can connect, it fills the one slot of `default`."""
         listen = "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP"
         wait = f"SELECT count() FROM file('{fifo}', 'LineAsString') FORMAT Null"  # noqa: S608 - our own path
+        close = "SYSTEM STOP LISTEN HTTP; SYSTEM STOP LISTEN TCP"
         try:
-            chdb.query(f"{listen}; {wait}", "TabSeparated", path=str(self._root / "data"))
+            chdb.query(f"{listen}; {wait}; {close}", "TabSeparated", path=str(self._root / "data"))
         finally:
             self._ended.set()
 

@@ -1,8 +1,11 @@
 """The embedded Kafka and ClickHouse keep data, refuse doubles, and say what is in their way."""
 
+import contextlib
+import http.client
 import os
 import signal
 import socket
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,3 +142,45 @@ def test_the_default_user_of_clickhouse_is_shut_out_and_the_dashboard_may_only_r
         clickhouse_connect.get_client(host=HOST, port=clickhouse.port)
     with clickhouse_connect.get_client(dsn=clickhouse.url("admin")) as client:
         client.command("DROP TABLE dunlin.doors SYNC")  # other tests look at everything in this database
+
+
+ASKED = {
+    "a question": ("GET", "/?query=SELECT+currentUser()", None),
+    "a file": ("POST", "/", "INSERT INTO FUNCTION file('{target}', 'CSV', 'x String') SELECT currentUser()"),
+}
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_nobody_is_the_default_user_while_the_server_stops(start, until, tmp_path, asked):
+    """The engine's own session must hold its slot until nobody can connect any more."""
+    server = ClickHouse("dunlin.clickhouse_server", tmp_path / "clickhouse", free_ports(2), ("--http-port", "--tcp-port"), 0)
+    target = tmp_path / "written.csv"
+    method, path, body = ASKED[asked]
+    let_in: list[bytes] = []
+    refused = threading.Event()
+
+    def ask_until_it_is_gone() -> None:
+        while is_open(server.ports[0]):
+            with contextlib.suppress(OSError, http.client.HTTPException), contextlib.closing(_connection(server)) as connection:
+                connection.request(method, path, body=body and body.format(target=target))
+                answer = connection.getresponse()
+                said = answer.read()
+                refused.set()
+                if answer.status == 200:
+                    let_in.append(said)
+
+    running = start(*server.arguments())
+    until(lambda: is_open(server.ports[0]), 120, "the server")
+    askers = [threading.Thread(target=ask_until_it_is_gone) for _ in range(8)]
+    for asker in askers:
+        asker.start()
+    assert refused.wait(30), "the server answers while it runs"
+    assert running.stop() == 0
+    for asker in askers:
+        asker.join()
+    assert let_in == []
+    assert not target.exists()
+
+
+def _connection(server: "ClickHouse") -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(HOST, server.ports[0], timeout=10)
