@@ -19,6 +19,15 @@ REFRESH_SECONDS = 10
 LOGO = Path(__file__).parent / "assets" / "dunlin.svg"
 _CHART, _STOP = ":material/monitoring:", ":material/block:"
 Page = Callable[[Source, str, datetime], None]
+NO_ACCOUNT = (
+    "Until there is a sign-in, this dashboard shows the one account that the setting `DUNLIN_DASHBOARD_ACCOUNT` names, and none "
+    "without it. Set it to the id of a Stripe account (`acct_...`) and start Dunlin again. Let nobody reach this page who may not see "
+    "that account."
+)
+NO_EVENTS = (
+    "Dunlin is running and has seen no webhook of `{account}`. Point a Stripe webhook endpoint of that account at the gateway, or run "
+    "`dunlin demo`. Is it another account that you expected? The setting `DUNLIN_DASHBOARD_ACCOUNT` names the one shown."
+)
 
 
 @st.cache_resource
@@ -27,45 +36,47 @@ def warehouse(url: str) -> Warehouse:
     return Warehouse(url)
 
 
-def run(source: Source, clock: Clock) -> None:
-    """The whole application on a source and the business clock."""
+def run(source: Source, clock: Clock, account: str = "") -> None:
+    """The whole application on a source and the business clock, for one account; without one it shows none.
+
+    There is no sign-in yet, so whoever reaches the page sees what it shows: nothing that a visitor says chooses the account.
+    """
     st.set_page_config(page_title="Dunlin", page_icon=":material/currency_exchange:", layout="wide")
     st.html(look.STYLE)
     st.logo(LOGO, size="large")
     pages = [
-        st.Page(lambda: _page(overview.show, source, clock), title="Overview", icon=_CHART, url_path="overview", default=True),
-        st.Page(lambda: _page(why_not.show, source, clock), title="Not done", icon=_STOP, url_path="not-done"),
+        st.Page(lambda: _page(overview.show, source, clock, account), title="Overview", icon=_CHART, url_path="overview", default=True),
+        st.Page(lambda: _page(why_not.show, source, clock, account), title="Not done", icon=_STOP, url_path="not-done"),
     ]
     chosen = st.navigation(pages, position="top")
     chosen.run()
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
-def _page(show: Page, source: Source, clock: Clock) -> None:
+def _page(show: Page, source: Source, clock: Clock, account: str) -> None:
+    if not account:
+        _say("No account is chosen", NO_ACCOUNT)
+        return
     try:
-        account = _choose_account(queries.accounts(source))
-        if account:
+        if int(queries.as_of(source, account).iloc[0]["events"]) == 0:
+            _say("No events yet", NO_EVENTS.format(account=account))
+        else:
             show(source, account, clock())
     except Unreachable as problem:
         st.error(str(problem), icon=":material/cloud_off:")
         st.caption("This page asks again by itself.")
 
 
-def _choose_account(accounts: list[str]) -> str:
-    if not accounts:
-        with st.container(border=True):
-            st.subheader("No events yet", anchor=False)
-            st.write("Dunlin is running and has seen no webhook. Point a Stripe webhook endpoint at the gateway, or run `dunlin demo`.")
-        return ""
-    if len(accounts) == 1:
-        return accounts[0]
-    return str(st.selectbox("Account", accounts, key="account", width=320))
+def _say(title: str, text: str) -> None:
+    with st.container(border=True):
+        st.subheader(title, anchor=False)
+        st.write(text)
 
 
 if __name__ == "__main__":
     # Streamlit runs this file as __main__: it is this program's entry point, so it is the place that reads the environment.
     settings = from_env(os.environ)  # noqa: TID251 - see above
     if settings.clickhouse_url:
-        run(warehouse(settings.clickhouse_url), business_clock(settings.clock_file))
+        run(warehouse(settings.clickhouse_url), business_clock(settings.clock_file), settings.dashboard_account)
     else:
         st.error("DUNLIN_CLICKHOUSE_URL is not set. `dunlin up` sets it; without it, give the address of ClickHouse.")

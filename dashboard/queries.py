@@ -43,12 +43,6 @@ ACTIVE_SQL = f"""SELECT {", ".join(CASE_COLUMNS)} FROM {_OURS} AND status IN ({_
     AND (positionCaseInsensitive(concat(invoice, ' ', customer, ' ', decline_code), {{search:String}}) > 0 OR empty({{search:String}}))"""  # noqa: S608 - constants
 
 
-def accounts(source: Source) -> list[str]:
-    """Every account with an event, the one with most events first."""
-    sql = f"SELECT account FROM {DATABASE}.{EVENTS_TABLE} GROUP BY account ORDER BY count() DESC, account"  # noqa: S608 - constants
-    return [str(name) for name in source.frame(sql, {}, ["account"])["account"]]
-
-
 def currencies(source: Source, account: str) -> list[str]:
     """The currencies in which an account has failures, the commonest first."""
     sql = f"""SELECT currency FROM {DATABASE}.{CASES_VIEW} WHERE account = {{account:String}}

@@ -18,7 +18,7 @@ COLUMNS = (
 
 def warehouse_of(home: Path, configured: str) -> str:
     """The configured ClickHouse, else that of the stack which runs in `home`. Raises ValueError when there is neither."""
-    found = configured or state.address_of(home, "clickhouse", "dashboard")
+    found = configured or state.address_of(home, "clickhouse", "reader")
     if found is None:
         raise ValueError(f"No stack runs in {home} and DUNLIN_CLICKHOUSE_URL is not set: there is no database to ask.")
     return found

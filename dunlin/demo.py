@@ -114,6 +114,7 @@ def environment(home: Path, place: SandboxPlace) -> dict[str, str]:
         "DUNLIN_STRIPE_API_BASE": place.api,
         "DUNLIN_SMTP_URL": f"smtp://{HOST}:{place.smtp_port}",
         "DUNLIN_MAIL_FROM": MAIL_FROM,
+        "DUNLIN_DASHBOARD_ACCOUNT": ACCOUNT,
         "DUNLIN_WEBHOOK_PRIVATE_ADDRESSES": "yes",  # the merchant's own system is the sandbox
         "TWILIO_ACCOUNT_SID": "",  # the numbers of this world may be somebody's in ours
     }

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dunlin.clickhouse_server.users import USERS
 from dunlin.part import Part
 from dunlin.ports import HOST
 from recovery.config import Settings
@@ -82,7 +83,7 @@ def chosen(parts: list[Part], only: Collection[str], without: Collection[str]) -
 
 def _warehouse_urls(settings: Settings, ports: LocalPorts, passwords: Mapping[str, str]) -> dict[str, dict[str, str]]:
     if settings.clickhouse_url:
-        return {user: {"DUNLIN_CLICKHOUSE_URL": settings.clickhouse_url} for user in ("admin", "sink", "dashboard")}
+        return {user: {"DUNLIN_CLICKHOUSE_URL": settings.clickhouse_url} for user in USERS}
     address = f"{HOST}:{ports.clickhouse_http}/"
     return {user: {"DUNLIN_CLICKHOUSE_URL": f"http://{user}:{word}@{address}"} for user, word in passwords.items()}
 
@@ -96,6 +97,7 @@ def _environment(settings: Settings, kafka: str) -> dict[str, str]:
         "DUNLIN_PUBLIC_URL": public_url(settings),
         "DUNLIN_GATEWAY_PORT": str(settings.gateway_port),
         "DUNLIN_DASHBOARD_PORT": str(settings.dashboard_port),
+        "DUNLIN_DASHBOARD_ACCOUNT": settings.dashboard_account,
     }
 
 
@@ -136,6 +138,7 @@ def _clickhouse(settings: Settings, ports: LocalPorts, urls: Mapping[str, Mappin
         wave=_SERVERS,
         argv=_python("dunlin.clickhouse_server", "--root", root, *listening, "--take-over"),
         cwd=REPOSITORY,
+        env={"DUNLIN_DASHBOARD_ACCOUNT": settings.dashboard_account},
         ready_port=ports.clickhouse_http,
         stop_grace=25.0,
         ports={"http": ports.clickhouse_http, "native": ports.clickhouse_tcp},

@@ -1,5 +1,6 @@
 """Settings of every program, parsed from a mapping that the entry point hands in; nothing here reads the environment."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -38,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     twilio_api_base: str
     slack_other_addresses: bool
     dashboard_url: str
+    dashboard_account: str
     webhook_private_addresses: bool
     webhook_ports: tuple[int, ...]
 
@@ -73,6 +75,7 @@ MEANINGS: dict[str, str] = {
     "DUNLIN_SLACK_OTHER_ADDRESSES": "yes lets Slack alerts go to other addresses than https://hooks.slack.com/services/...",
     "DUNLIN_WEBHOOK_PRIVATE_ADDRESSES": "yes lets webhooks go to private addresses, any port and plain http: for development alone",
     "DUNLIN_WEBHOOK_PORTS": "ports that a merchant's endpoint may have, with commas between them (default 443,8443)",
+    "DUNLIN_DASHBOARD_ACCOUNT": "the one Stripe account (acct_...) whose figures the dashboard shows; without it the dashboard shows none",
     "DUNLIN_DASHBOARD_URL": "address under which merchants reach the dashboard; alerts link there when it is set",
 }
 """Every environment variable that a Dunlin program reads, with its meaning; docs/settings.md is printed from it."""
@@ -116,6 +119,7 @@ def from_env(env: Mapping[str, str]) -> Settings:
         twilio_api_base=env.get("DUNLIN_TWILIO_API_BASE", ""),
         slack_other_addresses=_yes(env, "DUNLIN_SLACK_OTHER_ADDRESSES"),
         dashboard_url=env.get("DUNLIN_DASHBOARD_URL", "").rstrip("/"),
+        dashboard_account=_account(env, "DUNLIN_DASHBOARD_ACCOUNT"),
         webhook_private_addresses=_yes(env, "DUNLIN_WEBHOOK_PRIVATE_ADDRESSES"),
         webhook_ports=_ports(env, "DUNLIN_WEBHOOK_PORTS", "443,8443"),
     )
@@ -123,6 +127,13 @@ def from_env(env: Mapping[str, str]) -> Settings:
 
 def _path(env: Mapping[str, str], name: str) -> Path | None:
     return Path(env[name]).absolute() if env.get(name) else None
+
+
+def _account(env: Mapping[str, str], name: str) -> str:
+    value = env.get(name, "").strip()
+    if not re.fullmatch(r"[A-Za-z0-9_]{0,255}", value):
+        raise ValueError(f"{name} is {value!r}; it takes the id of one Stripe account, such as acct_1Nx7.")
+    return value
 
 
 def _yes(env: Mapping[str, str], name: str) -> bool:

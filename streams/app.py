@@ -17,7 +17,7 @@ def build(settings: Settings) -> Any:
     data.mkdir(parents=True, exist_ok=True)
     app = faust.App(
         settings.app_id,
-        broker=f"shard://{settings.kafka_bootstrap.split(',')[0]}",
+        broker=";".join(f"shard://{server.strip()}" for server in settings.kafka_bootstrap.split(",")),  # Faust wants semicolons
         datadir=str(data),
         topic_partitions=settings.partitions,
         topic_replication_factor=1,

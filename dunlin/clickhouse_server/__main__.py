@@ -10,6 +10,7 @@ from dunlin import root_lock
 from dunlin.clickhouse_server.engine import Engine, EngineError
 from dunlin.clickhouse_server.users import passwords, users_xml
 from dunlin.ports import PortTakenError, refuse_taken
+from recovery.config import from_env
 
 
 def _say(text: str) -> None:
@@ -22,12 +23,12 @@ def _ready(http: int) -> None:
         Path(ready).touch()
 
 
-def _run(root: Path, http: int, tcp: int, take_over: bool) -> bool:
+def _run(root: Path, http: int, tcp: int, take_over: bool, dashboard_account: str) -> bool:
     (root_lock.take_over if take_over else root_lock.acquire)(root)
     refuse_taken(http, "ClickHouse over HTTP")
     refuse_taken(tcp, "ClickHouse's native protocol")
     engine = Engine(root, http, tcp)
-    engine.configure(users_xml(passwords(root, lambda: secrets.token_urlsafe(24))))
+    engine.configure(users_xml(passwords(root, lambda: secrets.token_urlsafe(24)), dashboard_account))
     return engine.serve(lambda: _ready(http))
 
 
@@ -40,8 +41,9 @@ def main() -> None:
     parser.add_argument("--take-over", action="store_true", help="end a leftover server of this directory first")
     args = parser.parse_args()
     try:
-        ended = _run(args.root.resolve(), args.http_port, args.tcp_port, args.take_over)
-    except (root_lock.InUseError, PortTakenError, EngineError) as problem:
+        account = from_env(os.environ).dashboard_account
+        ended = _run(args.root.resolve(), args.http_port, args.tcp_port, args.take_over, account)
+    except (ValueError, root_lock.InUseError, PortTakenError, EngineError) as problem:
         print(f"ClickHouse: {problem}", file=sys.stderr, flush=True)
         # Not sys.exit: the engine's threads would abort the process while Python unloads, with a code of their own.
         os._exit(1)

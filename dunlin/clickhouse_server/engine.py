@@ -26,6 +26,10 @@ _CONFIG = """<clickhouse>
   <merge_tree><non_replicated_deduplication_window>1000</non_replicated_deduplication_window></merge_tree>
   <query_log><database>system</database><table>query_log</table><ttl>event_date + INTERVAL 7 DAY DELETE</ttl>
     <flush_interval_milliseconds>7500</flush_interval_milliseconds></query_log>
+  <access_control_improvements>
+    <select_from_system_db_requires_grant>true</select_from_system_db_requires_grant>
+    <users_without_row_policies_can_read_rows>true</users_without_row_policies_can_read_rows>
+  </access_control_improvements>
   <backups><allowed_path>{root}/backups</allowed_path></backups>
 </clickhouse>
 """

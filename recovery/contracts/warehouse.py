@@ -6,6 +6,8 @@ INTERNAL = "dunlin_internal"
 """Materialized views and bookkeeping; never granted."""
 
 EVENTS_TABLE = "events"
+ACCOUNT_TABLES = (EVENTS_TABLE, "case_state")
+"""Every table with rows of accounts; who may read one account only is limited in each of them."""
 EVENT_COLUMNS: tuple[str, ...] = (
     "account",
     "occurred_at",

@@ -14,7 +14,7 @@ from recovery import ids
 from recovery.contracts.events import Event
 from recovery.vocabulary import Clock
 from sinks.effects import layout
-from sinks.effects.alert_text import Place, Telling, summary, tell
+from sinks.effects.alert_text import Place, Telling, dashboard_for, summary, tell
 from sinks.effects.colours import palette
 from sinks.effects.recipients import is_address
 from sinks.effects.render import one_line
@@ -54,10 +54,19 @@ class MailChannel:
     repeats = 1
 
     def __init__(
-        self, merchants: Merchants, server: MailServer | None, sender: str, wall: Clock, dashboard: str, *, may_leave: bool
+        self,
+        merchants: Merchants,
+        server: MailServer | None,
+        sender: str,
+        wall: Clock,
+        dashboard: str,
+        *,
+        may_leave: bool,
+        shown_account: str | None = None,
     ) -> None:
+        """`shown_account` is the one account that the dashboard shows, so that others are not led there; None: it shows them all."""
         self._merchants, self._server, self._sender, self._wall = merchants, server, sender, wall
-        self._dashboard, self._may_leave = dashboard, may_leave
+        self._dashboard, self._shown_account, self._may_leave = dashboard, shown_account, may_leave
         self._domain = sender.rpartition("@")[2]
 
     def why_not(self, account: str) -> str:
@@ -77,7 +86,7 @@ class MailChannel:
 
     def hand_over(self, account: str, events: Sequence[Event], name: str, claim: Callable[[], object]) -> None:
         """Return when the mail server has taken one mail with these events. Raises Deferred, RefusedForGood and Unclear."""
-        place = Place(dashboard=self._dashboard, livemode=self._merchants.livemode(account))
+        place = Place(dashboard=dashboard_for(account, self._dashboard, self._shown_account), livemode=self._merchants.livemode(account))
         told = [tell(event, place) for event in events]
         self.say(account, page(told, self._merchants.name(account), account, test=not place.livemode), name, claim)
 

@@ -120,6 +120,11 @@ def _next(event: Event) -> str:
     return f"{what}, {moment(event.next_action_at)}" if event.next_action_at is not None else what
 
 
+def dashboard_for(account: str, address: str, shown_account: str | None) -> str:
+    """The dashboard's address for people of an account, empty for an account that it does not show (None: it shows them all)."""
+    return address if shown_account in {None, account} else ""
+
+
 def _links(event: Event, place: Place) -> tuple[tuple[str, str], ...]:
     found = []
     if place.dashboard:

@@ -35,9 +35,13 @@ def signed_links(settings: Settings) -> Links | None:
 
 def mail_channel(settings: Settings, accounts: Accounts, post: Post, wall: Clock) -> MailChannel:
     """Alerts by e-mail, through the mail server of payers' mails and under the same permission to leave this machine."""
-    return MailChannel(accounts, post.server, post.sender, wall, settings.dashboard_url, may_leave=post.may_leave)
+    return MailChannel(
+        accounts, post.server, post.sender, wall, settings.dashboard_url, may_leave=post.may_leave, shown_account=settings.dashboard_account
+    )
 
 
 def slack_channel(settings: Settings, accounts: Accounts) -> SlackChannel:
     """Alerts in Slack."""
-    return SlackChannel(accounts, settings.dashboard_url, other_addresses=settings.slack_other_addresses)
+    return SlackChannel(
+        accounts, settings.dashboard_url, other_addresses=settings.slack_other_addresses, shown_account=settings.dashboard_account
+    )

@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
 from recovery.contracts.events import Event
-from sinks.effects.alert_text import Place, Telling, summary, tell
+from sinks.effects.alert_text import Place, Telling, dashboard_for, summary, tell
 from sinks.effects.handover import Deferred, RefusedForGood, Unclear
 
 TIMEOUT = 15
@@ -39,7 +39,17 @@ class SlackChannel:
     medium = "slack"
     repeats = 0
 
-    def __init__(self, merchants: Merchants, dashboard: str, *, other_addresses: bool, timeout: int = TIMEOUT) -> None:
+    def __init__(
+        self,
+        merchants: Merchants,
+        dashboard: str,
+        *,
+        other_addresses: bool,
+        timeout: int = TIMEOUT,
+        shown_account: str | None = None,
+    ) -> None:
+        """`shown_account` is the one account that the dashboard shows, so that others are not led there; None: it shows them all."""
+        self._shown_account = shown_account
         self._merchants, self._dashboard, self._other, self._timeout = merchants, dashboard, other_addresses, timeout
         self._log = logging.getLogger(f"{__name__}.client")
         self._log.setLevel(logging.CRITICAL)  # below, the package tells the address, which is a secret; each effect has a line of ours
@@ -58,7 +68,7 @@ class SlackChannel:
 
     def hand_over(self, account: str, events: Sequence[Event], name: str, claim: Callable[[], object]) -> None:
         """Return when Slack has taken one message with these events. Raises Deferred, RefusedForGood and Unclear."""
-        place = Place(dashboard=self._dashboard, livemode=self._merchants.livemode(account))
+        place = Place(dashboard=dashboard_for(account, self._dashboard, self._shown_account), livemode=self._merchants.livemode(account))
         text, parts = written([tell(event, place) for event in events], name, livemode=place.livemode)
         self.say(account, text, parts, claim)
 

@@ -38,10 +38,11 @@ def test_every_part_of_a_stack_is_a_service() -> None:
 
 
 def test_the_services_run_what_the_supervisor_runs() -> None:
+    from dunlin.clickhouse_server.users import USERS
     from dunlin.parts import LocalPorts, full_stack
     from recovery.config import from_env
 
-    passwords = dict.fromkeys(("admin", "sink", "dashboard"), "x")
+    passwords = dict.fromkeys(USERS, "x")
     parts = {part.name: part for part in full_stack(from_env({}), LocalPorts(), passwords, has_policies=True)}
     for name, service in COMPOSE["services"].items():
         if name in IMAGES or "profiles" in service:

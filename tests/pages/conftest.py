@@ -10,12 +10,12 @@ from tests.support import browser
 
 @pytest.fixture
 def empty(clickhouse):
-    """The address of a ClickHouse with empty tables, as the dashboard's user."""
+    """The address of a ClickHouse with empty tables, as a user who may read every account."""
     migrate.run(clickhouse.url("sink"), lambda _: None)
     with clickhouse_adapter.client(clickhouse.url("admin")) as admin:
         for table in ("events", "case_state"):
             admin.command(f"TRUNCATE TABLE dunlin.{table} SYNC")
-    return clickhouse.url("dashboard")
+    return clickhouse.url("reader")
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ def address(full, clock_file, tmp_path):
     command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", "--server.port", str(port), "--server.address", "127.0.0.1"]
     command += ["--server.headless", "true", "--browser.gatherUsageStats", "false"]
     env = {**os.environ, "DUNLIN_CLICKHOUSE_URL": full, "DUNLIN_CLOCK_FILE": str(clock_file), "DUNLIN_HOME": str(tmp_path)}
+    env["DUNLIN_DASHBOARD_ACCOUNT"] = "acct_1Northwind"
     with (tmp_path / "dashboard.log").open("wb") as out:
         process = subprocess.Popen(command, cwd=REPOSITORY, env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
     try:

@@ -19,9 +19,10 @@ SINCE = first_moment(seed.NOW, 30)
 
 @pytest.fixture
 def app(monkeypatch, clock_file):
-    def run(url: str) -> AppTest:
+    def run(url: str, account: str = ACCOUNT) -> AppTest:
         monkeypatch.setenv("DUNLIN_CLICKHOUSE_URL", url)
         monkeypatch.setenv("DUNLIN_CLOCK_FILE", str(clock_file))
+        monkeypatch.setenv("DUNLIN_DASHBOARD_ACCOUNT", account)
         page = AppTest.from_file(str(APP), default_timeout=60).run()
         assert not page.exception
         return page
@@ -63,7 +64,7 @@ def test_an_empty_database_says_what_to_do(app, empty):
 def test_events_without_a_failure_say_that_nothing_failed(app, empty, clickhouse):
     ignored = {"id": "0-1-0", "event_type": "webhook_ignored", "account": "acct_1", "occurred_at": seed.NOW, "received_at": seed.NOW}
     seed.fill(clickhouse.url("sink"), [Event(**ignored)], "ignored")
-    page = app(empty)
+    page = app(empty, "acct_1")
     assert "No failures yet" in written(page)
 
 

@@ -30,7 +30,7 @@ def url(clickhouse, month: Month) -> str:
     lines = [rows.line(encode(event), "recovery.events", 0, offset) for offset, event in enumerate(month.events)]
     client.raw_insert("dunlin.events", column_names=list(EVENT_COLUMNS), insert_block=b"\n".join(lines), fmt=rows.FORMAT)
     client.close()
-    return clickhouse.url("dashboard")
+    return clickhouse.url("reader")
 
 
 def explain(url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -46,7 +46,7 @@ def test_a_policy_is_tried_on_paper_published_and_taken_back(stack, tmp_path, cl
     assert a.at(hours=6).isoformat() in differing.details["draft"]
 
     stack.keep(clickhouse.url("sink"))
-    stack.environment["DUNLIN_CLICKHOUSE_URL"] = clickhouse.url("dashboard")
+    stack.environment["DUNLIN_CLICKHOUSE_URL"] = clickhouse.url("reader")
     told = json.loads(stack.run("dunlin", "policy", "shadow", "--since", "2026-01-01", "--json").stdout)
     assert (told["decisions"], told["cases"], told["differences"][0]["example"]) == (1, 1, "in_1")
     assert told["differences"][0]["later_seconds"] == -18 * 3600

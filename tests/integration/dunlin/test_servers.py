@@ -16,6 +16,10 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from dunlin.clickhouse_server import users
 from dunlin.ports import HOST, free_ports, is_open
+from recovery.contracts.events import Event
+from recovery.contracts.warehouse import ACCOUNT_TABLES
+from sinks.warehouse import migrate
+from tests.pages import seed
 
 pytestmark = pytest.mark.real
 
@@ -135,9 +139,16 @@ def test_the_default_user_of_clickhouse_is_shut_out_and_the_dashboard_may_only_r
         client.command("CREATE OR REPLACE TABLE dunlin.doors (n Int64) ENGINE = MergeTree ORDER BY n")
     with clickhouse_connect.get_client(dsn=clickhouse.url("dashboard")) as client:
         assert client.command("SELECT count() FROM dunlin.doors") == 0
-        for forbidden in ("INSERT INTO dunlin.doors VALUES (1)", "SELECT * FROM file('/etc/passwd', 'LineAsString')"):
+        for forbidden in (
+            "INSERT INTO dunlin.doors VALUES (1)",
+            "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+            "SELECT name FROM system.parts",
+        ):
             with pytest.raises(clickhouse_connect.driver.exceptions.DatabaseError, match="497"):
                 client.command(forbidden)
+        for limit in ("max_memory_usage = 2000000000", "max_memory_usage = 0", "max_execution_time = 0", "readonly = 0"):
+            with pytest.raises(clickhouse_connect.driver.exceptions.DatabaseError, match=r"452|164"):
+                client.command(f"SELECT 1 SETTINGS {limit}")
     with pytest.raises(clickhouse_connect.driver.exceptions.DatabaseError, match="700"):
         clickhouse_connect.get_client(host=HOST, port=clickhouse.port)
     with clickhouse_connect.get_client(dsn=clickhouse.url("admin")) as client:
@@ -180,6 +191,26 @@ def test_nobody_is_the_default_user_while_the_server_stops(start, until, tmp_pat
         asker.join()
     assert let_in == []
     assert not target.exists()
+
+
+def test_the_database_itself_keeps_the_dashboard_to_its_account(start, until, tmp_path):
+    server = ClickHouse("dunlin.clickhouse_server", tmp_path / "clickhouse", free_ports(2), ("--http-port", "--tcp-port"), 0)
+    start(*server.arguments(), env={"DUNLIN_DASHBOARD_ACCOUNT": "acct_1Heron"})
+    until(lambda: is_open(server.ports[0]), 120, "the server")
+    address = {user: users.url(server.root, server.ports[0], user) for user in users.USERS}
+    migrate.run(address["admin"], lambda _: None)
+    event = {"event_type": "payment_failed", "invoice": "in_1", "sequence": 1, "status": "retrying", "amount_minor": 500, "currency": "eur"}
+    for account in ("acct_1Heron", "acct_2Rival"):
+        seed.fill(address["sink"], [Event(id="0-1-0", account=account, occurred_at=seed.NOW, received_at=seed.NOW, **event)], account)
+    with clickhouse_connect.get_client(dsn=address["dashboard"]) as client:
+        for table in (*ACCOUNT_TABLES, "cases", "case_timeline", "money", "recovery_daily"):
+            assert client.query(f"SELECT DISTINCT account FROM dunlin.{table}").result_rows == [("acct_1Heron",)], table
+    for user in ("admin", "sink", "reader"):
+        with clickhouse_connect.get_client(dsn=address[user]) as client:
+            assert client.command("SELECT uniqExact(account) FROM dunlin.events") == 2
+    with clickhouse_connect.get_client(dsn=address["admin"]) as client:
+        with_accounts = "SELECT name FROM system.tables WHERE database = 'dunlin' AND engine NOT LIKE '%View' ORDER BY name"
+        assert {name for (name,) in client.query(with_accounts).result_rows} == set(ACCOUNT_TABLES), "each table of ours has a rule"
 
 
 def _connection(server: "ClickHouse") -> http.client.HTTPConnection:

@@ -7,7 +7,7 @@ import pytest
 from dunlin.parts import NAMES, LocalPorts, chosen, full_stack
 from recovery.config import from_env
 
-PASSWORDS = {"admin": "a1", "sink": "s2", "dashboard": "d3"}
+PASSWORDS = {"admin": "a1", "sink": "s2", "reader": "r4", "dashboard": "d3"}
 
 
 def stack(has_policies=True, **env):
@@ -102,3 +102,8 @@ def test_only_and_without_choose_parts():
 def test_an_unknown_part_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"kafak.*kafka, clickhouse"):
         chosen(stack(), ["kafak"], [])
+
+
+@pytest.mark.parametrize("name", ["clickhouse", "dashboard"])
+def test_the_account_of_the_dashboard_is_known_to_the_page_and_to_the_database(name):
+    assert part(name, stack(DUNLIN_DASHBOARD_ACCOUNT="acct_1Heron")).env["DUNLIN_DASHBOARD_ACCOUNT"] == "acct_1Heron"

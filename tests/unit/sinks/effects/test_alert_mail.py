@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sinks.effects.alert_mail import SHOWN, MailChannel, page
-from sinks.effects.alert_text import Place, summary, tell
+from sinks.effects.alert_text import Place, dashboard_for, summary, tell
 from tests.support.alerts import PLACE, event, mails
 
 GOLDEN = Path(__file__).parent / "golden" / "alerts"
@@ -117,6 +117,13 @@ def test_a_long_digest_says_what_it_leaves_out():
 def test_what_strangers_write_stays_text():
     hostile = tell(event("endpoint_disabled", details={"endpoint": "<script>", "why": "x"}), PLACE)
     assert "<script>" not in page([hostile], "<b>\r\nBcc: x", "acct_1", test=False).html
+
+
+def test_only_people_of_the_account_that_the_dashboard_shows_are_led_there():
+    assert dashboard_for("acct_1", "https://d.example", "acct_1") == "https://d.example"
+    assert dashboard_for("acct_2", "https://d.example", "acct_1") == ""
+    assert dashboard_for("acct_2", "https://d.example", "") == ""
+    assert dashboard_for("acct_2", "https://d.example", None) == "https://d.example"
 
 
 def test_live_objects_are_looked_up_in_live_mode():
