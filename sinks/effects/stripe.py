@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import stripe
 
+from sinks.effects.event_search import Search, search_from
+
 API_VERSION = "2026-09-30.endive"
 """The version whose shapes we ask for; Stripe keeps answering in it whatever the account's default is."""
 TIMEOUT = (5.0, 20.0)
@@ -16,9 +18,14 @@ TIMEOUT = (5.0, 20.0)
 LIVE_RATE, TEST_RATE, SANDBOX_RATE = 45.0, 20.0, 500.0
 """Requests per second and account. Stripe allows 100 live (25 per endpoint; ours spread over three) and 25 in test mode (stripe.md 3.7);
 a sandbox of our own has no such limit unless it is told to."""
+ECHOES = {"types": ["invoice.paid", "invoice.payment_failed", "invoice.payment_action_required"]}
+"""The events that tell how a pay call ended."""
 INVOICE_EXPANDS = ["payments.data.payment.payment_intent.latest_charge", "customer", "parent.subscription_details.subscription"]
 PAY_EXPANDS = ["payments.data.payment.payment_intent.latest_charge"]
 EVENT_PAGES = 30
+"""Pages of events that one try reads; the next try goes on where it stopped."""
+SEARCHES = 1000
+"""Searches whose place is remembered. One that is forgotten begins anew."""
 
 Object = dict[str, Any]
 
@@ -99,6 +106,7 @@ class StripeDoor:
         self._http = stripe.RequestsClient(timeout=TIMEOUT)  # keeps connections per thread
         self._clients: dict[str, stripe.StripeClient] = {}
         self._buckets: dict[tuple[str, float], Bucket] = {}
+        self._searches: dict[tuple[str, str], Search] = {}
 
     def wait(self, account: str) -> float:
         """Wall seconds until the account may be asked again; 0 for an unknown account, which the call itself will refuse."""
@@ -174,19 +182,46 @@ class StripeDoor:
             return _plain(client.v1.invoices.pay(invoice, params, {"idempotency_key": key}))
 
     def event_of_key(self, account: str, invoice: str, key: str, since: datetime) -> Object | None:
-        """The event that tells how a pay call of ours ended, found by the echo of its idempotency key (stripe.md 3.1)."""
-        wanted = {"types": ["invoice.paid", "invoice.payment_failed", "invoice.payment_action_required"], "limit": 100}
-        window: Object = {**wanted, "created": {"gte": int(since.timestamp()) - 60}}
+        """The event that tells how a pay call of ours ended, found by the echo of its idempotency key (stripe.md 3.1); None when there is none.
+
+        Raises:
+            Unreachable: the events are not searched to their end yet; the next call goes on from there.
+
+        """
+        first = search_from(since.timestamp())
+        resumed = self._searches.pop((account, key), None)
+        search = resumed or first
         for _ in range(EVENT_PAGES):
-            with self._asking(account) as client:
-                page = _plain(client.v1.events.list(window))  # type: ignore[arg-type]  # built step by step, not as the typed dict
-            for event in page["data"]:
-                if event["data"]["object"].get("id") == invoice and (event.get("request") or {}).get("idempotency_key") == key:
-                    return dict(event)
-            if not page.get("has_more"):
-                return None
-            window["starting_after"] = page["data"][-1]["id"]
+            found, search = self._echo_in(account, invoice, key, search)
+            if found is not None:
+                return found
+            if search.over:
+                return None if resumed is None else self._written_late(account, invoice, key, first)
+        self._remember((account, key), search)
+        raise Unreachable(f"the echo of the attempt is not among {EVENT_PAGES} pages of Stripe's events; the search goes on")
+
+    def _written_late(self, account: str, invoice: str, key: str, first: Search) -> Object | None:
+        """The event, if Stripe wrote it while the search was going on: it is near the claim, where the search began."""
+        search = first
+        while search.low == first.low:
+            found, search = self._echo_in(account, invoice, key, search)
+            if found is not None:
+                return found
         return None
+
+    def _echo_in(self, account: str, invoice: str, key: str, search: Search) -> tuple[Object | None, Search]:
+        """The event on the page where the search stands, and the search after it."""
+        with self._asking(account) as client:
+            page = _plain(client.v1.events.list({**ECHOES, **search.parameters()}))  # type: ignore[arg-type]  # not as the typed dict
+        for event in page["data"]:
+            if event["data"]["object"].get("id") == invoice and (event.get("request") or {}).get("idempotency_key") == key:
+                return dict(event), search
+        return None, search.beyond(page["data"][-1]["id"] if page["data"] else "", has_more=bool(page.get("has_more")))
+
+    def _remember(self, place: tuple[str, str], search: Search) -> None:
+        if len(self._searches) >= SEARCHES:
+            self._searches.pop(next(iter(self._searches)), None)
+        self._searches[place] = search
 
     def _key(self, account: str) -> str:
         try:
