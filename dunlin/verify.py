@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from recovery.ids import kind_of
+from recovery.ids import kind_of, without_tag
 
 ALERT_KINDS = frozenset({"alert", "digest"})
 """Kinds of effects whose mails go to the merchant: one alert, or many in one mail."""
@@ -116,7 +116,7 @@ def compare(truth: Truth, told: Told, baseline: Mapping[str, Any]) -> Report:
         _sets("our attempts", (attempt["idempotency_key"] for attempt in ours), told.attempted),
         _sets("recoveries", (recovery["invoice"] for recovery in recoveries), told.recovered),
         *_money("recovered", [(r["currency"], r["amount"]) for r in recoveries], told.recovered_minor),
-        _sets("mails", (mail for mail, kind in kinds.items() if kind not in ALERT_KINDS | TRIAL_KINDS), told.mails),
+        _sets("mails", (without_tag(mail) for mail, kind in kinds.items() if kind not in ALERT_KINDS | TRIAL_KINDS), told.mails),
         _sets("alert mails", (mail for mail, kind in kinds.items() if kind in ALERT_KINDS), told.alerts),
         _sets("events told by webhook", (heard["event"] for heard in truth["webhooks"]), told.webhooks),
         Line(name="webhooks signed wrongly", truth=truth["forged_webhooks"], warehouse=0),

@@ -1,6 +1,7 @@
-"""A bounce or complaint as facts: whose mail it was, found by our own signed link in it, else by Message-ID and address (B53, B56).
+"""A bounce or complaint as facts: whose mail it was, found by our own signed link in it, else by our signed Message-ID (B53, B56).
 
-The reason is kept without addresses (B94).
+Anybody can write such a report. It counts only for a mail that was really sent, and only against the customer whom that mail was for: both
+signatures name the customer. The reason is kept without addresses (B94).
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from recovery.links import Links, Sending
 
 _ADDRESS = re.compile(r"[^\s<>;:,\"']+@[^\s<>;:,\"']+")
 _TOKEN = re.compile(r"/u/([A-Za-z0-9_-]{20,2048})")
-_MESSAGE_ID = re.compile(r"<?([^<>@\s]{1,400})@[^<>@\s]+>?")
+_MESSAGE_ID = re.compile(r"<?([^<>@\s]{1,900})@[^<>@\s]+>?")
 LONGEST_WHY = 200
 
 
@@ -89,20 +90,29 @@ class Whose:
             link = self._links.read("unsubscribe", token)
             if link is not None and link.sending.account in accounts:
                 return [link.sending]
-        effect = effect_of(notice.message_id)
+        effect, tag = effect_of(notice.message_id), _tag_of(notice.message_id)
         account = next((known for known in accounts if effect.startswith(f"{known}.")), "")
         address = notice.recipient.strip().lower()
-        if not account or not address:  # a mail that was not ours says nothing of ours
+        if not account or not address or not tag:  # a mail that was not ours says nothing of ours
             return []
-        customers = self._addresses.customers_with_email(account, address)
+        everyone = self._addresses.customers_with_email(account, address)
+        customers = [customer for customer in everyone if self._links.is_mail_tag(tag, effect, customer)]
         return [Sending(account, customer, invoice_of(account, effect), effect, 0) for customer in customers]
 
 
 def effect_of(message_id: str) -> str:
     """The effect in a Message-ID of ours (ids.message_id); empty when it is somebody else's."""
-    match = _MESSAGE_ID.fullmatch(message_id.strip())
-    effect = unquote(match[1]) if match else ""
+    effect = unquote(_local_part(message_id).partition("+")[0])
     return effect if effect.count(".") >= 3 and kind_of(effect) in MESSAGE_KINDS else ""
+
+
+def _tag_of(message_id: str) -> str:
+    return _local_part(message_id).partition("+")[2]
+
+
+def _local_part(message_id: str) -> str:
+    match = _MESSAGE_ID.fullmatch(message_id.strip())
+    return match[1] if match else ""
 
 
 def _header(notice: Notice, sending: Sending) -> dict[str, Any]:

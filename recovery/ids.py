@@ -82,9 +82,15 @@ def event_id(partition: int, offset: int, index: int) -> str:
     return f"{partition}-{offset}-{index}"
 
 
-def message_id(effect: str, domain: str) -> str:
-    """The Message-ID of a mail: the same whenever the same effect is performed again (product decision 18)."""
-    return f"<{quote(effect, safe='._-')}@{domain}>"
+def message_id(effect: str, domain: str, tag: str = "") -> str:
+    """The Message-ID of a mail: the same whenever the same effect is performed again (product decision 18). `tag` shows that it is ours."""
+    return f"<{quote(effect, safe='._-')}{'+' if tag else ''}{tag}@{domain}>"
+
+
+def without_tag(message: str) -> str:
+    """A Message-ID as it is without its tag."""
+    before, plus, behind = message.partition("+")
+    return f"{before}@{behind.partition('@')[2]}" if plus else message
 
 
 def trace_of(traceparent: bytes, fallback: str) -> str:

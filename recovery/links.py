@@ -21,7 +21,8 @@ LONGEST_TOKEN = 2048
 """Characters; longer ones are not even looked at."""
 _PATHS: dict[Kind, str] = {"open": "/o/", "click": "/c/", "unsubscribe": "/u/"}
 _TAG_BYTES = 16
-_VERSION = b"dunlin link 1\0"
+_VERSION, _MAIL_VERSION = b"dunlin link 1\0", b"dunlin mail 1\0"
+_MAIL_TAG_BYTES = 10
 
 
 class Sending(msgspec.Struct, frozen=True):
@@ -123,6 +124,17 @@ class Links:
             return None
         return _link(said) if said.kind == kind else None
 
+    def mail_tag(self, effect: str, customer: str) -> str:
+        """What shows, in the Message-ID of a mail to a customer, that the mail was ours and theirs: twenty letters and digits."""
+        return _mail_tag(self._keys[0], effect, customer)
+
+    def is_mail_tag(self, tag: str, effect: str, customer: str) -> bool:
+        """Whether the tag is that of a mail to this customer."""
+        found = False
+        for key in self._keys:
+            found |= hmac.compare_digest(_mail_tag(key, effect, customer).encode(), tag.lower().encode("utf-8", "surrogateescape"))
+        return found
+
     def _address(self, kind: Kind, sending: Sending) -> str:
         return f"{self.base}{_PATHS[kind]}{self._token(kind, sending)}"
 
@@ -147,6 +159,11 @@ def _text(raw: bytes) -> str:
 
 def _tag(key: bytes, content: bytes) -> bytes:
     return hmac.digest(key, _VERSION + content, "sha256")[:_TAG_BYTES]
+
+
+def _mail_tag(key: bytes, effect: str, customer: str) -> str:
+    said = f"{effect}\0{customer}".encode("utf-8", "surrogateescape")
+    return hmac.digest(key, _MAIL_VERSION + said, "sha256")[:_MAIL_TAG_BYTES].hex()
 
 
 def _link(said: _Content) -> Link:

@@ -33,6 +33,14 @@ def signed_links(settings: Settings) -> Links | None:
     return Links(link_keys(settings.link_secret_file), settings.public_url) if settings.public_url else None
 
 
+def mail_signer(settings: Settings) -> Links | None:
+    """What signs the Message-IDs of mails to payers; None where there is no file with keys. Raises ValueError when the file is no good."""
+    if settings.link_secret_file.exists():
+        return Links(link_keys(settings.link_secret_file))
+    log.warning("bounces and complaints will not be believed: there is no %s to sign mails with", settings.link_secret_file)
+    return None
+
+
 def mail_channel(settings: Settings, accounts: Accounts, post: Post, wall: Clock) -> MailChannel:
     """Alerts by e-mail, through the mail server of payers' mails and under the same permission to leave this machine."""
     return MailChannel(

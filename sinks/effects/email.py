@@ -63,12 +63,14 @@ class Contacts(Protocol):
 
 class Post(msgspec.Struct, frozen=True):
     """How mail leaves. `server` is None when none is set; `may_leave` False when the server is elsewhere and that is not allowed. Without
-    `links` mails link directly, and nobody hears of an opening."""
+    `links` mails link directly, and nobody hears of an opening. Without a `signer` of
+    Message-IDs no bounce and no complaint is believed."""
 
     server: MailServer | None
     sender: str
     may_leave: bool
     links: Links | None = None
+    signer: Links | None = None
 
 
 class Mails:
@@ -192,7 +194,7 @@ class Mails:
         server = self._post.server
         assert server is not None, "_why_not_at_all lets nothing pass without a server"  # noqa: S101 - told to the type checker
         sender = self._sender(letter.brand)
-        message_id = ids.message_id(effect.id, sender.rpartition("@")[2])
+        message_id = self._message_id(effect)
         try:
             refused = server.hand_over(sender, to.to, self._mail(effect, letter, to, sender, message_id), job.claim, to.copies)
         except Deferred as error:
@@ -225,7 +227,9 @@ class Mails:
         return brand.sender if brand.white_label else self._post.sender
 
     def _message_id(self, effect: MessageRequested) -> str:
-        return ids.message_id(effect.id, self._sender(self._merchants.brand(effect.account)).rpartition("@")[2])
+        signer, sender = self._post.signer, self._sender(self._merchants.brand(effect.account))
+        tag = signer.mail_tag(effect.id, effect.customer) if signer is not None else ""
+        return ids.message_id(effect.id, sender.rpartition("@")[2], tag)
 
     def _not_sent(self, job: Job, effect: MessageRequested, why: str, state: InvoiceState | None = None) -> Settled:
         """Not sent now; in doubt it may have been sent before, which nobody can tell."""

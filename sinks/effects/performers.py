@@ -9,7 +9,7 @@ from sinks.effects.alerts import Alerts
 from sinks.effects.answers import Clocks, Performer
 from sinks.effects.charges import Charges
 from sinks.effects.digests import Digests
-from sinks.effects.doors import mail_channel, signed_links, slack_channel, text_server
+from sinks.effects.doors import mail_channel, mail_signer, signed_links, slack_channel, text_server
 from sinks.effects.email import Mails, Post
 from sinks.effects.end_actions import EndActions
 from sinks.effects.ledger import Ledger
@@ -57,4 +57,4 @@ def post(settings: Settings) -> Post:
     may_leave = where.is_this_machine or settings.mail_to_real_addresses
     if not may_leave:
         log.warning("mails are skipped: %s is not this machine and DUNLIN_MAIL_TO_REAL_ADDRESSES is not yes", where.host)
-    return Post(MailServer(where), settings.mail_from, may_leave, signed_links(settings))
+    return Post(MailServer(where), settings.mail_from, may_leave, signed_links(settings), mail_signer(settings))

@@ -182,7 +182,7 @@ class StripeDoor:
             return _plain(client.v1.invoices.pay(invoice, params, {"idempotency_key": key}))
 
     def event_of_key(self, account: str, invoice: str, key: str, since: datetime) -> Object | None:
-        """The event that tells how a pay call of ours ended, found by the echo of its idempotency key (stripe.md 3.1); None when there is none.
+        """The event that tells how a pay call of ours ended, by the echo of its idempotency key (stripe.md 3.1); None when there is none.
 
         Raises:
             Unreachable: the events are not searched to their end yet; the next call goes on from there.

@@ -124,7 +124,8 @@ def test_a_mail_that_came_back_for_good_is_the_last_one(house):
     house.tell(of("cus_2", a.a_mail_outcome(mail.id, house.began + timedelta(seconds=2), "sent", invoice="in_2")))
     house.events("cus_2", "dunning_sent")
     box = mailbox.Maildir(house.folder / "box", create=True)
-    box.add(bounce(headers=f"Message-ID: {message_id(mail.id, 'billing.example')}\nTo: anna@payer.example\n"))
+    signed = message_id(mail.id, "billing.example", Links([KEY]).mail_tag(mail.id, "cus_2"))
+    box.add(bounce(headers=f"Message-ID: {signed}\nTo: anna@payer.example\n"))
     settings = {**house.gateway.settings, "DUNLIN_BOUNCES_URL": f"maildir:{house.folder / 'box'}"}
     assert Program(house.folder, ["producers", "bounces"], settings).process.wait(60) == 0
     assert (len(box), len(box.get_folder("Handled"))) == (0, 1)

@@ -164,7 +164,7 @@ class Mails(Medium):
 def copies_of_mails(world: World) -> Counter[str]:
     """How often each Message-ID arrived at the mail catcher."""
     lines = (world.home / "sandbox" / "mails.jsonl").read_text().splitlines()
-    return Counter(json.loads(line)["message_id"] for line in lines)
+    return Counter(ids.without_tag(json.loads(line)["message_id"]) for line in lines)
 
 
 def once_more_at_most(told: Told, seen: int, doubts: int) -> str:

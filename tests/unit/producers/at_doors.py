@@ -8,6 +8,7 @@ from control.contacts import Bounced
 from producers.gateway import Gateway
 from producers.gateway_metrics import GatewayMetrics
 from producers.intake import Door, Intake
+from recovery.ids import message_id
 from recovery.links import Links, Sending
 from tests.unit.producers.conftest import Answered, Client, MemoryAccounts, MemoryDelivery
 from tests.unit.producers.stripe_objects import NOW
@@ -15,7 +16,7 @@ from tests.unit.producers.stripe_objects import NOW
 BASE = "https://pay.heron.example"
 LINKS = Links(["k" * 40], BASE)
 SENT = Sending("acct_1", "cus_1", "in_1", "acct_1.in_1.message.3", int(NOW) - 3600)
-MESSAGE_ID = "<acct_1.in_1.message.3@billing.example>"
+MESSAGE_ID = message_id(SENT.effect, "billing.example", LINKS.mail_tag(SENT.effect, SENT.customer))
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 

@@ -49,9 +49,36 @@ def test_without_a_link_message_id_and_address_say_whose_it_was(contacts):
     assert (fact.account, fact.customer, fact.invoice) == ("acct_1", "cus_1", "in_1")
 
 
-def test_every_customer_with_a_dead_address_is_told_of(contacts):
+def test_of_customers_who_share_an_address_only_the_one_who_was_written_to_is_told_of(contacts):
     contacts.emails["acct_1", "anna@payer.example"] = ("cus_1", "cus_2")
-    assert [fact.customer for fact in facts(bounce(headers=NO_LINK), contacts)] == ["cus_1", "cus_2"]
+    assert [fact.customer for fact in facts(bounce(headers=NO_LINK), contacts)] == ["cus_1"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        message_id("acct_1.in_9.message.1", "billing.example"),
+        message_id("acct_1.in_9.message.1", "billing.example", "0" * 20),
+        message_id("acct_1.in_9.message.1", "billing.example", LINKS.mail_tag(SENT.effect, "cus_1")),
+        message_id(SENT.effect, "billing.example", Links(["x" * 40]).mail_tag(SENT.effect, "cus_1")),
+        message_id(SENT.effect, "billing.example", LINKS.mail_tag(SENT.effect, "cus_7")),
+    ],
+)
+@pytest.mark.parametrize("kind", ["bounce", "complaint"])
+def test_a_report_about_a_mail_that_was_never_sent_to_that_customer_silences_nobody(contacts, message, kind):
+    """Not one of the right form, none with another mail's tag, and none by which one customer speaks against another."""
+    headers = f"Message-ID: {message}\nTo: anna@payer.example\n"
+    raw = bounce(headers=headers) if kind == "bounce" else complaint(headers=headers)
+    assert facts(raw, contacts) == []
+    assert contacts.dead == []
+
+
+def test_a_tag_outlives_a_change_of_the_keys_and_of_its_letters_case(contacts):
+    newer = Whose(Links(["n" * 40, "k" * 40]), contacts)
+    tag = LINKS.mail_tag(SENT.effect, SENT.customer)
+    shouted = NO_LINK.replace(tag, tag.upper())
+    [notice] = notices(bounce(headers=shouted))
+    assert [fact.customer for fact in newer.facts(notice, ["acct_1"], now(), now())] == ["cus_1"]
 
 
 @pytest.mark.parametrize("headers", [HEADERS, NO_LINK])
@@ -160,6 +187,7 @@ def test_no_bytes_make_the_reader_fail_in_another_way(noise, place):
 @pytest.mark.parametrize("effect", ["acct_1.in_1.message.3", "acct_1.~sub_1.notice.1", "acct_1.in_1.sms.12"])
 def test_the_effect_is_read_back_from_its_message_id(effect):
     assert effect_of(message_id(effect, "billing.example")) == effect
+    assert effect_of(message_id(effect, "billing.example", "0a" * 10)) == effect
     assert effect_of("<hello@billing.example>") == ""
     assert effect_of("<acct_1.in_1.charge.1@billing.example>") == ""
 

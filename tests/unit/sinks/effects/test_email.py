@@ -385,3 +385,17 @@ def test_long_headers_that_programs_compare_stand_on_one_line(door, accounts, co
     assert head[1].startswith(b"List-Unsubscribe: <https://")
     assert head[1].endswith(b">")
     assert all(len(line) <= 78 for line in head[2:])
+
+
+def test_a_message_id_shows_that_the_mail_was_sent_to_that_customer_and_is_the_same_when_it_is_repeated(
+    door, accounts, contacts, server, clocks, mail, job, now
+):
+    """B53: a bounce or complaint is believed by it, with or without a public address."""
+    post = Post(server, "billing@northwind.example", True, None, LINKS)
+    for since in (None, now):
+        Mails(door, accounts, contacts, post, clocks)(job(mail, since=since))
+    first, second = (message["Message-ID"] for _, _, message in server.taken)
+    tag = first.partition("+")[2].partition("@")[0]
+    assert LINKS.is_mail_tag(tag, mail.id, "cus_1")
+    assert not LINKS.is_mail_tag(tag, mail.id, "cus_2")
+    assert first == second
