@@ -304,6 +304,7 @@ REASONS: dict[str, str] = {
     "answer_awaited": "an answer is awaited",
     "as_known": "it was known already",
     "payment_awaited": "a payment was seen, its own word is awaited",
+    "other_currency": "it is in another currency than the invoice, so that nothing of it is counted",
     "already_reversed": "it was taken back already",
     "paused": "collection is paused",
     "drawn_by_lot": "its times are drawn by lot",

@@ -64,13 +64,16 @@ class Hint(msgspec.Struct, array_like=True, omit_defaults=True):
 
 
 class EarlyRefund(msgspec.Struct, frozen=True, array_like=True):
-    """Money that went back, told before the payment that it is of; `total` minor units so far. `charge` or `invoice` may be empty."""
+    """Money that went back, told before the payment that it is of; `total` minor units so far. Of `charge` and `invoice` one may be empty,
+    `dispute` is for a refund."""
 
     at: datetime
     charge: str
     invoice: str
     what: str
     total: int
+    dispute: str = ""
+    currency: str = ""
 
 
 class Flight(msgspec.Struct, omit_defaults=True):
@@ -142,6 +145,7 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     recovered_by: RecoveryCause | Literal[""] = ""
     recovered_charge: str = ""
     reversed_minor: int = 0
+    returned: dict[str, int] = {}  # what went back, by charge for refunds, by charge/dispute for disputes
 
     shown_at: datetime | None = None
     shown_by_read: bool = False

@@ -13,6 +13,9 @@ from recovery.vocabulary import ACTIVE, RecoveryCause, Status
 STUB = timedelta(days=180)
 """How long an ended case is remembered: late payments and refunds still find it."""
 
+MOST_RETURNED = 24
+"""So many charges and disputes of a case are told apart; beyond that the oldest count as one."""
+
 
 def close(turn: Turn, case: Case, reason: str, why: str = "") -> None:
     """Nothing more is to be done: voided, written off, cancelled, deleted, disputed, never failed."""
@@ -87,20 +90,37 @@ def paid_amount(case: Case, state: InvoiceState) -> int:
     return increase if increase > case.part_minor or not state.paid_out_of_band else case.at_stake + case.part_minor
 
 
-def reverse(turn: Turn, case: Case, result: str, total: int) -> None:
-    """Recovered money went back; `total` is all that went back so far. Each unit is told once, from the latest cause first (F67, B72)."""
-    more = min(total, case.recovered_minor) - case.reversed_minor
+def reverse(turn: Turn, case: Case, result: str, total: int, charge: str = "", dispute: str = "") -> None:
+    """Recovered money went back. Each unit is told once, from the latest cause first, or last where its charge is another's (F67, B72).
+
+    `total` is all that went back so far: by the refunds of a charge, or by one dispute of it; of the whole case where no charge is named.
+    """
+    went = _returned(case, f"{charge}/{dispute}" if dispute else charge, total) if charge else total
+    more = min(went, case.recovered_minor) - case.reversed_minor
     if more <= 0:
         turn.note = "already_reversed"
         return
     case.reversed_minor += more
     last: str = case.recovered_by or next(reversed(case.parts), "unknown")
-    for by in (last, *(other for other in case.parts if other != last)):
+    others = tuple(other for other in case.parts if other != last)
+    for by in (last, *others) if charge in {"", case.recovered_charge} else (*others, last):
         taken = min(more, case.parts.get(by, more))
         if taken > 0:
             more -= taken
             case.parts = {**case.parts, by: case.parts.get(by, taken) - taken}
             turn.tell("recovery_reversed", case, result, result=result, recovered_minor=taken, recovered_by=by)
+
+
+def _returned(case: Case, of: str, total: int) -> int:
+    """All that went back of a case: refunds add up per charge, each dispute counts by itself, and what is told again counts once."""
+    if case.recovered_minor <= 0:
+        return 0
+    known = case.returned or ({of: case.reversed_minor} if case.reversed_minor else {})  # an older program kept the sum alone
+    known = {**known, of: max(total, known.get(of, 0))}
+    if len(known) > MOST_RETURNED:
+        known[""] = known.pop("", 0) + known.pop(next(key for key in known if key))
+    case.returned = known
+    return sum(known.values())
 
 
 def _credit(case: Case, by: RecoveryCause, minor: int) -> None:
@@ -136,6 +156,7 @@ def stub(case: Case) -> Case:
         recovered_by=case.recovered_by,
         recovered_charge=case.recovered_charge,
         reversed_minor=case.reversed_minor,
+        returned=case.returned,
         part_minor=case.part_minor,
         parts=case.parts,
         mails_sent=case.mails_sent,

@@ -1,6 +1,7 @@
 """Charges and payment intents seen beside the invoice: attempts for the budgets, codes for a case not read yet, money that goes back."""
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from recovery.contracts.customer import Attempt, Case, Customer, EarlyRefund
 from recovery.contracts.facts import ChargeFailed, ChargeRead, ChargeRefunded, DisputeOpened, IntentFailed
@@ -23,7 +24,8 @@ def charge_failed(turn: Turn, fact: ChargeFailed) -> None:
     card, decline = fact.card, fact.decline
     back = next((case for case in turn.row.cases.values() if case.paid and case.recovered_charge == fact.charge), None)
     if back is not None:
-        reverse(turn, back, "bank_return", back.recovered_minor)  # a debit that had succeeded failed after all (B72)
+        # a debit that had succeeded failed after all (B72): the parts that other charges brought stay
+        reverse(turn, back, "bank_return", fact.amount_minor or back.recovered_minor, fact.charge)
         return
     if card is not None and decline.network_status != "not_sent_to_network":
         attempt = Attempt(fact.charge, fact.occurred_at, fact.invoice, card.fingerprint, card.brand, succeeded=False)
@@ -53,15 +55,28 @@ def _about(case: Case, fact: ChargeFailed | IntentFailed) -> bool:
     return case.at_stake == fact.amount_minor and case.currency == fact.currency
 
 
+class Return(NamedTuple):
+    """Money that went back: `total` minor units so far, by the refunds of a charge, or by one `dispute` of it."""
+
+    what: str
+    charge: str
+    invoice: str
+    total: int
+    currency: str
+    dispute: str = ""
+    reason: str = ""
+
+
 def refunded(turn: Turn, fact: ChargeRefunded) -> None:
     """Money went back: of a recovery, which is taken back (F67), or of a part paid while the case is open, which stops it (B72)."""
-    _went_back(turn, fact.charge, fact.invoice, "refund", fact.amount_refunded)
+    _went_back(turn, Return("refund", fact.charge, fact.invoice, fact.amount_refunded, fact.currency))
 
 
 def disputed(turn: Turn, fact: DisputeOpened) -> None:
     """A charge is disputed. The dispute names no customer: Stripe is asked whose charge it is, and the answer goes to their row (B72)."""
     if turn.row.customer:
-        _went_back(turn, fact.charge, fact.invoice, dispute_or_return(fact.reason), fact.amount_minor)
+        what = dispute_or_return(fact.reason)
+        _went_back(turn, Return(what, fact.charge, fact.invoice, fact.amount_minor, fact.currency, fact.dispute, fact.reason))
     elif fact.charge:
         turn.row.forget_at = turn.now + STUB_LIVES
         to = f"~{fact.dispute}"
@@ -69,11 +84,19 @@ def disputed(turn: Turn, fact: DisputeOpened) -> None:
 
 
 def charge_read(turn: Turn, fact: ChargeRead) -> None:
-    """Whose charge it is: what is known of a dispute or refund is applied to the case that it paid."""
+    """Whose charge it is: what is known of a dispute and of refunds is applied to the case that it paid."""
+    charge, invoice, currency = fact.charge, fact.invoice, fact.currency
+    if fact.amount_refunded:
+        _went_back(turn, Return("refund", charge, invoice, fact.amount_refunded, currency))
     if fact.disputed_minor:
-        _went_back(turn, fact.charge, fact.invoice, dispute_or_return(fact.dispute_reason), fact.disputed_minor)
-    elif fact.amount_refunded:
-        _went_back(turn, fact.charge, fact.invoice, "refund", fact.amount_refunded)
+        what, dispute = dispute_or_return(fact.dispute_reason), _dispute_of(turn.row.account, charge, fact.effect)
+        _went_back(turn, Return(what, charge, invoice, fact.disputed_minor, currency, dispute, fact.dispute_reason))
+
+
+def _dispute_of(account: str, charge: str, effect: str) -> str:
+    """The dispute because of which the charge was read: the request's id names it."""
+    about = effect.removeprefix(f"{account}.~{charge}~").rpartition(".")[0].rpartition(".")[0]
+    return about or effect
 
 
 def dispute_or_return(reason: str) -> str:
@@ -81,23 +104,35 @@ def dispute_or_return(reason: str) -> str:
     return "bank_return" if reason in RETURNS else "dispute"
 
 
-def _went_back(turn: Turn, charge: str, invoice: str, what: str, total: int) -> None:
-    case = _case_of(turn.row, charge, invoice)
+def _went_back(turn: Turn, back: Return) -> None:
+    case = _case_of(turn.row, back.charge, back.invoice)
     if case is None:
-        if not _ask_whose(turn, charge):
-            _remember(turn, charge, invoice, what, total)
-    elif case.active:
-        if case.part_minor:
-            reverse(turn, case, what, total)
-        if total > case.reversed_minor:
-            _remember(turn, charge, case.invoice, what, total)
-        close(turn, case, {"refund": "refunded", "dispute": "disputed"}.get(what, what))
+        if not _ask_whose(turn, back):
+            _remember(turn, back, back.invoice)
+        return
+    counts = _same_currency(case, back)
+    if case.active:
+        if case.part_minor and counts:
+            _reverse(turn, case, back)
+        if counts and back.total > case.reversed_minor:
+            _remember(turn, back, case.invoice)
+        close(turn, case, {"refund": "refunded", "dispute": "disputed"}.get(back.what, back.what))
+    elif not counts:
+        turn.note = "other_currency"  # how much of what is owed it was, nobody has told
     else:
         if case.paid:
-            case.recovered_charge = case.recovered_charge or charge
-        elif total > case.recovered_minor:
-            _remember(turn, charge, case.invoice, what, total)
-        reverse(turn, case, what, total)
+            case.recovered_charge = case.recovered_charge or back.charge
+        elif back.total > case.recovered_minor:
+            _remember(turn, back, case.invoice)
+        _reverse(turn, case, back)
+
+
+def _same_currency(case: Case, back: Return) -> bool:
+    return not back.currency or not case.currency or back.currency.lower() == case.currency.lower()
+
+
+def _reverse(turn: Turn, case: Case, back: Return) -> None:
+    reverse(turn, case, back.what, back.total, back.charge, back.dispute)
 
 
 def _case_of(row: Customer, charge: str, invoice: str) -> Case | None:
@@ -111,21 +146,27 @@ def _case_of(row: Customer, charge: str, invoice: str) -> Case | None:
     return row.cases.get(listed)
 
 
-def _ask_whose(turn: Turn, charge: str) -> bool:
-    """A charge that we do not know may be the one that paid a case of which only the payment was told (F67). Whether Stripe is asked."""
-    unnamed = any(case.paid and not case.recovered_charge for case in turn.row.cases.values())
-    if unnamed and charge and not isinstance(turn.fact, ChargeRead):
-        turn.ask_charge_read(charge, turn.row.customer)
+def _ask_whose(turn: Turn, back: Return) -> bool:
+    """A charge that we do not know may be one that paid a case, or a part of it, of which only the payment was told (F67). Whether Stripe
+    is asked."""
+    if back.charge and any(_unnamed(case) for case in turn.row.cases.values()) and not isinstance(turn.fact, ChargeRead):
+        known = {"disputed_minor": back.total, "dispute_reason": back.reason} if back.dispute else {}
+        turn.ask_charge_read(back.charge, turn.row.customer, back.dispute, **known)
         return True
     turn.note = "no_case"
     return False
 
 
-def _remember(turn: Turn, charge: str, invoice: str, what: str, total: int) -> None:
+def _unnamed(case: Case) -> bool:
+    """Whether money of the case came by a charge that nobody has named: the last one, or that of a part."""
+    return (case.paid and not case.recovered_charge) or (case.part_minor > 0 and case.reversed_minor < case.recovered_minor)
+
+
+def _remember(turn: Turn, back: Return, invoice: str) -> None:
     """Keep it for a day: its payment may be told later. Where no case is known, no payment is awaited."""
     row = turn.row
     if row.cases and not isinstance(turn.fact, ChargeRead):
-        early = EarlyRefund(turn.now, charge, invoice, what, total)
+        early = EarlyRefund(turn.now, back.charge, invoice, back.what, back.total, back.dispute, back.currency)
         row.early_refunds = [*row.early_refunds[1 - MOST :], early]
 
 
@@ -133,12 +174,14 @@ def join_early(turn: Turn) -> None:
     """Take back what had gone back before its payment was told, now that the payment is."""
     row = turn.row
     for early in row.early_refunds:
+        back = Return(early.what, early.charge, early.invoice, early.total, early.currency, early.dispute)
         case = _case_of(row, early.charge, early.invoice)
         if case is not None and case.paid:
             row.early_refunds = [other for other in row.early_refunds if other != early]
-            case.recovered_charge = case.recovered_charge or early.charge
-            reverse(turn, case, early.what, early.total)
-        elif case is None and _ask_whose(turn, early.charge):
+            if _same_currency(case, back):
+                case.recovered_charge = case.recovered_charge or early.charge
+                _reverse(turn, case, back)
+        elif case is None and _ask_whose(turn, back):
             row.early_refunds = [other for other in row.early_refunds if other != early]
 
 

@@ -164,9 +164,9 @@ class Turn:
         self.effects.append(effect)
         self.tell("end_requested", case, action, effect=effect.id)
 
-    def ask_charge_read(self, charge: str, to: str, **known: Any) -> None:
+    def ask_charge_read(self, charge: str, to: str, dispute: str = "", **known: Any) -> None:
         """Ask whose charge it is and how it stands; `to` is the customer, or the object, that this row is called by."""
-        header = self.header(f"{charge}~{to.lstrip('~')}", "read") | {"customer": to}
+        header = self.header(f"{charge}~{dispute or to.lstrip('~')}", "read") | {"customer": to}
         effect = ReadRequested(**header, not_after=self.now + 7 * VALID, only_if="always", what="charge", object=charge, **known)
         self.effects.append(effect)
         self.tell_row("read_requested", "whose_charge", effect=effect.id, details={"charge": charge})

@@ -235,3 +235,120 @@ def test_a_paused_collection_says_what_becomes_of_new_invoices() -> None:
 
 def test_reads_about_invoices_stay_as_they_were() -> None:
     assert [(read.what, read.object) for read in Story().opened().effects if isinstance(read, ReadRequested)] == [("invoice", "")]
+
+
+def dispute(when: Any, amount: int, id: str = "dp_1", charge: str = "ch_paid", currency: str = "eur", **about: str) -> DisputeOpened:
+    told: dict[str, Any] = {"dispute": id, "charge": charge, "amount_minor": amount, "currency": currency, "reason": "fraudulent"}
+    return DisputeOpened(**(a.header(f"evt_{id}_{when}", when, "") | about), **told)
+
+
+def in_two_parts() -> Story:
+    """20.00 by one charge and 29.00 by another; which ones, nobody told."""
+    story = Story().opened()
+    story.tell(InvoicePaymentSucceeded(**a.header("evt_s", a.at(hours=5)), state=a.a_state(paid=2000), request_id="req_1"))
+    story.tell(a.a_payment("evt_p", a.at(hours=6), request_id="req_2"))
+    return story
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ([refund(a.at(2), 2000), dispute(a.at(3), 2900)], 0),
+        ([refund(a.at(2), 2000), dispute(a.at(3), 2000)], 900),
+        ([dispute(a.at(2), 2000), dispute(a.at(3), 2900, "dp_2")], 0),
+        ([dispute(a.at(2), 2000), dispute(a.at(3), 2000), dispute(a.at(4), 500, "dp_2")], 2400),  # one dispute told twice counts once
+        (
+            [refund(a.at(2), 1000), refund(a.at(3), 2500, id="evt_r2"), refund(a.at(4), 1000, id="evt_r3")],
+            2400,
+        ),  # sums so far, out of order
+        ([refund(a.at(2), 4900), dispute(a.at(3), 4900)], 0),  # no more goes back than came
+        ([dispute(a.at(2), 1000, currency="jpy")], 4900),
+        ([refund(a.at(2), 2000), dispute(a.at(3), 1000, currency="usd"), dispute(a.at(4), 900, "dp_2", currency="EUR")], 2000),
+    ],
+)
+def test_refunds_and_disputes_of_a_charge_add_up(told: list[Any], kept: int) -> None:
+    """F67, B158: a total is the charge's or the dispute's own, and another currency is no part of it."""
+    story = recovered()
+    for fact in told:
+        story.tell(fact)
+    assert net(story) == ({"eur": kept} if kept else {})
+
+
+def test_a_dispute_in_another_currency_is_noted_with_its_reason_and_still_stops_an_open_case() -> None:
+    story = recovered()
+    story.tell(dispute(a.at(2), 1000, currency="jpy"))
+    assert (story.events[-1].event_type, story.events[-1].reason) == ("fact_noted", "other_currency")
+    story = Story().opened()
+    story.tell(dispute(a.at(1), 1000, charge="ch_in_1", currency="jpy"))
+    assert (story.case().status, story.case().reason) == ("closed", "disputed")
+
+
+def test_the_charges_of_the_parts_go_back_each_by_itself() -> None:
+    """The second is found by asking Stripe as the first was: a part's charge is not the one that is known."""
+    for invoice in (a.INVOICE, ""):
+        story = in_two_parts()
+        for number, (charge, amount) in enumerate((("ch_a", 2000), ("ch_b", 2900))):
+            story.tell(refund(a.at(3 + number), amount, charge, f"evt_{charge}", invoice))
+            if not invoice:
+                story.tell(a_charge(story.reads()[-1].id, a.at(3 + number), charge=charge, amount_refunded=amount))
+            assert net(story) == ({"eur": 2900} if charge == "ch_a" else {})
+
+
+def test_a_dispute_of_a_parts_charge_is_asked_about_with_what_is_known_of_it() -> None:
+    story = in_two_parts()
+    story.tell(dispute(a.at(3), 2000, "dp_a", "ch_a"))
+    asked = story.reads()[-1]
+    assert (asked.object, asked.disputed_minor, asked.dispute_reason) == ("ch_a", 2000, "fraudulent")
+    answer = a_charge(asked.id, a.at(3), charge="ch_a", disputed_minor=2000, dispute_reason="fraudulent")
+    story.tell(answer)
+    assert net(story) == {"eur": 2900}
+    story.tell(dispute(a.at(4), 2000, "dp_a", "ch_a"))
+    assert net(story) == {"eur": 2900}, "the same dispute, told by its own webhook after the answer"
+
+
+def test_a_charge_that_was_refunded_and_disputed_is_read_with_both() -> None:
+    story = recovered()
+    story.tell(a_charge("acct_1.~ch_paid~dp_1.read.1", a.at(9), amount_refunded=2000, disputed_minor=2900, dispute_reason="fraudulent"))
+    assert net(story) == {}
+    assert [event.reason for event in story.events if event.event_type == "recovery_reversed"] == ["refund", "dispute"]
+
+
+def test_a_debit_that_comes_back_takes_back_its_own_part_only() -> None:
+    """B72: 10.00 by the customer's card, 39.00 by a debit of ours that the bank sends back."""
+    story = Story().opened()
+    story.tell(InvoicePaymentSucceeded(**a.header("evt_s", a.at(hours=5)), state=a.a_state(paid=1000), request_id="req_1"))
+    story.days(1)
+    story.charge_answered("succeeded", charge="ch_debit")
+    story.tell(ChargeFailed(**a.header("evt_cf", a.at(9), ""), charge="ch_debit", amount_minor=3900, currency="eur", decline=a.SOFT))
+    assert ledger.parts(story.events) == {"eur": {"customer": 1000}}
+
+
+def test_a_refund_of_an_earlier_part_comes_off_that_parts_cause() -> None:
+    story = Story().opened()
+    story.tell(InvoicePaymentSucceeded(**a.header("evt_s", a.at(hours=5)), state=a.a_state(paid=1000), request_id="req_1"))
+    story.days(1)
+    story.charge_answered("succeeded", charge="ch_ours")
+    story.tell(refund(a.at(3), 1000, "ch_page", invoice=a.INVOICE))
+    assert ledger.parts(story.events) == {"eur": {"our_retry": 3900}}
+
+
+def test_what_went_back_is_remembered_by_charge_for_as_many_as_an_invoice_ever_has() -> None:
+    """Beyond that it is summed up, so that the row stays small."""
+    story = Story(a.an_account()).opened(state=a.a_state(amount=100_000))
+    story.tell(a.a_payment("evt_p", a.at(hours=5), state=a.a_state("paid", amount=100_000), request_id="req_1"))
+    for number in range(60):
+        story.tell(refund(a.at(3), 100, f"ch_{number}", f"evt_r{number}", a.INVOICE))
+    assert len(story.case().returned) <= 25
+    assert sum(story.case().returned.values()) == 6000 == story.case().reversed_minor
+
+
+def test_a_row_of_an_older_program_counts_a_total_that_it_knows_once() -> None:
+    """It kept the sum alone; the charge whose refund is told again is taken for the one it was of."""
+    story = recovered()
+    story.tell(refund(a.at(2), 2000))
+    row = story.customer
+    assert row is not None
+    row.cases[a.INVOICE].returned = {}
+    story.begin(row, story.now)
+    story.tell(refund(a.at(3), 2500, id="evt_r2"))
+    assert net(story) == {"eur": 2400}
