@@ -5,12 +5,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from control.addresses import is_address
+
 LANGUAGES = ("en", "de", "fr", "es")
 """The languages that payers are written to in."""
 WIDEST_LOGO = 200
 """Pixels of a page's width."""
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
-_ADDRESS = re.compile(r"[!-?A-~]+@[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)+")
 _PLAIN = re.compile(r"https://[!#-&(-;=?-~]+")
 _LOGO = (".png", ".jpg", ".jpeg")
 
@@ -51,7 +52,7 @@ def problems(brand: Brand) -> list[str]:
 
 
 def _sender_problems(brand: Brand) -> list[str]:
-    if brand.sender and not _ADDRESS.fullmatch(brand.sender):
+    if brand.sender and not is_address(brand.sender):
         return [f"brand.sender is {brand.sender!r}; it takes an e-mail address."]
     if brand.white_label and not brand.sender:
         return ["white_label needs brand.sender, an address of your own domain: with ours as the sender, payers would see us."]

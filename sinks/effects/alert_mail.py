@@ -2,10 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
 from typing import Protocol
 
 import msgspec
@@ -16,9 +12,11 @@ from recovery.vocabulary import Clock
 from sinks.effects import layout
 from sinks.effects.alert_text import Place, Telling, dashboard_for, summary, tell
 from sinks.effects.colours import palette
-from sinks.effects.recipients import is_address
-from sinks.effects.render import one_line
+from sinks.effects.mime import Envelope, compose
+from sinks.effects.recipients import Recipients, is_address
+from sinks.effects.render import Rendered
 from sinks.effects.smtp import MailServer
+from sinks.effects.strangers import in_header, one_line
 
 SHOWN = 100
 """Alerts that a mail names one by one; the rest is in the sums."""
@@ -126,23 +124,13 @@ def filled(fields: dict[str, object], account: str, *, test: bool) -> Page:
         ),
     }
     shown = around | fields
-    return Page(heading, layout.plain("alert.txt", shown), layout.html("alert.html", palette(), shown))
+    return Page(in_header(heading), layout.plain("alert.txt", shown), layout.html("alert.html", palette(), shown))
 
 
 def composed(mail: Page, sender: str, to: str, message_id: str, now: datetime) -> bytes:
     """The bytes of the mail. The same arguments always give the same bytes."""
-    message = EmailMessage(policy=SMTP.clone(max_line_length=200))  # as for payers' mails: a Message-ID stays on one line
-    message["From"] = Address(display_name=OUR_NAME, addr_spec=sender)
-    message["To"] = Address(addr_spec=to)
-    message["Subject"] = mail.subject
-    message["Message-ID"] = message_id
-    message["Date"] = format_datetime(now)
-    message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = mail.language
-    message.set_content(mail.text, cte="quoted-printable")
-    message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
-    message.set_boundary(f"=_{message_id.strip('<>').partition('@')[0][:60]}")
-    return message.as_bytes()
+    around = Envelope(sender=sender, sender_name=OUR_NAME, to=Recipients(to), to_name="", message_id=message_id, at=now)
+    return compose(Rendered(mail.subject, mail.text, mail.html, mail.language), around)
 
 
 def _one(told: Telling, merchant: str) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """What a merchant reads about an event: a title, an amount, a few facts in words, and where to look further. Pure; in English."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ import msgspec
 from recovery import words
 from recovery.contracts.events import Event
 from sinks.effects.languages import amount
+from sinks.effects.strangers import one_line
 
 STRIPE = "https://dashboard.stripe.com"
 TITLES = {
@@ -23,6 +25,9 @@ TITLES = {
     "endpoint_disabled": "Your endpoint was switched off",
 }
 _ORDER = tuple(TITLES)
+_CURRENCY = re.compile(r"[A-Za-z]{3}")
+LONGEST_FACT = 300
+"""Characters of a fact that are shown."""
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,13 +60,14 @@ def tell(event: Event, place: Place) -> Telling:
     recovered = event.event_type == "payment_recovered"
     minor = (event.recovered_minor or event.amount_minor) if recovered else event.amount_minor
     what = event.reason if event.reason in TITLES else event.event_type
+    currency = event.currency if _CURRENCY.fullmatch(event.currency) else ""
     return Telling(
         what=what,
         title=TITLES.get(what) or words.say(words.EVENTS, event.event_type),
-        amount=amount(minor, event.currency, "en") if event.currency else "",
+        amount=amount(minor, currency, "en") if currency else "",
         minor=minor,
-        currency=event.currency,
-        facts=tuple((label, value) for label, value in _facts(event) if value),
+        currency=currency,
+        facts=tuple((label, one_line(value, LONGEST_FACT)) for label, value in _facts(event) if value),
         links=_links(event, place),
     )
 

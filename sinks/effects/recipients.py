@@ -1,17 +1,21 @@
 """Whom a mail about a customer goes to: their own address first, their further billing contacts from the second step on (B56). Pure."""
 
-import re
 from collections.abc import Collection
 
 import msgspec
 
+from control.addresses import is_address
+from sinks.effects.strangers import one_line
 from sinks.effects.stripe import Object
+
+__all__ = ["Payer", "Recipients", "is_address", "payer", "recipients"]
 
 BILLING_CONTACTS = "billing_contacts"
 """The key of a Stripe customer's metadata that names further addresses, separated by commas. Stripe itself knows one address."""
 MOST = 5
 """Further contacts that are written to."""
-_ADDRESS = re.compile(r"[!-+\--:=?A-~]+@[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)+")
+LONGEST = 320
+"""Characters of a name or an address that are kept: one that is longer is none, but what is written down must fit a database."""
 
 
 class Payer(msgspec.Struct, frozen=True):
@@ -34,9 +38,10 @@ def payer(invoice: Object) -> Payer:
     """Whom the invoice is for, as its expanded customer says; empty strings where Stripe knows nothing."""
     customer = invoice.get("customer")
     fields = customer if isinstance(customer, dict) else {}
-    email = str(fields.get("email") or invoice.get("customer_email") or "").strip()
-    locales = tuple(str(locale) for locale in fields.get("preferred_locales") or ())
-    return Payer(email, str(fields.get("name") or invoice.get("customer_name") or ""), locales, _others(fields, email))
+    email = one_line(str(fields.get("email") or invoice.get("customer_email") or ""), LONGEST)
+    locales = tuple(one_line(str(locale), LONGEST) for locale in fields.get("preferred_locales") or ())
+    name = one_line(str(fields.get("name") or invoice.get("customer_name") or ""), LONGEST)
+    return Payer(email, name, locales, _others(fields, email))
 
 
 def recipients(who: Payer, everyone: bool, dead: Collection[str]) -> Recipients | None:
@@ -47,11 +52,6 @@ def recipients(who: Payer, everyone: bool, dead: Collection[str]) -> Recipients 
     if not alive:
         return None
     return Recipients(alive[0], tuple(alive[1:]) if everyone else ())
-
-
-def is_address(email: str) -> bool:
-    """Whether mail can be sent there as things are: one plain address in ASCII."""
-    return _ADDRESS.fullmatch(email) is not None
 
 
 def _others(customer: Object, own: str) -> tuple[str, ...]:

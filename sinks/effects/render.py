@@ -1,13 +1,12 @@
 """A mail to a payer, as text and HTML. Pure: the same letter always gives the same bytes; golden copies are in the tests."""
 
-import unicodedata
-
 import msgspec
 
 from control.brand import Brand
 from sinks.effects import layout
 from sinks.effects.colours import palette
 from sinks.effects.languages import amount, month, translated
+from sinks.effects.strangers import one_line, person
 from sinks.effects.wording import AROUND, NOTICES, situation, words
 
 
@@ -60,7 +59,7 @@ def render(letter: Letter) -> Rendered:
     said = NOTICES.get(letter.template) or words(
         letter.step, situation(letter.decline_kind, letter.decline_reason), subscription=letter.subscription
     )
-    name = one_line(letter.customer_name)
+    name = person(letter.customer_name)
     around = {key: AROUND[key] for key in AROUND if key not in {"hello", "hello_name"}}
     texts = {**msgspec.structs.asdict(said), **around, "greeting": AROUND["hello_name" if name else "hello"]}
     fill = {
@@ -82,11 +81,6 @@ def branded(brand: Brand, mention: str) -> dict[str, object]:
     if not brand.white_label:
         return {"logo": "", "logo_width": "", "mention": mention}
     return {"logo": brand.logo_url, "logo_width": str(brand.logo_width), "mention": ""}
-
-
-def one_line(text: str) -> str:
-    """The text without line breaks, repeated spaces and control characters, which strangers may have put there."""
-    return " ".join("".join(" " if unicodedata.category(letter) == "Cc" else letter for letter in text).split())
 
 
 def _facts(letter: Letter) -> dict[str, object]:
