@@ -45,6 +45,11 @@ def classify(
     return verdict
 
 
+def merchants_own(verdict: Verdict | None) -> bool:
+    """Whether the cause is the merchant's, so that neither a mail nor an end of the subscription is the customer's due."""
+    return verdict is not None and verdict.because in {"merchant_error", "integration_error"}
+
+
 def _says_anything(decline: Decline) -> bool:
     """An intent without error and charge tells its status only."""
     return bool(decline.code or decline.decline_code or decline.outcome_type or decline.outcome_reason or decline.network_decline_code)
@@ -52,7 +57,7 @@ def _says_anything(decline: Decline) -> bool:
 
 def code_of(decline: Decline) -> str:
     """The one code that names the decline: the decline code before the outcome's reason before the error code (B19)."""
-    if decline.method_type == "us_bank_account" and decline.network_decline_code in table.ACH_RAW:
+    if decline.method_type in table.ACH and decline.network_decline_code in table.ACH_RAW:
         return table.ACH_RAW[decline.network_decline_code]
     return decline.decline_code or decline.outcome_reason or decline.code
 
@@ -70,21 +75,23 @@ def _by_outcome(decline: Decline, code: str) -> Verdict | None:
     words = {decline.code, decline.decline_code, decline.outcome_reason}
     if decline.intent_status == "requires_action" or words & table.AUTH_CODES:
         return Verdict("needs_auth", code or "authentication_required", "authentication_required")
+    if decline.outcome_reason in table.DECLINED_BEFORE or decline.outcome_reason.startswith("previously_declined"):
+        return Verdict("hard", decline.outcome_reason, "low_probability_of_authorization")
     if decline.outcome_type == "blocked" or decline.network_status == "reversed_after_approval":
-        if decline.outcome_reason == "low_probability_of_authorization":
-            return Verdict("hard", decline.outcome_reason, "low_probability_of_authorization")
         return Verdict("fraud", code, "blocked", generic=True)
     if words & table.FRAUD_CODES:
         return Verdict("fraud", code, "fraud_code", generic=True)
     if decline.outcome_type == "invalid":
-        return Verdict("hard", code, "integration_error")
+        return Verdict("hard", code, "integration_error", mail=False)
     return None
 
 
 def _by_code(decline: Decline, card: Card | None, code: str, overrides: Mapping[str, str]) -> Verdict:
     row, because = _row(decline, code), ""
     brand = card.brand if card else ""
-    if row is None:
+    if row is None and code in table.MERCHANT_ERRORS:
+        row = table.HARD
+    elif row is None:
         row, because = table.UNKNOWN, "unknown_code"
     if code in table.CONDITIONAL:
         row, because = _conditional(decline, brand)
@@ -106,7 +113,7 @@ def _row(decline: Decline, code: str) -> table.Row | None:
 def _returned(decline: Decline) -> bool:
     """Whether the bank sent the debit back with a code that our table lacks: hard, as all but two of them are (stripe.md 1.7)."""
     code = decline.network_decline_code
-    return decline.method_type == "us_bank_account" and len(code) == 3 and code[0] == "R" and code[1:].isdigit()
+    return decline.method_type in table.ACH and len(code) == 3 and code[0] == "R" and code[1:].isdigit()
 
 
 def _conditional(decline: Decline, brand: str) -> tuple[table.Row, str]:
@@ -130,10 +137,10 @@ def _verdict(decline: Decline, card: Card | None, code: str, row: table.Row, bec
     if allowed:
         block = _retry_block(decline, card, code, brand)
         allowed, because = not block, block or because
-    because = because or f"{row.kind}_decline"
-    return Verdict(
-        row.kind, code, because, allowed, wait, cap, code not in table.NO_MAIL, row.kind == "fraud" or code in table.CONFIDENTIAL
-    )
+    merchants = code in table.MERCHANT_DECLINES or (code in table.MERCHANT_ERRORS and not decline.decline_code)
+    because = "merchant_error" if merchants else because or f"{row.kind}_decline"
+    mail = not merchants and code not in table.NO_MAIL
+    return Verdict(row.kind, code, because, allowed, wait, cap, mail, row.kind == "fraud" or code in table.CONFIDENTIAL)
 
 
 def _retry_block(decline: Decline, card: Card | None, code: str, brand: str) -> str:

@@ -70,6 +70,24 @@ ERROR_CODES: dict[str, Row] = {
 NOT_A_DECLINE: frozenset[str] = frozenset({"lock_timeout", "rate_limit", "idempotency_key_in_use"})
 """Technical failures: no bank was asked, no attempt is counted (B25)."""
 
+MERCHANT_ERRORS: frozenset[str] = frozenset(
+    {
+        *_rows(HARD, "amount_too_small amount_too_large charge_exceeds_transaction_limit charge_exceeds_source_limit"),
+        *_rows(HARD, "invalid_charge_amount currency_not_supported customer_max_payment_methods"),
+        *_rows(HARD, "payment_method_currency_mismatch payment_method_unsupported_type capability_not_active"),
+        *_rows(HARD, "account_invalid action_blocked application_fees_not_allowed api_key_expired"),
+        *_rows(HARD, "charge_invalid_parameter country_unsupported invoice_no_payment_method_types livemode_mismatch"),
+        *_rows(HARD, "parameter_invalid_empty parameter_invalid_integer parameter_missing parameter_unknown"),
+        *_rows(HARD, "payment_intent_incompatible_payment_method payment_intent_invalid_parameter"),
+        *_rows(HARD, "payment_method_configuration_failures payment_method_invalid_parameter platform_account_required"),
+        *_rows(HARD, "platform_api_key_expired product_inactive secret_key_required state_unsupported stripe_tax_inactive"),
+        *_rows(HARD, "testmode_charges_only taxes_calculation_failed"),
+    }
+)
+"""Error codes that only the merchant can mend: no other card of the customer's helps (stripe.md 1.5)."""
+MERCHANT_DECLINES: frozenset[str] = frozenset({"invalid_business_account", "partner_invalid_currency"})
+"""The same where a local payment method's provider says it as a decline (stripe.md 1.6)."""
+
 _ACCOUNT_GONE = "account_closed no_account bank_account_restricted bank_account_unusable recipient_deceased debit_not_authorized"
 _ACH: dict[str, Row] = {
     **_rows(SOFT, "insufficient_funds"),
@@ -87,16 +105,28 @@ _BACS: dict[str, Row] = {
     **_rows(HARD, _ACCOUNT_GONE),
     **_rows(HARD, "bank_ownership_changed invalid_account_number"),
 }
-DEBIT_CODES: dict[str, dict[str, Row]] = {"us_bank_account": _ACH, "sepa_debit": _SEPA, "bacs_debit": _BACS}
-"""Bank debits by payment method type, each with its own codes (stripe.md 1.7, product decision 9)."""
+DEBIT_CODES: dict[str, dict[str, Row]] = {"us_bank_account": _ACH, "ach_debit": _ACH, "sepa_debit": _SEPA, "bacs_debit": _BACS}
+"""Bank debits by payment method type, each with its own codes (stripe.md 1.7, product decision 9); `ach_debit` is ACH's older name."""
 
-DEBIT_CAPS: dict[str, int] = {"sepa_debit": 1, "us_bank_account": 2}
-"""The most retries of a debit, whatever the code: each failed SEPA debit costs the merchant a fee, Stripe itself stops after two for ACH
-(stripe.md 1.7)."""
+_OTHER_DEBIT = {code: HARD for codes in (_ACH, _SEPA, _BACS) for code, row in codes.items() if row.kind == "hard"}
+ERROR_CODES |= {code: row for code, row in _OTHER_DEBIT.items() if code not in ERROR_CODES}
+"""What one debit's code says of an account or a mandate, it says of every other debit's too: they are Stripe's own codes."""
+ERROR_CODES |= _rows(HARD, "bank_account_declined bank_account_unverified payment_method_bank_account_blocked sepa_unsupported_account")
+ERROR_CODES |= _rows(HARD, "account_number_invalid routing_number_invalid bank_account_bad_routing_numbers payment_method_restricted")
+
+DEBIT_CAPS: dict[str, int] = {
+    "sepa_debit": 1,
+    "us_bank_account": 2,
+    "ach_debit": 2,
+    **dict.fromkeys(("au_becs_debit", "acss_debit", "nz_bank_account"), 1),
+}
+"""The most retries of a debit, whatever the code: each failed one costs the merchant a fee, Stripe itself stops after two for ACH
+(stripe.md 1.7). Bacs has its scheme's own advice."""
 DEBIT_FEES: dict[str, tuple[int, str]] = {"sepa_debit": (350, "eur")}
 """What a failed debit costs the merchant, in minor units (stripe.md 1.7, a page of March 2025)."""
 
-CONSENT_NEEDED: frozenset[str] = frozenset({"us_bank_account"})
+ACH: frozenset[str] = frozenset({"us_bank_account", "ach_debit"})
+CONSENT_NEEDED: frozenset[str] = ACH
 """Debits that may be tried again only where the customer has agreed to it (stripe.md 1.7): the merchant says so in the policy."""
 
 ACH_RAW: dict[str, str] = {
@@ -134,6 +164,9 @@ NEVER: frozenset[str] = frozenset(
         "revocation_of_all_authorizations",
         "stop_payment_order",
         "transaction_not_allowed",
+        *_ACCOUNT_GONE.split(),
+        "bank_account_closed",
+        "authorization_revoked",
     }
 )
 """Never tried again without a new method, whatever a tenant's override says (B20)."""
@@ -145,6 +178,9 @@ NO_MAIL: frozenset[str] = frozenset(
 
 CONFIDENTIAL: frozenset[str] = frozenset({"fraudulent", "merchant_blacklist", "lost_card", "stolen_card", "pickup_card", "restricted_card"})
 """The customer is told no reason (stripe.md 1.3; the last two may mean lost or stolen)."""
+
+DECLINED_BEFORE: frozenset[str] = frozenset({"previously_declined_do_not_retry", "low_probability_of_authorization"})
+"""Why Stripe itself keeps an attempt back that the bank would refuse, by its earlier declines: no fraud, and no word of the bank (B23)."""
 
 STOP_ADVICE: frozenset[str] = frozenset({"do_not_try_again", "confirm_card_data"})
 STOP_MAC: frozenset[str] = frozenset({"01", "03", "21", "40", "41"})

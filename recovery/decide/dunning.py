@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from recovery.contracts.customer import Case, Flight
 from recovery.decide import contact, conversation, holdout
+from recovery.decide.classify import merchants_own
 from recovery.decide.endings import abandon
 from recovery.decide.turn import Turn
 from recovery.policy import DUNNING_DAYS
@@ -39,7 +40,7 @@ def begin(turn: Turn, case: Case, because: str, since: datetime | None = None) -
 def refused(turn: Turn, case: Case) -> str:
     """Why nobody is written to about this case at all; empty when mails may be sent (B20, product decision 20)."""
     if case.verdict is not None and not case.verdict.mail:
-        return case.verdict.code
+        return case.verdict.because if merchants_own(case.verdict) else case.verdict.code
     if case.no_contact:
         return "no_contact"
     if not turn.policy.dunning.enabled:

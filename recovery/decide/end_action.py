@@ -5,6 +5,7 @@ from datetime import timedelta
 from recovery.contracts.customer import Case
 from recovery.contracts.facts import SubscriptionEndSettled
 from recovery.decide import holdout, notices
+from recovery.decide.classify import merchants_own
 from recovery.decide.turn import Turn
 
 LOOK_HOLDS = timedelta(days=2)
@@ -16,6 +17,8 @@ def wanted(turn: Turn, case: Case) -> bool:
     action = turn.policy.end.action
     if holdout.held_out(turn.row, turn.policy):
         return False  # nothing of ours (B77)
+    if merchants_own(case.verdict):
+        return False  # nobody loses a subscription by the merchant's own mistake
     if action == "none" or turn.policy.mode == "observe" or case.end_asked or not (case.subscription or action == "uncollectible"):
         return False
     others = (other for other in turn.row.cases.values() if other.subscription == case.subscription and other is not case)

@@ -301,3 +301,59 @@ def test_the_customer_is_not_told_of_theft_or_suspicion() -> None:
     """B51, stripe.md 1.3."""
     assert all(classify(declined(code), a.VISA).generic for code in ("fraudulent", "lost_card", "stolen_card", "merchant_blacklist"))
     assert not classify(declined("insufficient_funds"), a.VISA).generic
+
+
+@pytest.mark.parametrize(
+    "method", ["au_becs_debit", "acss_debit", "nz_bank_account", "sepa_debit", "bacs_debit", "us_bank_account", "ach_debit", ""]
+)
+@pytest.mark.parametrize(
+    "code",
+    ["account_closed", "no_account", "debit_not_authorized", "bank_account_closed", "bank_account_unusable", "recipient_deceased"],
+)
+def test_a_closed_account_or_a_refused_mandate_is_hard_for_every_debit(code: str, method: str) -> None:
+    """The codes are Stripe's own and not one scheme's; a tenant's override does not bring such a debit back (B20)."""
+    verdict = classify(Decline(code=code, method_type=method), None)
+    assert (verdict.kind, verdict.retry_allowed) == ("hard", False)
+    assert not classify(Decline(code=code, method_type=method), None, {code: "soft"}).retry_allowed
+
+
+@pytest.mark.parametrize("method", ["au_becs_debit", "acss_debit", "nz_bank_account", "sepa_debit"])
+def test_a_debit_whose_failure_costs_the_merchant_a_fee_is_tried_once_more_at_most(method: str) -> None:
+    assert classify(Decline(code="insufficient_funds", method_type=method), None).cap == 1
+
+
+def test_the_older_name_of_ach_has_its_rules() -> None:
+    """stripe.md 1.7: raw codes, the consent, and two retries."""
+    verdict = classify(Decline(network_decline_code="R01", code="card_declined", method_type="ach_debit"), None)
+    assert (verdict.code, verdict.retry_allowed, verdict.because, verdict.cap) == ("insufficient_funds", False, "consent_needed", 2)
+
+
+@pytest.mark.parametrize(
+    "reason", ["previously_declined_do_not_retry", "previously_declined_by_tomorrows_name", "low_probability_of_authorization"]
+)
+@pytest.mark.parametrize("type", ["blocked", ""])
+def test_what_stripe_keeps_back_for_earlier_declines_is_no_fraud(reason: str, type: str) -> None:
+    """B23: it did not reach the bank, so it says nothing bad about the card either."""
+    decline = Decline(
+        code="card_declined",
+        decline_code="generic_decline",
+        outcome_type=type,
+        outcome_reason=reason,
+        network_status="not_sent_to_network",
+        method_type="card",
+    )
+    verdict = classify(decline, a.VISA)
+    assert (verdict.kind, verdict.retry_allowed, verdict.mail, verdict.code) == ("hard", False, True, reason)
+
+
+@pytest.mark.parametrize("code", sorted(table.MERCHANT_ERRORS))
+def test_an_error_that_only_the_merchant_can_mend_is_not_written_to_the_customer(code: str) -> None:
+    """stripe.md 1.5."""
+    verdict = classify(Decline(code=code), None)
+    assert (verdict.mail, verdict.because) == (False, "merchant_error")
+
+
+def test_an_issuer_that_does_not_support_the_currency_is_another_cards_matter() -> None:
+    """As a decline code it is the card's; as an error code it is the merchant's."""
+    assert classify(Decline(code="card_declined", decline_code="currency_not_supported"), a.VISA).mail
+    assert not classify(Decline(decline_code="partner_invalid_currency"), None).mail
