@@ -18,7 +18,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(STAMP) ## a month of a merchant's life in about two minutes, dashboard open
+demo: $(STAMP) ## a month of a merchant's life in a few minutes, dashboard open
 	@$(BIN)/dunlin demo
 
 up: $(STAMP) ## start the whole stack in the foreground

@@ -3,8 +3,9 @@
 import shutil
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,6 @@ LISTENER_SECRET = "whsec_ZHVubGluLWRlbW8tZHVubGluLWRlbW8tZHVubGlu"  # noqa: S105
 MAIL_FROM = "billing@merchant.example"
 ALERT_EMAIL = "alerts@merchant.example"
 MONTH_DAYS = 30
-DEMO_SPEED = MONTH_DAYS * 86_400 / 120
-"""A month in two minutes."""
 
 SUBSCRIBED = (
     "invoice.payment_failed",
@@ -48,18 +47,24 @@ SUBSCRIBED = (
 )
 """The events a merchant's endpoint subscribes to; never `invoice.created`, never `*` (stripe.md 0.3)."""
 
+ACT_LATER = frozenset({"expiring"})
+"""Parts that act by the clock, beside the ticker."""
+
 API_VERSION = "2026-09-30.endive"
 
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """The imaginary merchant: how many customers, how long, how fast, by which seed, with Stripe's own retries or without."""
+    """The imaginary merchant: how many customers, how long, by which seed, with Stripe's own retries or without.
+
+    `start` is when the month begins, Unix seconds; without it so many days before now.
+    """
 
     customers: int = 2_000
     days: float = MONTH_DAYS
-    speed: float = DEMO_SPEED
     seed: int = 7
     stripe_retries: bool = False
+    start: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +84,11 @@ class SandboxPlace:
     def clock_file(self) -> Path:
         """The file that holds business time."""
         return self.home / "clock.json"
+
+    @property
+    def later_clock_file(self) -> Path:
+        """The same for those who act by the clock after the ticker has told it."""
+        return self.home / "clock-later.json"
 
 
 MARKER = "this folder belongs to a Dunlin demonstration and is emptied when one starts"
@@ -120,6 +130,31 @@ def environment(home: Path, place: SandboxPlace) -> dict[str, str]:
     }
 
 
+def first_moment(day: str, days: float, now: datetime) -> float:
+    """When business time begins, Unix seconds: at a day or moment in ISO 8601 (UTC), or so many days before now when none is given.
+
+    Raises ValueError when it cannot be read, or when the last day would lie ahead of now.
+    """
+    if not day:
+        return float(int((now - timedelta(days=days)).timestamp()))
+    try:
+        begins = datetime.fromisoformat(day)
+    except ValueError as error:
+        raise ValueError(f"--from {day}: give a day as 2026-03-01.") from error
+    begins = begins if begins.tzinfo else begins.replace(tzinfo=UTC)
+    if begins + timedelta(days=days) > now:
+        raise ValueError(
+            f"--from {day}: {days:g} days from there end after now; business time is never ahead of the wall's. Begin earlier."
+        )
+    return float(int(begins.timestamp()))
+
+
+def stepped(parts: Sequence[Part], place: SandboxPlace) -> list[Part]:
+    """The same parts, where those that act by the clock of their own accord follow it when the ticker has told a step and it is done."""
+    later = {"DUNLIN_CLOCK_FILE": str(place.later_clock_file)}
+    return [replace(part, env={**part.env, **later}) if part.name in ACT_LATER else part for part in parts]
+
+
 def write_tenant(home: Path, place: SandboxPlace) -> None:
     """Write the tenants file of the imaginary merchant, whose own system listens in the sandbox.
 
@@ -155,7 +190,8 @@ def register_endpoint(api: str, gateway: str, secrets: Path) -> str:
 def sandbox_parts(place: SandboxPlace, world: World, gateway: str, tenant_home: Path) -> list[Part]:
     """The two parts that a demonstration has besides a full stack: the sandbox, and the registration of the endpoint in it."""
     home = ("--home", str(place.home), "--port", str(place.port), "--smtp-port", str(place.smtp_port))
-    life = ("--seed", str(world.seed), "--customers", str(world.customers), "--days", str(world.days), "--speed", str(world.speed))
+    begins = () if world.start is None else ("--start", str(world.start))
+    life = ("--seed", str(world.seed), "--customers", str(world.customers), "--days", str(world.days), "--stepped", *begins)
     listener = ("--listener-secrets", str(tenant_home / "secrets" / LISTENER_SECRETS))
     account = ("--account", ACCOUNT, "--api-key", API_KEY, "--stripe-retries", "on" if world.stripe_retries else "off")
     endpoint = ("--api", place.api, "--gateway", gateway, "--secrets", str(tenant_home / "secrets" / "webhook.secrets"))
@@ -190,9 +226,36 @@ class Sandbox:
         """Let business time go on."""
         self._post("/_clock/release", {"reason": reason})
 
+    def step(self, to: float) -> bool:
+        """Move the clock to this business time, Unix seconds; False while somebody holds it."""
+        answer = self._http.post("/_clock/step", json={"to": to})
+        if answer.status_code == httpx.codes.CONFLICT:
+            return False
+        answer.raise_for_status()
+        return True
+
+    def follow(self) -> None:
+        """Let those know of the step who act by the clock after the ticker."""
+        self._post("/_clock/follow")
+
+    def deliver(self) -> Mapping[str, int]:
+        """Let people look at pages and webhooks leave; answers how many were `looked` at, `begun`, and are `left` after a second."""
+        answer = self._http.post("/_clock/deliver")
+        answer.raise_for_status()
+        return answer.json()  # type: ignore[no-any-return]  # JSON of the sandbox's documented shape
+
+    def run_on(self) -> None:
+        """Let business time pass as fast as the wall's from now on."""
+        self._post("/_clock/run-on")
+
     def progress(self) -> Mapping[str, Any]:
         """How far the month is, and what has happened so far."""
         return self._get("/_progress")
+
+    def month(self) -> tuple[float, float]:
+        """When the month begins and ends, Unix seconds of business time."""
+        head = self._get("/_truth/summary")
+        return float(head["month_start"]), float(head["month_end"])
 
     def truth(self) -> Mapping[str, Any]:
         """Everything that really happened."""

@@ -45,7 +45,9 @@ def wait_until_quiet(pipeline: Pipeline, seconds: float, say: Callable[[str], No
     while True:
         _await_zero(pipeline.open_deliveries, "deliveries of webhooks", deadline, say)
         _pass_marker(pipeline, deadline, say)
-        _await_zero(lambda: _unread_effects(pipeline), "effects that nobody has taken", deadline, say)
+        _await_zero(
+            lambda: unread_effects(pipeline.bootstrap, pipeline.app_id, pipeline.partitions), "effects that nobody has taken", deadline, say
+        )
         _await_zero(pipeline.open_effects, "effects", deadline, say)
         asked = tuple(end for topic in EFFECTS for end in _ends(pipeline, topic.name))
         if asked == before and not pipeline.open_deliveries() and not pipeline.open_effects():
@@ -92,12 +94,12 @@ def _marker(name: str, partition: int, business: datetime, wall: datetime) -> by
     )
 
 
-def _unread_effects(pipeline: Pipeline) -> int:
+def unread_effects(bootstrap: str, app_id: str, partitions: int) -> int:
     """Messages on `effects.*` that the effects sink has not put into its ledger; counted by reading, for markers are no messages."""
     import confluent_kafka as kafka
 
-    reader = consumer(pipeline.bootstrap, f"{pipeline.app_id}-effects", **{"enable.partition.eof": True})
-    everything = [kafka.TopicPartition(topic.name, number) for topic in EFFECTS for number in range(pipeline.partitions)]
+    reader = consumer(bootstrap, f"{app_id}-effects", **{"enable.partition.eof": True})
+    everything = [kafka.TopicPartition(topic.name, number) for topic in EFFECTS for number in range(partitions)]
     try:
         committed = reader.committed(everything, timeout=30)
         reader.assign([kafka.TopicPartition(at.topic, at.partition, max(at.offset, 0)) for at in committed])

@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
+from dunlin.month import PROMISED
 from dunlin.verify import Line, Report
 
 SHOWN = 5
@@ -17,6 +18,7 @@ def show(console: Console, report: Report) -> None:
             console.print(_named(line), style="red")
     console.print(_harm(report))
     console.print(_rates(report))
+    console.print(_closing(report))
     verdict = "verified: no difference" if report.sound else "NOT verified: see the differences above"
     console.print(verdict, style="bold green" if report.sound else "bold red")
 
@@ -55,6 +57,32 @@ def _rates(report: Report) -> Table:
     for rate in report.rates:
         shares = (rate.by_count, rate.by_value, rate.baseline_by_count, rate.baseline_by_value)
         table.add_row(rate.currency.upper(), f"{rate.failures:,}", f"{rate.recovered:,}", *(f"{share:.1%}" for share in shares))
+    return table
+
+
+def _closing(report: Report) -> Table:
+    """What the month came to: the same on every machine for the same seed and first day."""
+    month = report.month
+    table = Table("the month", "", title="closing table")
+    table.columns[1].justify = "right"
+    for name, count in (
+        ("failures", month.failures),
+        ("attempts", month.attempts),
+        ("recoveries", month.recoveries),
+        ("mails to payers", month.mails),
+    ):
+        table.add_row(name, f"{count:,}")
+    table.add_section()
+    for money in month.money:
+        table.add_row(f"{money.currency.upper()} recovered of failed, minor units", f"{money.recovered_minor:,} of {money.failed_minor:,}")
+    table.add_section()
+    for cause, count in month.causes.items():
+        table.add_row(cause or "unknown cause", f"{count:,}")
+    table.add_section()
+    low, high = PROMISED
+    table.add_row("recovered by count (nobody acting)", f"{month.recoveries / max(month.failures, 1):.1%} ({report.baseline_by_count:.1%})")
+    table.add_row("the product's page promises", f"{low:.0%} to {high:.0%}")
+    table.add_row("fingerprint", month.fingerprint[:16])
     return table
 
 

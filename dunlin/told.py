@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+from dunlin.month import cases
 from dunlin.verify import Told
 from recovery.ids import idempotency_key, message_id
 
@@ -50,6 +51,7 @@ def told(client: Any, account: str, mail_domain: str, parked: int) -> Told:
         p50_ms=float(p50),
         p99_ms=float(p99),
         parked=parked,
+        cases=tuple(cases(client, account)),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from dunlin.month import Case, Month, month
 from recovery.ids import kind_of, without_tag
 
 ALERT_KINDS = frozenset({"alert", "digest"})
@@ -49,6 +50,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     p50_ms: float
     p99_ms: float
     parked: int
+    cases: tuple[Case, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,11 +69,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     p50_ms: float
     p99_ms: float
     rates: tuple["Rate", ...]
+    month: Month
+    cases: tuple[Case, ...]
 
     @property
     def differences(self) -> int:
         """The sum of all differences."""
         return sum(line.differences for line in self.lines)
+
+    @property
+    def baseline_by_count(self) -> float:
+        """The share of failures that come back when nobody acts, over all currencies."""
+        failures = sum(rate.failures for rate in self.rates)
+        return sum(rate.baseline_by_count * rate.failures for rate in self.rates) / failures if failures else 0.0
 
     @property
     def sound(self) -> bool:
@@ -82,10 +92,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     def figures(self) -> dict[str, Any]:
         """The report as one flat JSON object."""
-        fields = {name: getattr(self, name) for name in self.__struct_fields__ if name not in {"lines", "rates"}}
+        fields = {name: getattr(self, name) for name in self.__struct_fields__ if name not in {"lines", "rates", "month", "cases"}}
         compared = {line.name: {"truth": line.truth, "warehouse": line.warehouse, "differences": line.differences} for line in self.lines}
         rates = [msgspec.to_builtins(rate) for rate in self.rates]
-        return {"differences": self.differences, **fields, "compared": compared, "rates": rates, "sound": self.sound}
+        month = msgspec.to_builtins(self.month)
+        fingerprint = month.pop("fingerprint")
+        whole = {"differences": self.differences, **fields, "compared": compared, "rates": rates, "sound": self.sound}
+        return {**whole, "month": month, "fingerprint": fingerprint}
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +149,8 @@ def compare(truth: Truth, told: Told, baseline: Mapping[str, Any]) -> Report:
         p50_ms=told.p50_ms,
         p99_ms=told.p99_ms,
         rates=_rates(failed.values(), recoveries, baseline),
+        month=month(told.cases),
+        cases=told.cases,
     )
 
 

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from control.lookup import Tenants
@@ -20,14 +21,16 @@ from control.policy_file import FILE, PolicyFile
 from producers.arguments import parser
 from producers.commands import asked, moment
 from producers.mailboxes import MailboxFailed
-from recovery.adapters.clock import business_clock, wall
+from recovery.adapters.clock import ScaledClock, business_clock, wall
 from recovery.adapters.kafka import NotDelivered, Publisher
 from recovery.adapters.logs import set_up
+from recovery.adapters.progress import Report, teller
 from recovery.config import Settings, from_env
 from recovery.contracts.codec import encode
 from recovery.contracts.facts import Fact
 from recovery.contracts.topics import FACTS, LARGEST_BYTES
 from recovery.ids import stream_key
+from recovery.vocabulary import Clock
 
 if TYPE_CHECKING:
     from producers.pace import Wait
@@ -79,14 +82,16 @@ def _gateway(settings: Settings, _: argparse.Namespace) -> None:
 
 def _ticker(settings: Settings, _: argparse.Namespace) -> None:
     from producers.every_partition import EveryPartition
-    from producers.ticker import LOOK_SECONDS, Ticker, run
+    from producers.ticker import LOOK_SECONDS, STEPPED_LOOK_SECONDS, Ticker, run
 
-    stop = _stop()
+    stop, business = _stop(), business_clock(settings.clock_file)
     everywhere = EveryPartition(_bootstrap(settings))
-    ticker = Ticker(everywhere, business_clock(settings.clock_file), wall, settings.tick_seconds, time.monotonic)
+    stepped = _stepped(business)
+    ticker = Ticker(everywhere, business, wall, settings.tick_seconds, time.monotonic, stepped, _progress(settings, "ticker"))
     log.info("ticker writes the time to %d partitions", everywhere.count)
     _ready(settings, "")
-    run(ticker, stop.wait, LOOK_SECONDS if settings.clock_file else settings.tick_seconds)
+    usual = LOOK_SECONDS if settings.clock_file else settings.tick_seconds
+    run(ticker, stop.wait, lambda: STEPPED_LOOK_SECONDS if stepped() else usual)
 
 
 def _policies(settings: Settings, arguments: argparse.Namespace) -> None:
@@ -213,7 +218,8 @@ def _expiring(settings: Settings, arguments: argparse.Namespace) -> None:
     def once() -> None:
         cards.look_through(arguments.accounts or tenants.accounts(), tenants.api_key, lambda line: print(line, flush=True))
 
-    _again(settings, once, arguments.every, lambda wait: in_business_time(business, wait))
+    told = _progress(settings, "expiring")
+    _again(settings, once, arguments.every, lambda wait: in_business_time(business, wait, _stepped(business), told))
 
 
 def _again(settings: Settings, once: Callable[[], None], every: float, paced: "Callable[[Wait], Wait]" = lambda wait: wait) -> None:
@@ -226,6 +232,22 @@ def _again(settings: Settings, once: Callable[[], None], every: float, paced: "C
     stop = _stop()
     _ready(settings, "")
     look_until(once, paced(stop.wait), every)
+
+
+def _stepped(business: Clock) -> Callable[[], bool]:
+    """Whether business time passes in steps at present; never where it is wall time."""
+    return lambda: isinstance(business, ScaledClock) and business.stepped
+
+
+def _progress(settings: Settings, name: str) -> Callable[..., None]:
+    """What tells, in a sandbox run, up to which business time a program has acted, and when it will do so again."""
+    tell, process = teller(settings.clock_file, name), str(os.getpid())
+
+    def told(at: datetime, again: datetime | None = None) -> None:
+        if tell is not None:
+            tell(Report(process=process, at=at.timestamp(), next=again.timestamp() if again else 0.0))
+
+    return told
 
 
 def _stop() -> threading.Event:

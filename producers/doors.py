@@ -39,4 +39,4 @@ def intake(settings: Settings, tenants: Tenants, delivery: Delivers, metrics: Ga
         doors += TwilioDoors(token, settings.public_url, links, contacts, accounts, clocks, time.monotonic).doors()
     elif settings.twilio_auth_token:
         log.warning("answers to texts are not taken: DUNLIN_PUBLIC_URL, which Twilio's signature covers, is not set")
-    return Intake(doors, delivery, metrics)
+    return Intake(doors, delivery, metrics, surely=settings.clock_file is not None)

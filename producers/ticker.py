@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 KEY = b"time"
 LOOK_SECONDS = 0.1
 """How often a scaled clock is looked at, and so the shortest time between two ticks."""
+STEPPED_LOOK_SECONDS = 0.004
+"""How often a clock is looked at that moves in steps: each step waits for its tick."""
 LONGEST_STEP = timedelta(minutes=30)
 """Business time after which the next look makes a tick: with looks every 100 ms and a month in 100 s, ticks stay within an hour."""
 
@@ -27,14 +29,23 @@ class WritesEverywhere(Protocol):
 class Ticker:
     """Ticks when `tick_seconds` of wall time have passed, or LONGEST_STEP of business time; never backwards.
 
-    `business` and `wall` are the two clocks, `seconds` a monotonic one.
+    `business` and `wall` are the two clocks, `seconds` a monotonic one. While `stepped` says so, it ticks at every step of business time.
+    `told` hears of each tick that the broker has.
     """
 
     def __init__(
-        self, everywhere: WritesEverywhere, business: Clock, wall: Clock, tick_seconds: float, seconds: Callable[[], float]
+        self,
+        everywhere: WritesEverywhere,
+        business: Clock,
+        wall: Clock,
+        tick_seconds: float,
+        seconds: Callable[[], float],
+        stepped: Callable[[], bool] = lambda: False,
+        told: Callable[[datetime], object] = lambda _: None,
     ) -> None:
         self._everywhere, self._business, self._wall = everywhere, business, wall
         self._tick_seconds, self._seconds = tick_seconds, seconds
+        self._stepped, self._told = stepped, told
         self._last: datetime | None = None
         self._last_at = 0.0
         self._failing = False
@@ -54,6 +65,7 @@ class Ticker:
         if self._failing:
             log.info("the time is told again")
         self._failing, self._last, self._last_at = False, now, at
+        self._told(now)
         return True
 
     def _due(self, now: datetime, at: float) -> bool:
@@ -61,7 +73,7 @@ class Ticker:
             return True
         if now <= self._last:  # a held clock, or one that was set back
             return False
-        return at - self._last_at >= self._tick_seconds or now - self._last >= LONGEST_STEP
+        return self._stepped() or at - self._last_at >= self._tick_seconds or now - self._last >= LONGEST_STEP
 
 
 def time_passed(partition: int, now: datetime, wall: datetime) -> TimePassed:
@@ -70,9 +82,9 @@ def time_passed(partition: int, now: datetime, wall: datetime) -> TimePassed:
     return TimePassed(id=id, account="", occurred_at=now, received_at=wall, trace=id)
 
 
-def run(ticker: Ticker, wait: Callable[[float], bool], every: float) -> None:
-    """Look every `every` seconds until `wait`, which waits so long, answers True."""
+def run(ticker: Ticker, wait: Callable[[float], bool], every: Callable[[], float]) -> None:
+    """Look every `every()` seconds until `wait`, which waits so long, answers True."""
     while True:
         ticker.look()
-        if wait(every):
+        if wait(every()):
             return

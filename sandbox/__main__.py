@@ -24,6 +24,8 @@ def main() -> None:
     command.add_argument("--customers", type=int, default=2000, help="payers of the merchant")
     command.add_argument("--days", type=float, default=30.0, help="days of business before now")
     command.add_argument("--speed", type=float, default=21600.0, help="business seconds per wall second")
+    command.add_argument("--start", type=float, help="where business time begins, Unix seconds; without it `--days` before now")
+    command.add_argument("--stepped", action="store_true", help="business time stands still and is moved by POST /_clock/step")
     command.add_argument("--stripe-retries", choices=("on", "off"), default="off", help="Stripe's own retries")
     command.add_argument("--account", default="acct_1SandboxDunlin00", help="the merchant's account id")
     command.add_argument("--api-key", default="sk_test_sandbox", help="the only key that is accepted")
@@ -45,6 +47,8 @@ def main() -> None:
         api_key=given.api_key,
         ready_file=Path(ready) if ready else None,
         listener_secrets=given.listener_secrets,
+        start=given.start,
+        stepped=given.stepped,
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(options))

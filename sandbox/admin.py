@@ -13,6 +13,8 @@ from sandbox import truth
 from sandbox.baseline import Baseline
 from sandbox.machine import Machine
 
+_PATIENCE_S = 1.0
+
 
 def routes(machine: Machine, baseline: Baseline) -> list[Route]:
     """The admin routes of one machine."""
@@ -38,6 +40,29 @@ def routes(machine: Machine, baseline: Baseline) -> list[Route]:
         if not isinstance(wanted, int | float) or wanted <= 0:
             return _json({"error": 'Give the business seconds per wall second, as {"speed": 60}.'}, 400)
         machine.clock.run_at(float(wanted))
+        return _json(machine.clock.state())
+
+    async def step(http: Request) -> Response:
+        wanted = (await _body(http)).get("to")
+        if not isinstance(wanted, int | float):
+            return _json({"error": 'Give the business time to move to, in Unix seconds, as {"to": 1772442000}.'}, 400)
+        if holders := machine.clock.holders():
+            return _json({"error": f"The clock is held: {', '.join(holders)}.", "holds": holders}, 409)
+        try:
+            machine.clock.step(float(wanted))
+        except ValueError as error:
+            return _json({"error": str(error)}, 409)
+        return _json(machine.clock.state())
+
+    async def follow(_: Request) -> Response:
+        machine.clock.follow()
+        return _json(machine.clock.state())
+
+    async def deliver(_: Request) -> Response:
+        return _json(await machine.deliver(_PATIENCE_S))
+
+    async def run_on(_: Request) -> Response:
+        machine.run_on()
         return _json(machine.clock.state())
 
     async def faults(http: Request) -> Response:
@@ -67,6 +92,10 @@ def routes(machine: Machine, baseline: Baseline) -> list[Route]:
         Route("/_start", start, methods=["POST"]),
         Route("/_clock", clock),
         Route("/_clock/speed", speed, methods=["POST"]),
+        Route("/_clock/step", step, methods=["POST"]),
+        Route("/_clock/follow", follow, methods=["POST"]),
+        Route("/_clock/deliver", deliver, methods=["POST"]),
+        Route("/_clock/run-on", run_on, methods=["POST"]),
         Route("/_clock/hold", hold, methods=["POST"]),
         Route("/_clock/release", release, methods=["POST"]),
         Route("/_faults", faults, methods=["GET", "POST"]),

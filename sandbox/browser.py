@@ -17,9 +17,14 @@ AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) 
 
 
 class Browser:
-    """Asks for addresses, eight at once, without anybody waiting for the answer; what fails is forgotten, as by people."""
+    """Asks for addresses, eight at once, without anybody waiting for the answer; what fails is forgotten, as by people.
 
-    def __init__(self) -> None:
+    With `one_by_one` nothing is asked for until `load`, and then in order.
+    """
+
+    def __init__(self, one_by_one: bool = False) -> None:
+        self.one_by_one = one_by_one
+        self._kept: list[str] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(AT_ONCE)
         self._session: aiohttp.ClientSession | None = None
@@ -46,9 +51,20 @@ class Browser:
         """Ask for an address on this machine, and for what it redirects to as long as that is on this machine, too."""
         if self._session is None:
             return
+        if self.one_by_one:
+            self._kept.append(address)
+            return
         task = asyncio.get_running_loop().create_task(self._follow(self._session, address))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def load(self) -> int:
+        """Ask for what was kept, one after the other; answers how many."""
+        kept, self._kept = self._kept, []
+        for address in kept:
+            if self._session is not None:
+                await self._follow(self._session, address)
+        return len(kept)
 
     async def _follow(self, session: aiohttp.ClientSession, address: str) -> None:
         async with self._room:

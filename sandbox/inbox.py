@@ -114,6 +114,7 @@ class _Postman:
     async def handle_DATA(self, server: SMTP, _session: Any, envelope: Any) -> str:
         if self._fault == "slow":
             await asyncio.sleep(SLOW_S)
+        await self._machine.courier.begun_are_done()
         letter = self._box.deliver(envelope.mail_from or "", list(envelope.rcpt_tos), envelope.content)
         if self._fault == "drop_after_data":
             # cut at once: what is answered below finds no connection. No isinstance: uvloop's transport is no asyncio.Transport

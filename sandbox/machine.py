@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field
 
+from sandbox.browser import Browser
 from sandbox.clock import SandboxClock
 from sandbox.endpoints import Endpoints
 from sandbox.events import Event
 from sandbox.faults import Faults
 from sandbox.listener import Listener
 from sandbox.luck import Luck
-from sandbox.records import Request
+from sandbox.records import Json, Request
 from sandbox.webhooks import Courier
 from sandbox.world import World
 
@@ -25,6 +26,7 @@ class Machine:
     luck: Luck
     api_key: str
     listener: Listener = field(default_factory=Listener)
+    browser: Browser = field(default_factory=Browser)
     _calls: int = field(default=0)
 
     def catch_up(self) -> float:
@@ -32,6 +34,18 @@ class Machine:
         now = max(self.clock.now(), self.world.now)
         self._send(self.world.advance(now))
         return now
+
+    async def deliver(self, seconds: float) -> Json:
+        """While the clock is stepped: let the world reach its time, people look and webhooks leave, which take up to `seconds`."""
+        self.catch_up()
+        looked = await self.browser.load()
+        return {"looked": looked, **await self.courier.deliver(seconds)}
+
+    def run_on(self) -> None:
+        """Leave steps behind: time passes as fast as the wall's, and everything leaves when it happens."""
+        self.clock.run_on()
+        self.browser.one_by_one = False
+        self.courier.run_on()
 
     def flush(self) -> None:
         """Send the events of what was just done."""

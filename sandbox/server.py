@@ -48,6 +48,8 @@ class Options:
     api_key: str
     ready_file: Path | None
     listener_secrets: Path | None = None
+    start: float | None = None
+    stepped: bool = False
 
 
 async def serve(options: Options) -> None:
@@ -59,9 +61,8 @@ async def serve(options: Options) -> None:
     box = inbox.Mailbox(machine, options.home / "mails.jsonl")
     server = _http(machine, box)
     await machine.courier.open()
-    browser = Browser()
-    browser.open()
-    machine.world.behaviour.fetch = browser.fetch
+    machine.browser.open()
+    machine.world.behaviour.fetch = machine.browser.fetch
     smtp, smtp_port = await inbox.listen(box, machine, options.smtp_port)
     _stop_on_signal(server)
     pump = asyncio.create_task(_pump(machine))
@@ -75,12 +76,13 @@ async def serve(options: Options) -> None:
     finally:
         pump.cancel()
         smtp.close()
-        await browser.close()
+        await machine.browser.close()
         await machine.courier.close()
 
 
 def _machine(options: Options, base: str) -> Machine:
-    clock = SandboxClock(options.home / "clock.json", speed=options.speed, days=options.days)
+    file = options.home / "clock.json"
+    clock = SandboxClock(file, speed=options.speed, days=options.days, start=options.start, stepped=options.stepped)
     setting = Setting(
         seed=options.seed,
         start=clock.began,
@@ -93,7 +95,17 @@ def _machine(options: Options, base: str) -> Machine:
     luck = Luck(options.seed)
     endpoints = Endpoints(luck)
     courier = Courier(endpoints, clock, luck, options.account)
-    return Machine(World(setting), clock, endpoints, courier, Faults(), luck, options.api_key, merchant.Listener(_secrets(options)))
+    return Machine(
+        world=World(setting),
+        clock=clock,
+        endpoints=endpoints,
+        courier=courier,
+        faults=Faults(),
+        luck=luck,
+        api_key=options.api_key,
+        listener=merchant.Listener(_secrets(options)),
+        browser=Browser(one_by_one=options.stepped),
+    )
 
 
 def _secrets(options: Options) -> list[str]:
@@ -122,7 +134,8 @@ def _http(machine: Machine, box: inbox.Mailbox) -> uvicorn.Server:
 
 async def _pump(machine: Machine) -> None:
     while True:
-        machine.catch_up()
+        if not machine.clock.stepped:
+            machine.catch_up()
         await asyncio.sleep(_PUMP_EVERY_S)
 
 

@@ -60,8 +60,17 @@ class Loop:
     """Reads a topic and hands ranges to a target; one thread, no waiting but for messages and the target itself."""
 
     def __init__(
-        self, consumer: Any, topic: str, target: Target, on_ready: Callable[[], None], elapsed: Callable[[], float] = monotonic
+        self,
+        consumer: Any,
+        topic: str,
+        target: Target,
+        on_ready: Callable[[], None],
+        elapsed: Callable[[], float] = monotonic,
+        flush_seconds: float = FLUSH_SECONDS,
+        written: Callable[[dict[int, int]], object] = lambda _: None,
     ) -> None:
+        """`written` hears, after each range that was written, the next offset of every partition that was written so far."""
+        self._flush_seconds, self._written, self._ends = flush_seconds, written, dict[int, int]()
         self._consumer, self._topic, self._target, self._on_ready, self._elapsed = consumer, topic, target, on_ready, elapsed
         self.lanes: dict[int, Lane] = {}
         self.rows = 0
@@ -92,7 +101,9 @@ class Loop:
 
     def _read(self, seconds: float) -> list[Any]:
         before = self._assignments
-        found: list[Any] = self._consumer.consume(MOST_MESSAGES, seconds)
+        found: list[Any] = self._consumer.consume(1, seconds)  # asked for more, the client waits for all of them or the end of the time
+        if found:
+            found += self._consumer.consume(MOST_MESSAGES - 1, 0)
         if found and before != self._assignments:
             # The assignment changed within the call, so these may be of the former one: read them again from where the group stands.
             self._consumer.assign([kafka.TopicPartition(self._topic, lane.partition, lane.start) for lane in self.lanes.values()])
@@ -136,8 +147,10 @@ class Loop:
             self._tell("target", "%s; %d messages wait, position kept, next try in %.1f s", problem, self._backlog(), delay)
         else:
             self.rows += len(messages)
+            self._ends[lane.partition] = lane.taken.end
             lane.finish()
-            lane.not_before = self._elapsed() + FLUSH_SECONDS
+            lane.not_before = self._elapsed() + self._flush_seconds
+            self._written(self._ends)
 
     def _backlog(self) -> int:
         return sum(len(lane.waiting) for lane in self.lanes.values())

@@ -5,6 +5,7 @@ from typing import Any
 
 import faust
 
+from recovery.adapters.progress import teller
 from recovery.config import Settings
 from streams.agents.recovery import handle, prepare
 from streams.exactly_once import APP_SETTINGS, exactly_once
@@ -31,5 +32,6 @@ def build(settings: Settings) -> Any:
         handle,
         outputs=OUTPUTS,
         prepare=prepare,
+        progress=teller(settings.clock_file, f"streams-{settings.worker or 'worker'}"),
     )
     return app

@@ -18,6 +18,7 @@ handler or a transaction failed or nothing moves, and with 75 ("do not restart m
 
 import asyncio
 import logging
+import os
 from collections import ChainMap
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ from faust import Schema
 from faust.stores import STORES, memory
 from faust.types import TP
 
+from recovery.adapters.progress import Report, Tell, place
 from streams import transport
 from streams.leaving import or_leave
 from streams.partition_log import PartitionLog
@@ -85,16 +87,17 @@ def exactly_once(
     outputs: Sequence[str],
     prepare: Callable[[Shard], None] | None = None,
     patience: float = PATIENCE,
+    progress: Tell | None = None,
 ) -> None:
     """Register an agent that calls handle(shard, batch), a plain function, for each batch exactly once and in order.
 
     `outputs` are all topics the handler emits to; `prepare` is called with every freshly opened shard before its first
     batch (timers), in a thread. `handle` must be a function of the shard and the batch alone: no await, no clock, no I/O, and it must
-    be done within `patience` seconds. What it raises ends the process with 70.
+    be done within `patience` seconds. What it raises ends the process with 70. `progress` is told what is finished (progress.py).
     """
     store: ShardStore = table.data
     store.names = Names(app.conf.id, table.changelog_topic.get_topic_name(), tuple(inputs.topics), tuple(outputs))
-    store.prepare, store.patience = prepare, patience
+    store.prepare, store.patience, store.progress = prepare, patience, progress
 
     async def batches(stream: Any) -> None:
         async for batch in stream:
@@ -119,6 +122,9 @@ async def _take(app: Any, store: "ShardStore", handle: Handler, batch: Batch) ->
     or_leave(handle, shard, batch)
     if shard.save(batch):
         shard.saving = _in_thread(or_leave, shard.commit)
+        shard.saving.add_done_callback(lambda _: store.finished(shard, batch))
+    else:
+        store.finished(shard, batch)
 
 
 class ShardStore(memory.Store):  # type: ignore[type-arg]  # keys and values are bytes here
@@ -127,16 +133,29 @@ class ShardStore(memory.Store):  # type: ignore[type-arg]  # keys and values are
     names: Names
     prepare: Callable[[Shard], None] | None
     patience: float
+    progress: Tell | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.shards: dict[int, Shard] = {}
         self.opening: list[Shard] = []
+        self._read: dict[str, int] = {}
+        self._rebalances = 0
 
     @property
     def brokers(self) -> str:
         """Bootstrap servers of the app, as confluent-kafka wants them."""
         return transport.bootstrap_servers(self.app)
+
+    def finished(self, shard: Shard, batch: Batch) -> None:
+        """A batch needs nothing more: it is committed, or changed nothing."""
+        if self.progress is not None:
+            self._read[place(batch.tp.topic, shard.number)] = batch.end
+            self._tell(self.progress)
+
+    def _tell(self, progress: Tell) -> None:
+        written = {place(topic, shard.number): end for shard in self.shards.values() for topic, end in list(shard.ends.items())}
+        progress(Report(process=f"{os.getpid()}:{self._rebalances}", read=self._read, written=written))
 
     async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
         """Drop shards that were taken away, open those that are new. Partitions are fetched only after this returns."""
@@ -152,10 +171,16 @@ class ShardStore(memory.Store):  # type: ignore[type-arg]  # keys and values are
             self.shards[shard.number] = shard
             log.info("shard %s is open: %s rows, at %s", shard.number, len(shard.rows), shard.positions)
         self.opening = []
+        if self.progress is not None:
+            self._rebalances += 1
+            shards = self.shards.values()
+            self._read = {place(topic, shard.number): position for shard in shards for topic, position in shard.positions.items()}
+            self._tell(self.progress)
         self.data = ChainMap(*(shard.rows for shard in self.shards.values()))
 
     def _open(self, shard: Shard) -> None:
         """Load the shard and what is derived from it, in a thread: with a million rows Faust's loop would stand still for seconds."""
+        shard.notes_ends = self.progress is not None
         shard.open(partial(PartitionLog, self.brokers, shard.number))
         if self.prepare is not None:
             self.prepare(shard)

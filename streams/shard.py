@@ -72,6 +72,7 @@ class Shard:
     """Rows and outputs of one partition. Handlers use `number`, `get`, `put`, `emit`, `dirty`, `rows` (to read), `timers`."""
 
     timers: Any = None  # derived data of the application, made by its `prepare` when the shard has been opened
+    notes_ends = False  # whether `ends` is kept: a callback for each message
 
     def __init__(self, number: int, names: Names, producer: Any) -> None:
         self.number, self.names, self.producer = number, names, producer
@@ -79,6 +80,7 @@ class Shard:
         self.positions: dict[str, int] = {}  # topic -> next offset
         self.loaded = 0  # records read while opening: a sign of life
         self.saving: asyncio.Future[None] | None = None  # the commit on its way
+        self.ends: dict[str, int] = {}  # topic -> offset after the last message of ours that the broker has
         self._changed: dict[bytes, bytes | None] = {}
         self._in_transaction = False
 
@@ -121,7 +123,10 @@ class Shard:
             self._in_transaction = True
         while True:
             try:
-                self.producer.produce(topic, value, key, self.number)
+                if self.notes_ends:
+                    self.producer.produce(topic, value, key, self.number, self._note_end)
+                else:
+                    self.producer.produce(topic, value, key, self.number)
                 return
             except BufferError:
                 self.producer.poll(0.05)
@@ -156,6 +161,10 @@ class Shard:
         """Return when the last saved batch is visible."""
         if self.saving is not None:
             await asyncio.shield(self.saving)
+
+    def _note_end(self, error: Any, message: Any) -> None:
+        if error is None:
+            self.ends[message.topic()] = message.offset() + 1
 
     def _load(self, key: bytes, value: bytes | None) -> None:
         if key.startswith(POSITION):

@@ -1,26 +1,36 @@
 """`dunlin demo`: a month of an imaginary merchant's life on a fast clock, dashboard open."""
 
+import json
 import os
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from dunlin.demo import Sandbox
+    from pathlib import Path
+
+    from dunlin.demo import World
     from dunlin.proof import Addresses
     from dunlin.stack import Stack
 
 
 def demo(
     customers: Annotated[int, typer.Option(help="Customers of the imaginary merchant.", min=1)] = 2_000,
-    minutes: Annotated[float, typer.Option(help="Wall minutes that the month takes.", min=0.5)] = 2.0,
+    days: Annotated[float, typer.Option(help="Days of business.", min=0.1, max=30)] = 30,
+    begins: Annotated[str, typer.Option("--from", help="Begin on this day (UTC), as 2026-03-01; without it so many days before now.")] = "",
+    minutes: Annotated[float, typer.Option(help="Take at least so many wall minutes; 0 is as fast as the pipeline goes.", min=0.0)] = 0.0,
     seed: Annotated[int, typer.Option(help="The world's seed; the same seed is the same luck.")] = 7,
     stripe_retries: Annotated[bool, typer.Option(help="Let the imaginary Stripe retry by itself, too.")] = False,
     headless: Annotated[bool, typer.Option(envvar="DUNLIN_DEMO_HEADLESS", help="Stop after the verification.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the lines of all parts.")] = False,
 ) -> None:
-    """Lose and recover payments for 30 days in two minutes, then verify every figure; leaves with 0 when all is right."""
+    """Lose and recover payments for 30 days, then verify every figure; leaves with 0 when all is right.
+
+    Business time waits for the pipeline, so the same seed and first day give the same figures on any machine; the last line is a JSON
+    object with their fingerprint.
+    """
     from dunlin import demo as setting
     from dunlin.local import local_parts, run_to_the_end, settle_ports
     from dunlin.parts import LocalPorts
@@ -34,6 +44,7 @@ def demo(
     variables = dict(os.environ)  # noqa: TID251 - a command is an entry point
     home = setting.home_of(from_env(variables).home)
     try:
+        start = setting.first_moment(begins, days, wall())
         setting.empty_home(home)
     except (InUseError, ValueError) as error:
         typer.echo(str(error), err=True)
@@ -41,25 +52,27 @@ def demo(
     port, smtp_port = free_ports(2)
     place = setting.SandboxPlace(home=home / "sandbox", port=port, smtp_port=smtp_port)
     setting.write_tenant(home, place)
-    world = setting.World(customers=customers, speed=setting.MONTH_DAYS * 86_400 / (minutes * 60), seed=seed, stripe_retries=stripe_retries)
+    world = setting.World(customers=customers, days=days, start=start, seed=seed, stripe_retries=stripe_retries)
     variables |= setting.environment(home, place) | {"DUNLIN_GATEWAY_PORT": "0", "DUNLIN_DASHBOARD_PORT": "0"}
     settings, local = settle_ports(from_env(variables), LocalPorts(kafka=0, kafka_controller=0, clickhouse_http=0, clickhouse_tcp=0))
     gateway = f"http://{settings.gateway_host}:{settings.gateway_port}"
-    parts = [*local_parts(settings, local), *setting.sandbox_parts(place, world, gateway, home)]
+    parts = [*setting.stepped(local_parts(settings, local), place), *setting.sandbox_parts(place, world, gateway, home)]
     stack = Stack(parts, home=home, environment=variables, clock=wall, out=sys.stdout, quiet=not verbose)
-    result: list[int] = []
+    result: list[tuple[int, str]] = []
     started = wall()
 
     def live(seconds: float) -> None:
-        stack.say(f"the stack is ready in {seconds:.1f} s; the month begins: {customers:,} customers, about {minutes:g} minutes")
+        stack.say(f"the stack is ready in {seconds:.1f} s; the month begins: {customers:,} customers, {days:g} days, seed {seed}")
         try:
-            result.append(_live(stack, setting.Sandbox(place.api), running(home), settings.dashboard_port, headless, started.timestamp()))
+            result.append(_live(stack, home, world, running(home), settings.dashboard_port, headless, minutes, started.timestamp()))
         finally:
             if headless or not result:
                 stack.request_stop()
 
     code = run_to_the_end(stack, home, sys.stderr, live)
-    raise typer.Exit(code or (result[0] if result else 1))
+    if headless and result:
+        typer.echo(result[0][1])  # behind whatever the parts said when they ended
+    raise typer.Exit(code or (result[0][0] if result else 1))
 
 
 def demo_endpoint(
@@ -75,25 +88,43 @@ def demo_endpoint(
     typer.echo(f"registered {register_endpoint(api, gateway, Path(secrets))}")
 
 
-def _live(stack: "Stack", sandbox: "Sandbox", addresses: "Addresses", dashboard_port: int, headless: bool, started: float) -> int:
-    """Live through the month with a progress bar, verify, and tell where to look. Answers the exit code."""
+def _live(
+    stack: "Stack",
+    home: "Path",
+    world: "World",
+    addresses: "Addresses",
+    dashboard_port: int,
+    headless: bool,
+    minutes: float,
+    started: float,
+) -> tuple[int, str]:
+    """Live through the month with a progress bar, verify, and tell where to look. Answers the exit code and the last line."""
     from rich.console import Console
 
     from dunlin.cli.month import watch
+    from dunlin.demo import Sandbox
+    from dunlin.keeper import keeper
+    from dunlin.month import write_cases
     from dunlin.proof import prove
     from dunlin.quiet import NotQuietError
     from dunlin.report import show
 
-    console = Console()
+    console, sandbox = Console(), Sandbox(addresses.sandbox)
+    keeping = keeper(addresses, minutes * 60 / world.days / 86_400)
     sandbox.start()
-    console.print(f"first webhook accepted {sandbox.first_accepted() - started:.1f} s after the start")
-    watch(console, sandbox)
     try:
+        watch(console, sandbox, keeping)
+        console.print(f"first webhook accepted {sandbox.first_accepted() - started:.1f} s after the start")
         report = prove(addresses, lambda text: console.print(f"[dim]{text}[/dim]"), "demo")
     except NotQuietError as error:
         stack.say(str(error))
-        return 1
+        return 1, json.dumps({"error": str(error)})
     show(console, report)
+    write_cases(home, report.cases)
+    begins = datetime.fromtimestamp(sandbox.month()[0], UTC)
+    line = json.dumps({"from": begins.isoformat(), "seed": world.seed, **report.figures()})
     if not headless:
+        sandbox.run_on()
         console.print(f"\ndashboard  http://127.0.0.1:{dashboard_port}\ninbox      {addresses.sandbox}/inbox\nCtrl-C stops everything.")
-    return 0 if report.sound else 1
+        typer.echo(line)
+    return (0 if report.sound else 1), line

@@ -1,5 +1,6 @@
-"""Watching a month go by: a progress bar on a terminal, a line per tenth elsewhere."""
+"""Watching a month go by: a progress bar on a terminal, a line per tenth elsewhere; both say what business time waits for."""
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -11,35 +12,56 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dunlin.demo import Sandbox
+    from dunlin.keeper import Keeper
 
 LOOK_EVERY = 0.5
+SAID_AFTER = 2.0
+"""Wall seconds that a step must wait before it is said for what: shorter waits are no news."""
 
 
-def watch(console: "Console", sandbox: "Sandbox") -> None:
-    """Show the month's progress until it is over."""
-    if console.is_terminal:
-        _with_bar(console, sandbox)
-    else:
-        _with_lines(console.print, sandbox)
+def watch(console: "Console", sandbox: "Sandbox", keeper: "Keeper") -> None:
+    """Let the keeper go through the month and show its progress. Raises what the keeper raises."""
+    failed: list[BaseException] = []
+
+    def keep() -> None:
+        try:
+            keeper.run()
+        except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that watches
+            failed.append(error)
+
+    began = time.monotonic()
+    keeping = threading.Thread(target=keep, name="keeper", daemon=True)
+    keeping.start()
+    (_with_bar if console.is_terminal else _with_lines)(console, sandbox, keeper, keeping)
+    keeping.join()
+    if failed:
+        raise failed[0]
+    most = sorted(keeper.waited.items(), key=lambda waited: -waited[1])[:4]
+    longest = ", ".join(f"{seconds:.0f} s for {what}" for what, seconds in most)
+    console.print(f"[dim]{keeper.steps:,} steps in {time.monotonic() - began:.0f} s; business time waited {longest}[/dim]")
 
 
-def _with_bar(console: "Console", sandbox: "Sandbox") -> None:
+def _with_bar(console: "Console", sandbox: "Sandbox", keeper: "Keeper", keeping: threading.Thread) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=40), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("the month begins", total=1.0)
-        _until_over(sandbox, lambda now: progress.update(task, completed=now["fraction"], description=told(now)))
+
+        def tell(now: Mapping[str, Any], waits: str) -> None:
+            progress.update(task, completed=now["fraction"], description=told(now) + (f"  {waits}" if waits else ""))
+
+        _until_over(sandbox, keeper, keeping, tell)
 
 
-def _with_lines(say: Callable[[str], None], sandbox: "Sandbox") -> None:
-    tenth = -1
+def _with_lines(console: "Console", sandbox: "Sandbox", keeper: "Keeper", keeping: threading.Thread) -> None:
+    tenth, said = -1, ""
 
-    def tell(now: Mapping[str, Any]) -> None:
-        nonlocal tenth
-        if int(now["fraction"] * 10) > tenth:
-            tenth = int(now["fraction"] * 10)
-            say(f"{now['fraction']:4.0%} {told(now)}")
+    def tell(now: Mapping[str, Any], waits: str) -> None:
+        nonlocal tenth, said
+        if int(now["fraction"] * 10) > tenth or (waits and waits != said):
+            tenth, said = int(now["fraction"] * 10), waits
+            console.print(f"{now['fraction']:4.0%} {told(now)}" + (f"  {waits}" if waits else ""))
 
-    _until_over(sandbox, tell)
+    _until_over(sandbox, keeper, keeping, tell)
 
 
 def told(now: Mapping[str, Any]) -> str:
@@ -48,10 +70,13 @@ def told(now: Mapping[str, Any]) -> str:
     return f"{day}  {now['failures']:.0f} failed, {now['recovered']:.0f} recovered, {now['mails']:.0f} mails"
 
 
-def _until_over(sandbox: "Sandbox", tell: Callable[[Mapping[str, Any]], None]) -> None:
+def _until_over(sandbox: "Sandbox", keeper: "Keeper", keeping: threading.Thread, tell: Callable[[Mapping[str, Any], str], None]) -> None:
+    steps, since = -1, 0.0
     while True:
-        now = sandbox.progress()
-        tell(now)
-        if now["fraction"] >= 1.0:
+        over = not keeping.is_alive()
+        if keeper.steps != steps:
+            steps, since = keeper.steps, time.monotonic()
+        tell(sandbox.progress(), keeper.waits if time.monotonic() - since > SAID_AFTER else "")
+        if over:
             return
-        time.sleep(LOOK_EVERY)
+        keeping.join(LOOK_EVERY)

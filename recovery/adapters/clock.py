@@ -11,11 +11,15 @@ from recovery.vocabulary import Clock
 
 
 class ClockFile(msgspec.Struct, frozen=True):
-    """Business time as the sandbox keeps it: at wall second `wall0` it was `business0`, and it runs `speed` times as fast (0 = held)."""
+    """Business time as the sandbox keeps it: at wall second `wall0` it was `business0`, and it runs `speed` times as fast (0 = held).
+
+    A `stepped` clock stands still between two steps, so that everything of a step has the same time on every machine.
+    """
 
     wall0: float
     business0: float
     speed: float
+    stepped: bool = False
 
 
 def wall() -> datetime:
@@ -58,6 +62,12 @@ class ScaledClock:
         self._load()
         now = time.time()
         return 1.0 if business_seconds(self._file, now) >= now else self._file.speed
+
+    @property
+    def stepped(self) -> bool:
+        """Whether business time passes in steps at present."""
+        self._load()
+        return self._file.stepped
 
     def _load(self) -> None:
         stat = os.stat(self._path)

@@ -85,6 +85,7 @@ class Api:
             key = http.headers.get("idempotency-key") if http.method == "POST" else None
             request = self._machine.request(key)
             body = (await http.body()).decode("utf-8", "replace")
+            await self._machine.courier.begun_are_done()
             try:
                 self._admit(http)
                 params = forms.decode(http.url.query, body)

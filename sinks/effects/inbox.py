@@ -1,12 +1,13 @@
 """From the log to the ledger: a polled batch is stored whole, withdrawals with it, and only then are its positions committed."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 import confluent_kafka as kafka
 import msgspec
 
+from recovery.adapters.progress import place
 from recovery.contracts.codec import Unprocessable, decode_effect, encode
 from recovery.contracts.effects import Effect, EffectWithdrawn
 from recovery.contracts.parked import Parked
@@ -35,8 +36,12 @@ class Batch(msgspec.Struct, frozen=True):
 class Inbox:
     """Moves effects into the ledger. Redelivered ones are recognised there by their id."""
 
-    def __init__(self, consumer: kafka.Consumer, ledger: Ledger, wall: Clock) -> None:
+    def __init__(
+        self, consumer: kafka.Consumer, ledger: Ledger, wall: Clock, stored: Callable[[dict[str, int]], object] = lambda _: None
+    ) -> None:
+        """`stored` hears, after each batch that is in the ledger, the next offsets by topic and partition (progress.py)."""
         self._consumer, self._ledger, self._wall = consumer, ledger, wall
+        self._stored, self._ends = stored, dict[str, int]()
         self._consumer.subscribe([*TOPICS, AGAIN_SINKS.name])
         self._stall = StallWatch(consumer)
 
@@ -47,12 +52,16 @@ class Inbox:
             ConsumerFailed: the consumer is broken for good.
 
         """
-        messages = [delivered(message) for message in self._consumer.consume(BATCH, seconds) if _is_message(message)]
+        found = self._consumer.consume(1, seconds)  # asked for more, the client waits for all of them or the end of the time
+        found += self._consumer.consume(BATCH - 1, 0) if found else []
+        messages = [delivered(message) for message in found if _is_message(message)]
         self._stall.look()
         batch = sort(messages, self._wall)
         if messages:
             self._ledger.reopen(batch.given_up)
             self._ledger.receive(batch.arrivals, batch.withdrawals, batch.parked, self._wall().timestamp())
+            self._ends.update((place(message.topic, message.partition), message.offset + 1) for message in messages)
+            self._stored(self._ends)
             self._commit(messages)
         return batch
 

@@ -1,6 +1,7 @@
 """The process `python -m sinks effects`: builds the parts, recovers what a former process left, and loops until told to stop."""
 
 import logging
+import os
 import signal
 import time
 from datetime import timedelta
@@ -12,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from control.lookup import Tenants
 from recovery.adapters.clock import business_clock, wall
 from recovery.adapters.kafka import Publisher, consumer
+from recovery.adapters.progress import Report, teller
 from recovery.config import Settings
 from sinks.effects.accounts import Accounts
 from sinks.effects.answers import Clocks
@@ -125,7 +127,13 @@ def _run(settings: Settings) -> None:
     with Ownership(ledger):
         group = f"{settings.app_id}-effects"
         # A static member: the ledger has one owner, so a process that starts again after a crash gets its partitions back at once.
-        inbox = Inbox(consumer(settings.kafka_bootstrap, group, **{"group.instance.id": group}), ledger, wall)
+        tell, process = teller(settings.clock_file, "effects"), str(os.getpid())
+
+        def stored(ends: dict[str, int]) -> None:
+            if tell is not None:
+                tell(Report(process=process, read=ends))
+
+        inbox = Inbox(consumer(settings.kafka_bootstrap, group, **{"group.instance.id": group}), ledger, wall, stored)
         calm = {"enable.partition.eof": True, "fetch.wait.max.ms": 500}  # a switch need not be heard within milliseconds
         switches = Switches(consumer(settings.kafka_bootstrap, f"{group}-switches", **calm), ledger)
         tenants = Tenants.load(settings.tenants)

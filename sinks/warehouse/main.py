@@ -1,6 +1,7 @@
 """Runs the warehouse sink until told to stop."""
 
 import logging
+import os
 import signal
 from collections.abc import Callable
 from time import monotonic
@@ -9,16 +10,19 @@ import confluent_kafka as kafka
 
 from recovery.adapters import clickhouse
 from recovery.adapters.kafka import Publisher, consumer
+from recovery.adapters.progress import Report, place, teller
 from recovery.config import Settings
 from recovery.contracts.topics import AGAIN_SINKS, EVENTS, Topic
 from recovery.vocabulary import Clock
-from sinks.consume import Loop, Target
+from sinks.consume import FLUSH_SECONDS, Loop, Target
 from sinks.ranges import Fatal
 from sinks.warehouse.again import Again
 from sinks.warehouse.writer import Warehouse
 
 log = logging.getLogger(__name__)
 REPORT_SECONDS = 30.0
+SANDBOX_FLUSH_SECONDS = 0.05
+"""As FLUSH_SECONDS, in a sandbox run: there business time waits for the rows."""
 
 
 def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
@@ -28,8 +32,8 @@ def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
         signal.signal(number, lambda sign, _frame: stopped.append(sign))
     target = Warehouse(lambda: clickhouse.client(settings.clickhouse_url), Publisher(settings.kafka_bootstrap), wall)
     ready = settings.ready_file.touch if settings.ready_file else lambda: None
-    events = _loop(settings, instance, "warehouse", EVENTS, target, ready)
-    put_back = _loop(settings, instance, "warehouse-again", AGAIN_SINKS, Again(target), lambda: None)
+    events = _loop(settings, instance, "warehouse", EVENTS, target, ready, _progress(settings, instance))
+    put_back = _loop(settings, instance, "warehouse-again", AGAIN_SINKS, Again(target), lambda: None, lambda _: None)
     try:
         events.start()
         put_back.start()
@@ -42,7 +46,26 @@ def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
     return 0
 
 
-def _loop(settings: Settings, instance: int, name: str, topic: Topic, target: Target, ready: Callable[[], None]) -> Loop:
+def _progress(settings: Settings, instance: int) -> Callable[[dict[int, int]], None]:
+    """What tells, in a sandbox run, how far rows are written."""
+    tell, process = teller(settings.clock_file, f"warehouse-{instance}"), str(os.getpid())
+
+    def written(ends: dict[int, int]) -> None:
+        if tell is not None:
+            tell(Report(process=process, read={place(EVENTS.name, partition): end for partition, end in ends.items()}))
+
+    return written
+
+
+def _loop(
+    settings: Settings,
+    instance: int,
+    name: str,
+    topic: Topic,
+    target: Target,
+    ready: Callable[[], None],
+    written: Callable[[dict[int, int]], None],
+) -> Loop:
     loop: Loop
 
     def trouble(error: kafka.KafkaError) -> None:
@@ -50,7 +73,8 @@ def _loop(settings: Settings, instance: int, name: str, topic: Topic, target: Ta
 
     group = f"{settings.app_id}-{name}"
     reader = consumer(settings.kafka_bootstrap, group, **membership(group, instance), error_cb=trouble)
-    loop = Loop(reader, topic.name, target, ready)
+    flush = SANDBOX_FLUSH_SECONDS if settings.clock_file else FLUSH_SECONDS
+    loop = Loop(reader, topic.name, target, ready, flush_seconds=flush, written=written)
     return loop
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -73,6 +74,12 @@ class Running:
         request = urllib.request.Request(self.info["api_base"] + path, data=data, method="POST")
         with urllib.request.urlopen(request, timeout=20) as answer:
             return json.load(answer)
+
+    def refused(self, path: str, **body: Any) -> int:
+        """The status with which a call is refused."""
+        with pytest.raises(urllib.error.HTTPError) as refusal:
+            self.post(path, **body)
+        return int(refusal.value.code)
 
     def another_client(self, **options: Any) -> stripe.StripeClient:
         options = {"max_network_retries": 0, **options}

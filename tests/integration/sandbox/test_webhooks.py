@@ -94,3 +94,39 @@ def _late(events: list[dict[str, Any]], behind: float) -> int:
             newest = max(newest, event["created"])
             seen.add(event["id"])
     return late
+
+
+def test_a_stepped_month_delivers_what_is_due_at_each_step_and_one_customers_webhooks_in_the_same_order(start_sandbox, receiver) -> None:
+    """Nothing leaves between two steps, late ones are late in business time, and two months of one seed arrive alike."""
+    heard = []
+    for _ in range(2):
+        receiver.got.clear()
+        one = start_sandbox("--customers", "100", "--stepped", "--start", "1772409600", "--days", "8")
+        _register(one, receiver)
+        assert one.get("/_clock")["stepped"]
+        one.post("/_start")
+        for hour in range(0, 8 * 24, 6):
+            now = one.post("/_clock/step", to=1_772_409_600 + hour * 3600)["now"]
+            assert one.get("/_clock")["now"] == now == 1_772_409_600 + hour * 3600
+            before = len(receiver.got)
+            assert one.post("/_clock/deliver") == {"looked": 0, "begun": len(receiver.got) - before, "left": 0}
+        mine: dict[str, list[str]] = {}
+        for event in receiver.events():
+            mine.setdefault(str(event["data"]["object"].get("customer")), []).append(event["id"])
+        heard.append(mine)
+    assert heard[0] == heard[1]
+    assert len(heard[0]) > 30
+
+
+def test_a_held_clock_takes_no_step_and_a_running_one_none_at_all(start_sandbox, receiver) -> None:
+    one = start_sandbox("--customers", "50", "--stepped", "--days", "8")
+    before = one.get("/_clock")["now"]
+    assert one.refused("/_clock/step", to=before + 1_800) == 409
+    one.post("/_start")
+    one.post("/_clock/hold", reason="verify")
+    assert one.refused("/_clock/step", to=before + 1_800) == 409
+    one.post("/_clock/release", reason="verify")
+    assert one.post("/_clock/step", to=before + 1_800)["now"] == before + 1_800
+    one.post("/_clock/run-on")
+    assert one.refused("/_clock/step", to=before + 3_600) == 409
+    until(lambda: one.get("/_clock")["now"] > before + 1_800, "time to pass as the wall's does")

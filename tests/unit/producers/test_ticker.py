@@ -90,5 +90,5 @@ def test_it_runs_until_it_is_told_to_stop():
         world.now += timedelta(seconds=seconds)
         return next(waits)
 
-    run(world.ticker, wait, every=1.0)
+    run(world.ticker, wait, every=lambda: 1.0)
     assert len(world.ticks) == 3

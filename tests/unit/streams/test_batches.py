@@ -22,7 +22,7 @@ class Agent:
         producer = SimpleNamespace(begin_transaction=lambda: None, produce=lambda *_: None)
         self.shard = Shard(0, Names("app", "changelog", ("facts",), ()), producer)
         self.shard.positions["facts"] = 10
-        self.store = SimpleNamespace(shards={0: self.shard})
+        self.store = SimpleNamespace(shards={0: self.shard}, finished=lambda *_: None)
         self.handled: list[Batch] = []
         self.rewound: list[dict] = []
         self.consumer = self
