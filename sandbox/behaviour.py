@@ -62,6 +62,7 @@ class Behaviour:
     fetch: Callable[[str], None] = _offline
     mails: dict[str, Mail] = field(default_factory=dict)
     _steps: dict[str, int] = field(default_factory=dict)
+    _mails_of: dict[str, int] = field(default_factory=dict)
 
     def begin(self, person: Customer) -> None:
         """Put a payer's month into the queue: card updates, and leaving without a reason we know."""
@@ -152,7 +153,8 @@ class Behaviour:
 
     def _look(self, mail: Mail, seen: Seen, at: float, acts_at: float | None) -> None:
         """Some mail programs load images, some block them; who goes to pay follows the link, and a few follow it idly."""
-        name = mail.message_id
+        nth = self._mails_of[mail.to] = self._mails_of.get(mail.to, 0) + 1
+        name = f"{mail.to} {nth}"  # not its Message-ID, which is signed with keys of the run
         shows = self.luck.chance(_SHOWS_IMAGES, name, "images")
         idle_at = at + 0.2 * 3600 + self.luck.exponential(9 * 3600, name, "looks at")
         if shows:
