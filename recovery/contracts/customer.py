@@ -228,6 +228,7 @@ class Customer(msgspec.Struct, kw_only=True, omit_defaults=True):
     barred: list[str] = []
     seen: list[int] = []
     mails: dict[str, datetime] = {}  # reminders of the last 30 days that were sent or may yet be, by effect
+    texts: dict[str, datetime] = {}  # the same of texts
     contact: Contact | None = None
     expiring: dict[str, Expiring] = {}  # by subscription
     warned: dict[str, datetime] = {}  # by subscription: the charge before which a mail about the card was asked for

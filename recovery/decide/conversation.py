@@ -6,6 +6,7 @@ from recovery.contracts.customer import Case, Customer
 from recovery.contracts.effects import AlsoOwed
 from recovery.decide.turn import Turn, frozen
 from recovery.policy import ContactPolicy
+from recovery.vocabulary import Medium
 
 MONTH = timedelta(days=30)
 """The window of the cap."""
@@ -13,22 +14,49 @@ WRITTEN_TO: frozenset[str] = frozenset({"dunning", "action_required"})
 """Cases whose customer is being written to; one that is still retried in silence is not named in a mail (B59)."""
 
 
-def free_at(row: Customer, contact: ContactPolicy, now: datetime) -> tuple[datetime, str]:
-    """When the customer may be reminded again, and what forbids it until then; `now` and nothing when at once."""
-    if not row.mails:
+MOST = 64
+"""So many reminders by each medium are remembered, the latest; no policy allows more in a month."""
+
+
+def free_at(row: Customer, contact: ContactPolicy, now: datetime, medium: Medium = "email") -> tuple[datetime, str]:
+    """When the customer may be reminded again by this medium, and what forbids it until then; `now` and nothing when at once.
+
+    Mails and texts are counted apart: a text goes beside its mail.
+    """
+    sent, recently, cap = (row.texts, "recent_text", "text_cap") if medium == "sms" else (row.mails, "recent_mail", "mail_cap")
+    if not sent:
         return now, ""
-    times = sorted(row.mails.values())
-    free, because = times[-1] + timedelta(hours=contact.min_hours_between), "recent_mail"
+    times = sorted(sent.values())
+    free, because = times[-1] + timedelta(hours=contact.min_hours_between), recently
     recent = [at for at in times if at + MONTH > now]
     if len(recent) >= contact.max_per_30_days:
         capped = recent[-contact.max_per_30_days] + MONTH
-        free, because = max((free, because), (capped, "mail_cap"))
+        free, because = max((free, because), (capped, cap))
     return (free, because) if free > now else (now, "")
 
 
-def remember(row: Customer, effect: str, at: datetime) -> None:
+def remember(row: Customer, effect: str, at: datetime, medium: Medium = "email") -> None:
     """Count a reminder; those older than the cap's window are forgotten."""
-    row.mails = {**{known: then for known, then in row.mails.items() if then + MONTH > at}, effect: at}
+    if medium == "sms":
+        row.texts = _with(row.texts, effect, at)
+    else:
+        row.mails = _with(row.mails, effect, at)
+
+
+def forget(row: Customer, effect: str, medium: Medium) -> None:
+    """A reminder that was surely not sent leaves room for another."""
+    (row.texts if medium == "sms" else row.mails).pop(effect, None)
+
+
+def _with(sent: dict[str, datetime], effect: str, at: datetime) -> dict[str, datetime]:
+    known = {one: then for one, then in sent.items() if then + MONTH > at}
+    return dict([*known.items(), (effect, at)][-MOST:])
+
+
+def texted_too(turn: Turn, case: Case) -> list[Case]:
+    """The customer's cases whose text is due as well as this one's: one text goes for all of them."""
+    others = (other for other in turn.row.cases.values() if other is not case and other.flight is None and _open(turn, other))
+    return [other for other in others if other.sms_at is not None and other.sms_at <= turn.now]
 
 
 def due_too(turn: Turn, case: Case) -> list[Case]:

@@ -24,6 +24,8 @@ def settled(turn: Turn, fact: MessageSettled) -> None:
     for case in waiting:
         case.flight = None
     if kind == "sms":
+        if fact.result in {"skipped", "failed"}:
+            conversation.forget(turn.row, fact.effect, "sms")
         if lead is not None:
             _tell(turn, lead, fact, awaited=lead in waiting)
         return
@@ -42,7 +44,7 @@ def settled(turn: Turn, fact: MessageSettled) -> None:
 def _count(turn: Turn, fact: MessageSettled) -> None:
     """A mail that was surely not sent leaves room for another; one in doubt counts, for the cap and for a later notice."""
     if fact.result in {"skipped", "failed"}:
-        turn.row.mails.pop(fact.effect, None)
+        conversation.forget(turn.row, fact.effect, "email")
         return
     if fact.result == "sent":
         conversation.remember(turn.row, fact.effect, fact.occurred_at)

@@ -131,7 +131,8 @@ def beside(turn: Turn, case: Case) -> None:
 
 
 def sms_due(turn: Turn, case: Case) -> None:
-    """The SMS of a step may be due: look whether it may go now, and ask for it, or wait for the day, or say why not (B52)."""
+    """The SMS of a step may be due: look whether it may go now, and ask for it, or wait, for the day (B52) or for its distance from the
+    last one, or say why not."""
     case.sms_at, details = None, {"step": str(case.sms_step), "medium": "sms"}
     country = case.card.country if case.card is not None else ""
     answer = contact.sms(turn.row.contact, turn.now, turn.policy, country)
@@ -141,7 +142,29 @@ def sms_due(turn: Turn, case: Case) -> None:
         case.sms_at = answer.at
         turn.tell("dunning_skipped", case, answer.because, details=details)
     elif not refused(turn, case):
-        turn.ask_sms(case, case.sms_step, case.reason, contact.sms_until(turn.row.contact, turn.now, turn.policy, country))
+        _text(turn, case, contact.sms_until(turn.row.contact, turn.now, turn.policy, country))
+
+
+def _text(turn: Turn, case: Case, until: datetime) -> None:
+    """One text for all whose text is due, about the most urgent of them; not too soon after the last, and not more than the cap (B15, B54).
+
+    A text that has to wait for its distance waits; one above the cap is left out, as its time would be weeks away.
+    """
+    free, because = conversation.free_at(turn.row, turn.policy.contact, turn.now, "sms")
+    details = {"step": str(case.sms_step), "medium": "sms"}
+    if free > turn.now:
+        case.sms_at = free if because == "recent_text" else None
+        turn.tell("dunning_skipped", case, because, details=details)
+        return
+    together = [case, *(other for other in conversation.texted_too(turn, case) if not refused(turn, other))]
+    lead = min(together, key=lambda one: (-one.sms_step, one.failed_at))
+    effect = turn.ask_sms(lead, lead.sms_step, lead.reason, until)
+    conversation.remember(turn.row, effect.id, turn.now, "sms")
+    for one in together:
+        one.sms_at = None
+        if one is not lead:
+            joined = {"with": lead.invoice, "step": str(one.sms_step), "medium": "sms"}
+            turn.tell("dunning_skipped", one, "joined_text", effect=effect.id, details=joined)
 
 
 def _give_up(turn: Turn, case: Case) -> None:

@@ -128,12 +128,13 @@ class Turn:
         self.tell("dunning_requested", case, because, effect=effect.id, details=details)
         return effect
 
-    def ask_sms(self, case: Case, step: int, because: str, until: datetime) -> None:
+    def ask_sms(self, case: Case, step: int, because: str, until: datetime) -> MessageRequested:
         """Ask for the SMS that goes with a dunning step, to leave before `until` or never (B52)."""
         not_after = min(until, self.now + VALID)
         effect = self.message(case, "sms", f"payment_failed_{step}", step=step, because=because, medium="sms", not_after=not_after)
         self._fly(case, effect, "message")
         self.tell("dunning_requested", case, because, effect=effect.id, details={"medium": "sms"})
+        return effect
 
     def message(self, case: Case, kind: str, template: str, **fields: Any) -> MessageRequested:
         """A message about a case. The decline's reason goes along only where a customer may be told it (stripe.md 1.3)."""

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from recovery.contracts.effects import AlsoOwed
-from recovery.contracts.facts import SubscriptionEnded
-from recovery.policy import ContactPolicy
+from recovery.contracts.customer import Case, Consent, Contact, Verdict
+from recovery.contracts.effects import AlsoOwed, MessageRequested
+from recovery.contracts.facts import SnoozeAsked, SubscriptionEnded
+from recovery.policy import ContactPolicy, SmsPolicy
 from tests.support import builders as a
 from tests.support.story import Story
 
@@ -153,3 +154,92 @@ def test_the_pause_between_two_mails_is_the_policys() -> None:
     a_second_failure(story, a.at(hours=1))
     story.days(3)
     assert story.mails()[1].occurred_at - story.mails()[0].occurred_at == timedelta(hours=48)
+
+
+def written_to(count: int, **fields: Any) -> list[Case]:
+    """So many invoices whose first step is due at once; `in_0` failed first."""
+    told = {"status": "dunning", "reason": "expired_card", "dunning_from": a.at(), "dunning_at": a.at(hours=1), "card": a.VISA}
+    verdict = Verdict("hard", "expired_card", "expired_card")
+    return [a.a_case(invoice=f"in_{n}", verdict=verdict, failed_at=a.at(hours=-n), **(told | fields)) for n in reversed(range(count))]
+
+
+def texted(count: int, **policy: int) -> Story:
+    """A customer with so many open invoices who agreed to texts."""
+    story = Story(a.an_account(a.a_policy(sms=SmsPolicy(enabled=True), contact=ContactPolicy(**policy))))
+    consent = Consent(a.at(), "form", "Europe/Berlin", "DE")
+    story.begin(a.a_customer(*written_to(count), contact=Contact(consent={"sms": consent})), a.at(hours=2))
+    story.tell(a.a_tick(a.at(hours=2)))
+    return story
+
+
+def go_on(story: Story, days: float) -> list[MessageRequested]:
+    """Let so many days pass, every message answered within a minute; answers the texts."""
+    until = story.now + timedelta(days=days)
+    answered: set[str] = set()
+    while story.now < until:
+        open_ones = [message for message in story.messages() if message.id not in answered]
+        for one in open_ones:
+            answered.add(one.id)
+            also = tuple(owed.invoice for owed in one.also)
+            story.tell(a.a_mail_outcome(one.id, story.now, invoice=one.invoice, medium=one.medium, also=also))
+        if not open_ones:
+            story.until(min(until, story.now + timedelta(hours=1)))
+    return [message for message in story.messages() if message.medium == "sms"]
+
+
+@pytest.mark.parametrize("invoices", [1, 2, 12, 60])
+def test_one_text_goes_for_all_invoices_that_are_due(invoices: int) -> None:
+    """B15, B54: three steps are three texts at most, however many invoices are open; the oldest speaks for them."""
+    story = texted(invoices)
+    texts = go_on(story, 15)
+    assert [text.step for text in texts] == [1, 2, 3]
+    joined = [event for event in story.events if event.reason == "joined_text"]
+    assert len(joined) == 3 * (invoices - 1)
+    assert all(event.details["with"] == texts[0].invoice and event.effect for event in joined[: invoices - 1])
+
+
+def without_mail(count: int, **policy: int) -> Story:
+    """The address bounced, so that texts go instead of mails; the invoices fall due three hours apart."""
+    story = Story(a.an_account(a.a_policy(sms=SmsPolicy(enabled=True), contact=ContactPolicy(**policy))))
+    consent = Consent(a.at(), "form", "UTC")
+    cases = written_to(count)
+    for number, case in enumerate(cases):
+        case.dunning_at = case.dunning_from = a.at(hours=3 * number)
+    contact = Contact(consent={"sms": consent}, suppressed={"email": "bounced"})
+    story.begin(a.a_customer(*cases, contact=contact), a.at())
+    story.tell(a.a_tick(a.at()))
+    return story
+
+
+def test_texts_keep_their_distance() -> None:
+    """B18, B54: one that comes too soon waits, and goes for all that wait with it."""
+    story = without_mail(4, min_hours_between=20)
+    sent = [text.occurred_at for text in go_on(story, 2.5)]
+    assert sent == [a.at(), a.at(hours=23)]  # twenty hours later it is night, so in the morning
+    assert {event.reason for event in story.events if event.invoice == "in_1"} >= {"recent_text", "joined_text"}
+
+
+def test_a_text_above_the_cap_is_left_out_and_holds_nothing_up() -> None:
+    story = without_mail(2, min_hours_between=1, max_per_30_days=2)
+    assert len(go_on(story, 20)) == 2
+    assert "text_cap" in {event.reason for event in story.events}
+    assert story.customer is not None
+    assert {case.status for case in story.customer.cases.values()} == {"abandoned"}
+
+
+def test_a_text_that_did_not_leave_makes_room_for_another() -> None:
+    story = texted(1)
+    story.mail_answered()
+    text = story.messages()[-1]
+    assert text.medium == "sms"
+    story.tell(a.a_mail_outcome(text.id, story.now, "skipped", "no_phone", medium="sms", invoice=text.invoice))
+    assert story.customer is not None
+    assert story.customer.texts == {}
+
+
+def test_an_invoice_that_is_to_be_left_alone_joins_no_text() -> None:
+    """B60."""
+    story = texted(2)
+    story.tell(SnoozeAsked(**a.header("cmd", story.now, "in_1"), who="ada", until=a.at(days=5)))
+    story.mail_answered()
+    assert not [event for event in story.events if event.reason == "joined_text"]
