@@ -83,6 +83,7 @@ class Flight(msgspec.Struct, omit_defaults=True):
     kind: Literal["read", "charge", "message"]
     until: datetime
     lead: str = ""  # the invoice whose mail this case joined; empty when the effect is its own
+    summed: bool = False  # that mail does not name this invoice, it is in the sum of the further ones
 
 
 class Consent(msgspec.Struct, frozen=True, omit_defaults=True):

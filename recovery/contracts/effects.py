@@ -52,14 +52,22 @@ class AlsoOwed(msgspec.Struct, frozen=True):
     currency: str
 
 
+class FurtherOwed(msgspec.Struct, frozen=True):
+    """Open invoices that the same message does not name: how many, and the sum owed for them as it was known, in one currency."""
+
+    count: int
+    amount_minor: int
+    currency: str
+
+
 class MessageRequested(Effect, frozen=True, kw_only=True, tag="message_requested"):
     """Write to the customer about this invoice. `step` 1 to 3 is the dunning step; the wording follows the decline.
 
     Templates: payment_failed_1 to 3; with step 0 payment_recovered and cancelled_for_non_payment, which end a story, and card_expiring,
     which prevents one.
     `to`: the owner, which is the first billing contact that can be written to, or everyone of them (B56). `also`: the customer's other
-    open invoices, named in the same message. `card` is the last month of an expiring card, `2027-03`. `unsubscribe`: whether a wish to get
-    no more would be followed, so that the message may offer it (B53).
+    open invoices, the ten oldest, named in the same message; `further`: the rest of them, summed up. `card` is the last month of an
+    expiring card, `2027-03`. `unsubscribe`: whether a wish to get no more would be followed, so that the message may offer it (B53).
     """
 
     medium: Medium = "email"
@@ -72,6 +80,7 @@ class MessageRequested(Effect, frozen=True, kw_only=True, tag="message_requested
     subscription: str = ""
     because: str = ""
     also: tuple[AlsoOwed, ...] = ()
+    further: tuple[FurtherOwed, ...] = ()
     card: str = ""
     to: Literal["owner", "everyone"] = "owner"
     unsubscribe: bool = True

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from recovery.contracts.customer import Case, Customer
-from recovery.contracts.effects import AlsoOwed
+from recovery.contracts.effects import AlsoOwed, FurtherOwed
 from recovery.decide.turn import Turn, frozen
 from recovery.policy import ContactPolicy
 from recovery.vocabulary import Medium
@@ -14,6 +14,8 @@ WRITTEN_TO: frozenset[str] = frozenset({"dunning", "action_required"})
 """Cases whose customer is being written to; one that is still retried in silence is not named in a mail (B59)."""
 
 
+NAMED = 10
+"""So many invoices a mail names besides the one that it is about."""
 MOST = 64
 """So many reminders by each medium are remembered, the latest; no policy allows more in a month."""
 
@@ -65,9 +67,28 @@ def due_too(turn: Turn, case: Case) -> list[Case]:
 
 
 def also(turn: Turn, lead: Case) -> tuple[AlsoOwed, ...]:
-    """All other open invoices that the customer is written to about, due or not, for the mail about `lead` to name."""
+    """The other open invoices that the customer is written to about, due or not, for the mail about `lead` to name: the ten oldest.
+
+    Each name costs a look at the moment of sending, and nobody reads a list of a thousand.
+    """
+    return tuple(AlsoOwed(other.invoice, other.at_stake, other.currency) for other in _others(turn, lead)[:NAMED])
+
+
+def further(turn: Turn, lead: Case) -> tuple[FurtherOwed, ...]:
+    """The rest of them: how many, and the sum of what is owed, for each currency; without those that are being looked at, as nobody will
+    look again when the mail is sent."""
+    sums: dict[str, tuple[int, int]] = {}
+    for other in _others(turn, lead)[NAMED:]:
+        if other.flight is not None and other.flight.kind == "read":
+            continue
+        count, minor = sums.get(other.currency, (0, 0))
+        sums[other.currency] = count + 1, minor + other.at_stake
+    return tuple(FurtherOwed(count, minor, currency) for currency, (count, minor) in sums.items())
+
+
+def _others(turn: Turn, lead: Case) -> list[Case]:
     others = (other for other in turn.row.cases.values() if other is not lead and _open(turn, other))
-    return tuple(AlsoOwed(other.invoice, other.at_stake, other.currency) for other in others)
+    return sorted(others, key=lambda case: (case.failed_at, case.invoice))
 
 
 def _open(turn: Turn, case: Case) -> bool:

@@ -20,6 +20,7 @@ def settled(turn: Turn, fact: MessageSettled) -> None:
     if kind == "notice":
         notices.settled(turn, lead, fact)
         return
+    summed = {case.invoice for case in turn.row.cases.values() if case.flight is not None and case.flight.summed}
     waiting = [case for case in turn.row.cases.values() if case.flight is not None and case.flight.effect == fact.effect]
     for case in waiting:
         case.flight = None
@@ -38,7 +39,7 @@ def settled(turn: Turn, fact: MessageSettled) -> None:
             _go_on(turn, lead, fact)
     for case in waiting:
         if case is not lead and case.active:
-            _joined(turn, case, fact)
+            _joined(turn, case, fact, summed=case.invoice in summed)
 
 
 def _count(turn: Turn, fact: MessageSettled) -> None:
@@ -66,9 +67,11 @@ def _tell(turn: Turn, case: Case, fact: MessageSettled, *, awaited: bool, reason
         turn.tell("dunning_skipped", case, why, effect=fact.effect, result=fact.result, details=details)
 
 
-def _joined(turn: Turn, case: Case, fact: MessageSettled) -> None:
-    """A case that had joined the mail about another one: its own step counts as sent only when the mail named it."""
-    if fact.result == "sent" and case.invoice not in fact.also:
+def _joined(turn: Turn, case: Case, fact: MessageSettled, *, summed: bool) -> None:
+    """A case that had joined the mail about another one: its own step counts as sent only when the mail named it, or summed it up."""
+    if summed and fact.result in {"sent", "unknown"}:
+        case.mails_sent, case.last_mail = case.mails_sent + 1, fact.effect
+    if fact.result == "sent" and not summed and case.invoice not in fact.also:
         case.read_at = turn.now
         turn.tell("dunning_skipped", case, "nothing_owed", effect=fact.effect, details={"step": str(case.dunning_step)})
         next_step(turn, case)

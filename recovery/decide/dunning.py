@@ -104,17 +104,18 @@ def _pass_over(turn: Turn, case: Case, step: int, because: str) -> None:
 
 
 def _send(turn: Turn, case: Case, step: int) -> None:
-    """One mail for all that is due: it speaks like the most urgent of them and names every open invoice (B15, product decision 30)."""
+    """One mail for all that is due: it speaks like the most urgent of them and names the open invoices (B15, product decision 30)."""
     steps = [(case, step)]
     others = (other for other in conversation.due_too(turn, case) if not refused(turn, other))
     steps += [(other, _latest_step(turn, other, other.dunning_from or turn.now)) for other in others]
     lead, step = min(steps, key=lambda pair: (-pair[1], pair[0].failed_at))
-    effect = turn.ask_message(lead, step, lead.reason, conversation.also(turn, lead))
+    effect = turn.ask_message(lead, step, lead.reason, conversation.also(turn, lead), conversation.further(turn, lead))
+    named = {owed.invoice for owed in effect.also}
     conversation.remember(turn.row, effect.id, turn.now)
     for one, its_step in steps:
         one.dunning_step, one.dunning_at = its_step, None
         if one is not lead and lead.flight is not None:
-            one.flight = Flight(effect.id, "message", lead.flight.until, lead.invoice)
+            one.flight = Flight(effect.id, "message", lead.flight.until, lead.invoice, summed=one.invoice not in named)
             details = {"with": lead.invoice, "step": str(its_step)}
             turn.tell("dunning_requested", one, "joined_mail", effect=effect.id, details=details)
 

@@ -9,6 +9,7 @@ from recovery.contracts.effects import (
     ChargeRequested,
     Effect,
     EffectWithdrawn,
+    FurtherOwed,
     MessageRequested,
     PlanRequested,
     ReadRequested,
@@ -120,11 +121,14 @@ class Turn:
         self.effects.append(effect)
         return effect.id
 
-    def ask_message(self, case: Case, step: int, because: str, also: tuple[AlsoOwed, ...] = ()) -> MessageRequested:
-        """Ask for the mail of a dunning step; `also` are the other invoices that it names."""
-        effect = self.message(case, "message", f"payment_failed_{step}", step=step, because=because, also=also)
+    def ask_message(
+        self, case: Case, step: int, because: str, also: tuple[AlsoOwed, ...] = (), further: tuple[FurtherOwed, ...] = ()
+    ) -> MessageRequested:
+        """Ask for the mail of a dunning step; `also` are the other invoices that it names, `further` sums up those that it does not."""
+        effect = self.message(case, "message", f"payment_failed_{step}", step=step, because=because, also=also, further=further)
         self._fly(case, effect, "message")
         details = {"also": " ".join(owed.invoice for owed in also)} if also else {}
+        details |= {"further": str(sum(owed.count for owed in further))} if further else {}
         self.tell("dunning_requested", case, because, effect=effect.id, details=details)
         return effect
 

@@ -28,6 +28,8 @@ from sinks.effects.tracking import links_of, tracked, unsubscribe
 
 REPEATS = 1
 """How often a mail that may have been sent is sent again."""
+MOST_NAMED = 10
+"""So many other invoices are looked at for one mail, and named in it: each look is a call to Stripe."""
 ENDED = "cancelled_for_non_payment"
 """The last mail there is: nothing follows that one could wish to get no more."""
 
@@ -113,7 +115,7 @@ class Mails:
     def _also(self, effect: MessageRequested) -> dict[str, Also]:
         """The other invoices that the mail names: those of them that are owed at this moment (B15, B47)."""
         owed: dict[str, Also] = {}
-        for other in effect.also:
+        for other in effect.also[:MOST_NAMED]:
             try:
                 invoice = self._door.invoice(effect.account, other.invoice)
             except Gone:
@@ -166,6 +168,7 @@ class Mails:
             "link": link,
             "subscription": bool(seen.state.subscription),
             "also": tuple(also.values()),
+            "further": effect.further,
         }
         letter = self._letter(effect, who, **told)
         return self._send(job, effect, seen.state, to, letter, tuple(also))

@@ -3,6 +3,7 @@
 import msgspec
 
 from control.brand import Brand
+from recovery.contracts.effects import FurtherOwed
 from sinks.effects import layout
 from sinks.effects.colours import palette
 from sinks.effects.languages import amount, month, translated
@@ -43,6 +44,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     template: str = ""
     card: str = ""
     also: tuple[Also, ...] = ()
+    further: tuple[FurtherOwed, ...] = ()
 
 
 class Rendered(msgspec.Struct, frozen=True):
@@ -60,7 +62,7 @@ def render(letter: Letter) -> Rendered:
         letter.step, situation(letter.decline_kind, letter.decline_reason), subscription=letter.subscription
     )
     name = person(letter.customer_name)
-    around = {key: AROUND[key] for key in AROUND if key not in {"hello", "hello_name"}}
+    around = {key: AROUND[key] for key in AROUND if key not in {"hello", "hello_name", "further"}}
     texts = {**msgspec.structs.asdict(said), **around, "greeting": AROUND["hello_name" if name else "hello"]}
     fill = {
         "merchant": one_line(letter.merchant),
@@ -90,7 +92,8 @@ def _facts(letter: Letter) -> dict[str, object]:
         "link": letter.link,
         "pixel": letter.pixel,
         "also": _also(letter, web=False),
-        "total": _total(letter) if letter.also else "",
+        "further": _further(letter),
+        "total": _total(letter) if letter.also or letter.further else "",
         "support_email": support,
         "mailto": f"mailto:{support}",
     }
@@ -100,9 +103,16 @@ def _also(letter: Letter, *, web: bool) -> list[tuple[str, str]]:
     return [(amount(one.amount_minor, one.currency, letter.locale), (one.web_link if web else "") or one.link) for one in letter.also]
 
 
+def _further(letter: Letter) -> list[tuple[str, str]]:
+    """The invoices that are not named: how many, and their sum in each currency."""
+    label = translated(AROUND["further"], letter.language)
+    return [(label.format(count=one.count), amount(one.amount_minor, one.currency, letter.locale)) for one in letter.further]
+
+
 def _total(letter: Letter) -> str:
     """All that is owed, per currency: never summed across currencies."""
     sums = {letter.currency: letter.amount_minor}
-    for one in letter.also:
-        sums[one.currency] = sums.get(one.currency, 0) + one.amount_minor
+    owed = [(one.amount_minor, one.currency) for one in letter.also] + [(one.amount_minor, one.currency) for one in letter.further]
+    for minor, currency in owed:
+        sums[currency] = sums.get(currency, 0) + minor
     return " + ".join(amount(minor, currency, letter.locale) for currency, minor in sums.items())

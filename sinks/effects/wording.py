@@ -169,6 +169,7 @@ AROUND: dict[str, str] = {
     "labelled": N_("{label}: {amount}"),
     "also_open": N_("Also open:"),
     "also_view": N_("Also open: view and pay"),
+    "further": N_("Further open invoices ({count}):"),
     "in_all": N_("Open in all:"),
     "questions": N_("Questions? Write to us:"),
     "regards": N_("Kind regards"),

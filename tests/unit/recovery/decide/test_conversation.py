@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from recovery.contracts.customer import Case, Consent, Contact, Verdict
-from recovery.contracts.effects import AlsoOwed, MessageRequested
+from recovery.contracts.effects import AlsoOwed, FurtherOwed, MessageRequested
 from recovery.contracts.facts import SnoozeAsked, SubscriptionEnded
 from recovery.policy import ContactPolicy, SmsPolicy
 from tests.support import builders as a
@@ -196,6 +196,54 @@ def test_one_text_goes_for_all_invoices_that_are_due(invoices: int) -> None:
     joined = [event for event in story.events if event.reason == "joined_text"]
     assert len(joined) == 3 * (invoices - 1)
     assert all(event.details["with"] == texts[0].invoice and event.effect for event in joined[: invoices - 1])
+
+
+def many(count: int) -> Story:
+    story = Story()
+    story.begin(a.a_customer(*written_to(count)), a.at(hours=2))
+    story.tell(a.a_tick(a.at(hours=2)))
+    return story
+
+
+def test_a_mail_names_the_ten_oldest_invoices_and_sums_up_the_rest() -> None:
+    """B15: nobody reads a list of a thousand, and each name costs a look at the moment of sending."""
+    story = many(200)
+    (mail,) = story.mails()
+    named = [owed.invoice for owed in mail.also]
+    assert (mail.invoice, named) == ("in_199", [f"in_{n}" for n in range(198, 188, -1)])
+    assert mail.further == (FurtherOwed(189, 189 * 4900, "eur"),)
+    asked = next(event for event in story.events if event.event_type == "dunning_requested" and event.invoice == "in_199")
+    assert (asked.details["also"].split(), asked.details["further"]) == (named, "189")
+
+
+def test_sums_of_what_a_mail_does_not_name_stay_apart_by_currency() -> None:
+    story = Story()
+    cases = written_to(20)
+    for case in cases[-3:]:
+        case.currency = "jpy"
+    story.begin(a.a_customer(*cases), a.at(hours=2))
+    story.tell(a.a_tick(a.at(hours=2)))
+    assert story.mails()[-1].further == (FurtherOwed(6, 6 * 4900, "eur"), FurtherOwed(3, 3 * 4900, "jpy"))
+
+
+def test_a_step_counts_as_sent_for_an_invoice_that_the_mail_summed_up() -> None:
+    """Those that it named are held against what the sender found owed; a thousand looks for one mail are not made."""
+    story = many(40)
+    (mail,) = story.mails()
+    story.tell(a.a_mail_outcome(mail.id, story.now, invoice=mail.invoice, also=tuple(owed.invoice for owed in mail.also[1:])))
+    sent = {event.invoice for event in story.events if event.event_type == "dunning_sent"}
+    assert sent == {f"in_{n}" for n in range(40)} - {mail.also[0].invoice}
+    assert [read.invoice for read in story.reads()] == [mail.also[0].invoice]
+    assert story.case("in_0").mails_sent == 1
+
+
+def test_a_mail_that_did_not_go_leaves_the_step_of_all_that_had_joined_it() -> None:
+    story = many(40)
+    (mail,) = story.mails()
+    story.tell(a.a_mail_outcome(mail.id, story.now, "skipped", "already_paid", mail.invoice))
+    again = story.mails()[-1]
+    assert again.id != mail.id
+    assert (again.invoice, len(again.also), again.further) == ("in_38", 10, (FurtherOwed(29, 29 * 4900, "eur"),))
 
 
 def without_mail(count: int, **policy: int) -> Story:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from control.brand import Brand
-from recovery.contracts.effects import AlsoOwed
+from recovery.contracts.effects import AlsoOwed, FurtherOwed
 from recovery.links import Links, Sending
 from sinks.effects.answers import Doubt, Later, Settled
 from sinks.effects.email import Mails, Post
@@ -171,6 +171,19 @@ def test_one_mail_names_every_invoice_that_is_owed_at_that_moment(mails, server,
     assert "https://pay.example/i/2" in text
     assert "19,00" in text
     assert "https://pay.example/i/3" not in text
+
+
+def test_no_mail_looks_at_more_than_ten_other_invoices(mails, server, door, mail, job, an_invoice):
+    """Whatever is asked for: each look is a call of the account's rate, and the mail's worker waits for all of them."""
+    names = [f"in_{n}" for n in range(2, 60)]
+    door.others = {
+        name: an_invoice(amount_remaining=1900, currency="usd", hosted_invoice_url=f"https://pay.example/i/{name}") for name in names
+    }
+    further = (FurtherOwed(7, 7000, "usd"),)
+    answer = mails(job(msgspec.structs.replace(mail, also=tuple(AlsoOwed(name, 1900, "usd") for name in names), further=further)))
+    assert answer.fact.also == tuple(names[:10])
+    assert door.reads == 11
+    assert "(7)" in server.taken[0][2].get_body(("plain",)).get_content()
 
 
 def test_a_mail_waits_when_one_of_its_invoices_cannot_be_looked_at(mails, server, door, mail, job):

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from control.brand import LANGUAGES, Brand
+from recovery.contracts.effects import FurtherOwed
 from sinks.effects.languages import translated
 from sinks.effects.render import Also, render
 from sinks.effects.wording import NOTICES, situation, words
@@ -68,6 +69,18 @@ def test_sums_across_several_invoices_have_their_own_decimals_and_currencies_are
         assert re.search(r"0[.,]900", part)
         assert re.search(r"1\D?980", part)
         assert all(one.link in part for one in also)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_invoices_that_are_not_named_are_counted_and_summed(language):
+    """B15: in words of the language, by currency, and in the sum of all."""
+    also, further = (Also(10000, "eur", "https://pay.example/i/def"),), (FurtherOwed(189, 98700, "eur"), FurtherOwed(2, 700, "jpy"))
+    mail = render(letter("2-several", language, amount_minor=10000, currency="eur", also=also, further=further))
+    for part in (mail.text, unescape(mail.html)):
+        assert "(189)" in part
+        assert "(2)" in part
+        assert re.search(r"987[.,]00", part)
+        assert re.search(r"1\D?187[.,]00", part)
 
 
 @pytest.mark.parametrize("reason", ["lost_card", "stolen_card", "fraudulent", "merchant_blacklist", "pickup_card", "do_not_honor", ""])
