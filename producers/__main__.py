@@ -65,6 +65,7 @@ def _gateway(settings: Settings, _: argparse.Namespace) -> None:
     from producers.doors import intake
     from producers.gateway import Gateway
     from producers.gateway_metrics import GatewayMetrics
+    from producers.http_bounds import Limits
     from producers.serve import serve
 
     delivery = KafkaDelivery(_bootstrap(settings))
@@ -77,7 +78,7 @@ def _gateway(settings: Settings, _: argparse.Namespace) -> None:
             log.info("gateway listens on http://%s:%d", host, port)
             _ready(settings, f"{host}:{port}\n")
 
-        uvloop.run(serve(gateway, delivery, listener, listening))
+        uvloop.run(serve(gateway, delivery, listener, listening, Limits(proxies=settings.gateway_proxies)))
 
 
 def _ticker(settings: Settings, _: argparse.Namespace) -> None:

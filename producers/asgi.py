@@ -34,14 +34,21 @@ async def body_of(receive: Receive, length: int, limit: int) -> bytes | None:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-async def answer(
-    send: Send, status: int, body: bytes, content_type: bytes = b"text/plain", closing: bool = False, more: Headers = ()
-) -> None:
-    """Send an answer; `closing` when the rest of the body is not read, `more` further headers."""
+def headers_of(
+    status: int, body: bytes, content_type: bytes = b"text/plain", closing: bool = False, more: Headers = ()
+) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer; `closing` when the rest of the body is not read, `more` further headers."""
     headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), *more]
     if status == 503:
         headers.append((b"retry-after", RETRY_AFTER))
     if closing:
         headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    return headers
+
+
+async def answer(
+    send: Send, status: int, body: bytes, content_type: bytes = b"text/plain", closing: bool = False, more: Headers = ()
+) -> None:
+    """Send an answer with the headers of `headers_of`."""
+    await send({"type": "http.response.start", "status": status, "headers": headers_of(status, body, content_type, closing, more)})
     await send({"type": "http.response.body", "body": body})

@@ -6,6 +6,7 @@ thread, measured beside it, fights the loop for the interpreter's lock: it cost 
 
 import asyncio
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 import confluent_kafka as kafka
 
 from recovery.adapters.kafka import PRODUCER_SETTINGS, NotDelivered, quiet
-from recovery.contracts.topics import LARGEST_BYTES
+from recovery.contracts.topics import FACTS, LARGEST_BYTES
 
 log = logging.getLogger(__name__)
 WAIT_SECONDS = 5.0
@@ -22,6 +23,10 @@ WAIT_SECONDS = 5.0
 LOOK_SECONDS = 0.001
 LINGER_MS = 3
 """How long the client gathers messages before it sends them."""
+PROBE_SECONDS = 2.0
+"""How often the broker is asked whether it is there, and half of how long it may take to say so."""
+FORGIVEN_SECONDS = 10.0
+"""How long a delivery that failed speaks against a broker that answers."""
 _BY_KEY = -1  # the partition is that of the key
 _TO_ONE = (_BY_KEY,)
 
@@ -40,7 +45,7 @@ class Delivers(Protocol):
 
     @property
     def healthy(self) -> bool:
-        """Whether the last delivery was acknowledged."""
+        """Whether the broker can be reached, as far as is known; it never waits."""
 
     def deliver(self, messages: Sequence[Message]) -> "asyncio.Future[None]":
         """A future that is done when all are acknowledged. It, or the call, raises NotDelivered otherwise."""
@@ -89,14 +94,16 @@ class KafkaDelivery:
         self._wait_seconds = wait_seconds
         self._waiting: deque[_Delivery] = deque()
         self._looking = False
-        self._healthy = True
+        self._reached, self._failed_at = True, float("-inf")
+        self._closed = threading.Event()
+        self._probing = threading.Thread(target=self._probe, name="broker-probe", daemon=True)
         self.fatal = ""
         """Why this client can never deliver again, in words; empty while it can."""
 
     @property
     def healthy(self) -> bool:
-        """Whether the last delivery was acknowledged."""
-        return self._healthy
+        """Whether the broker answered when it was asked last, and no delivery failed lately."""
+        return self._reached and time.monotonic() - self._failed_at > FORGIVEN_SECONDS
 
     def warm(self, topics: Iterable[str], seconds: float = 30.0) -> None:
         """Ask the broker about the topics, so that the first requests do not wait for it. Raises NotDelivered."""
@@ -109,8 +116,9 @@ class KafkaDelivery:
                 raise NotDelivered(f"Topic {topic} is not there: {found.error}. Create the topics with `dunlin topics create`.")
 
     def start(self) -> None:
-        """Take the running event loop for acknowledgements."""
+        """Take the running event loop for acknowledgements, and begin to ask whether the broker is there."""
         self._loop = asyncio.get_running_loop()
+        self._probing.start()
 
     def deliver(self, messages: Sequence[Message]) -> "asyncio.Future[None]":
         """A future that is done when the broker has all messages; it raises NotDelivered when it has not within the wait.
@@ -149,7 +157,10 @@ class KafkaDelivery:
 
     def close(self) -> None:
         """Wait for what is under way, within the wait."""
+        self._closed.set()
         self._producer.flush(self._wait_seconds)
+        if self._probing.is_alive():
+            self._probing.join(PROBE_SECONDS)
 
     def _look(self) -> None:
         self._producer.poll(0)
@@ -157,7 +168,20 @@ class KafkaDelivery:
         while waiting and (waiting[0].future.done() or waiting[0].until < now):
             oldest = waiting.popleft()
             oldest.finish(f"no acknowledgement within {self._wait_seconds:g} s")
-            self._healthy = not oldest.future.cancelled() and oldest.future.exception() is None
+            if oldest.future.cancelled() or oldest.future.exception() is not None:
+                self._failed_at = now
+            else:
+                self._reached, self._failed_at = True, float("-inf")
         self._looking = bool(waiting)
         if waiting:
             self._loop.call_later(LOOK_SECONDS, self._look)
+
+    def _probe(self) -> None:
+        """Ask the broker now and then, in a thread of its own: without webhooks nothing else would notice that it is gone, or back."""
+        while not self._closed.wait(PROBE_SECONDS):
+            try:
+                self._producer.list_topics(FACTS.name, timeout=PROBE_SECONDS / 2)
+            except kafka.KafkaException:
+                self._reached = False
+            else:
+                self._reached = True

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -11,11 +12,13 @@ import uvicorn
 
 from producers.delivery import KafkaDelivery
 from producers.gateway import Gateway
+from producers.http_bounds import Limits
+from producers.http_protocol import bounded
 from recovery.adapters.kafka import NotDelivered
 from recovery.contracts.topics import FACTS, PARKED_GATEWAY, RAW
 
-CONNECTIONS = 2048
-"""Connections at once; more are answered 503 by the server itself."""
+_OWN_FILES = 256
+"""Files that are open beside the connections."""
 
 
 class _Server(uvicorn.Server):
@@ -42,13 +45,22 @@ class _Server(uvicorn.Server):
             self._listening()
 
 
-async def serve(gateway: Gateway, delivery: KafkaDelivery, listener: socket.socket, listening: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT; `listening` is called once requests are taken.
+def _let_open(files: int) -> None:
+    """Let this process have so many files and sockets open, as far as the machine permits: else it could not accept."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = files if hard == resource.RLIM_INFINITY else min(files, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+async def serve(gateway: Gateway, delivery: KafkaDelivery, listener: socket.socket, listening: Callable[[], None], limits: Limits) -> None:
+    """Serve within the limits until SIGTERM or SIGINT; `listening` is called once requests are taken.
 
     Raises:
         NotDelivered: the broker does not answer, a topic is missing, or the client broke for good.
 
     """
+    _let_open(limits.connections + _OWN_FILES)
     delivery.warm((RAW.name, FACTS.name, PARKED_GATEWAY.name))
     delivery.start()
     gc.freeze()  # what is loaded stays; looking through it again and again cost a tenth of the throughput
@@ -56,12 +68,11 @@ async def serve(gateway: Gateway, delivery: KafkaDelivery, listener: socket.sock
     config = uvicorn.Config(
         gateway,
         loop="uvloop",
-        http="httptools",
+        http=bounded(limits),
+        ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
-        limit_concurrency=CONNECTIONS,
-        timeout_keep_alive=30,
         timeout_graceful_shutdown=8,
         server_header=False,
         proxy_headers=False,

@@ -1,10 +1,14 @@
 """Settings of every program, parsed from a mapping that the entry point hands in; nothing here reads the environment."""
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+
+PRIVATE_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+"""Where proxies stand when nobody says otherwise."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bounces_url: str
     gateway_host: str
     gateway_port: int
+    gateway_proxies: tuple[str, ...]
     dashboard_port: int
     ledger_url: str
     contacts_url: str
@@ -59,6 +64,8 @@ MEANINGS: dict[str, str] = {
     "DUNLIN_BOUNCES_URL": "mailbox of returned mails: imaps://user:password@host/Folder or maildir:/folder; read by `producers bounces`",
     "DUNLIN_GATEWAY_HOST": "address the gateway listens on (default 127.0.0.1)",
     "DUNLIN_GATEWAY_PORT": "port of the gateway (default 8090)",
+    "DUNLIN_GATEWAY_PROXIES": "networks of the TLS proxies in front of the gateway, with commas between them: their connections are not "
+    "counted by address (default loopback and private networks)",
     "DUNLIN_DASHBOARD_PORT": "port of the dashboard (default 8501)",
     "DUNLIN_LEDGER_URL": "SQLAlchemy URL of the effects ledger, SQLite or postgresql+psycopg:// (default sqlite in DUNLIN_HOME)",
     "DUNLIN_CONTACTS_URL": "SQLAlchemy URL of the contacts store (default sqlite in DUNLIN_HOME)",
@@ -104,6 +111,7 @@ def from_env(env: Mapping[str, str]) -> Settings:
         bounces_url=env.get("DUNLIN_BOUNCES_URL", ""),
         gateway_host=env.get("DUNLIN_GATEWAY_HOST") or "127.0.0.1",
         gateway_port=_number(env, "DUNLIN_GATEWAY_PORT", 8090, 0, 65535),
+        gateway_proxies=_networks(env, "DUNLIN_GATEWAY_PROXIES", PRIVATE_NETWORKS),
         dashboard_port=_number(env, "DUNLIN_DASHBOARD_PORT", 8501, 0, 65535),
         ledger_url=env.get("DUNLIN_LEDGER_URL") or f"sqlite:///{home / 'ledger.sqlite'}",
         contacts_url=env.get("DUNLIN_CONTACTS_URL") or f"sqlite:///{home / 'contacts.sqlite'}",
@@ -156,6 +164,14 @@ def _ports(env: Mapping[str, str], name: str, default: str) -> tuple[int, ...]:
     if not all(word.isascii() and word.isdigit() and 1 <= int(word) <= 65535 for word in words):
         raise ValueError(f"{name} is {text!r}; it takes port numbers with commas between them, such as 443,8443.")
     return tuple(int(word) for word in words)
+
+
+def _networks(env: Mapping[str, str], name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    words = [word.strip() for word in env.get(name, "").split(",") if word.strip()]
+    try:
+        return tuple(str(ipaddress.ip_network(word)) for word in words) or default
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}; it takes networks with commas between them, such as 10.0.0.0/8,192.0.2.7.") from error
 
 
 def _seconds(env: Mapping[str, str], name: str, default: float) -> float:

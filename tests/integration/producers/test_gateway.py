@@ -1,5 +1,7 @@
 """The real gateway in front of a real broker: what it accepted is stored, and what it could not store it did not accept."""
 
+import re
+import socket
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from random import Random
@@ -42,12 +44,39 @@ def test_while_the_broker_is_down_nothing_is_accepted_and_afterwards_it_is(broke
     try:
         refused = gateway.post(a_webhook("evt_during"))
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
-        assert gateway.client.get("/health").json() == {"status": "ok", "broker": "no answer"}
+        unwell = gateway.client.get("/health")
+        assert (unwell.status_code, unwell.json()["broker"]) == (503, "no answer")
     finally:
         broker.start()
     until(lambda: gateway.post(a_webhook("evt_during")).status_code == 200, 60, "the gateway to accept again")
     assert len(stored(broker, ["evt_before", "evt_during"])) == 2
-    assert gateway.client.get("/health").json() == {"status": "ok", "broker": "ok"}
+    until(lambda: gateway.client.get("/health").status_code == 200, 20, "the gateway to be well again")
+
+
+def test_without_any_webhook_the_health_tells_whether_the_broker_is_there(broker, gateway):
+    assert gateway.client.get("/health").status_code == 200
+    broker.stop()
+    try:
+        until(lambda: gateway.client.get("/health").status_code == 503, 20, "the gateway to notice")
+    finally:
+        broker.start()
+    until(lambda: gateway.client.get("/health").json() == {"status": "ok", "broker": "ok"}, 60, "the gateway to notice that it is back")
+
+
+def test_a_head_that_is_too_large_is_refused_by_the_real_server(gateway):
+    refused = gateway.client.get("/health", headers={"x": "a" * 20_000})
+    assert (refused.status_code, refused.headers["connection"]) == (431, "close")
+    assert gateway.post(a_webhook("evt_after_head")).status_code == 200
+
+
+def test_requests_in_a_row_on_one_connection_are_answered_in_their_order(gateway):
+    address = gateway.client.base_url
+    with socket.create_connection((address.host, address.port), 10) as connection:
+        connection.sendall(b"".join(b"GET %b HTTP/1.1\r\nhost: x\r\n\r\n" % path for path in (b"/health", b"/nowhere", b"/health")))
+        answers = b""
+        while answers.count(b"HTTP/1.1") < 3 or not answers.endswith(b"}\n"):
+            answers += connection.recv(4096)
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == [b"200", b"404", b"200"]
 
 
 def test_an_account_that_takes_our_access_away_is_stopped_in_every_partition(broker, gateway):

@@ -300,8 +300,22 @@ def test_health_and_metrics_answer(client, delivery):
     assert b"dunlin_gateway_accept_seconds_count 1.0" in told
     assert b'dunlin_gateway_accept_seconds_bucket{le="+Inf"} 1.0' in told
     assert b"dunlin_gateway_in_flight 0.0" in told
+
+
+def test_health_says_503_while_the_broker_cannot_be_reached_and_200_again_after(client, delivery):
     delivery.healthy = False
-    assert b"no answer" in client.get("/health").body
+    unwell = client.get("/health")
+    assert (unwell.status, unwell.headers[b"retry-after"]) == (503, b"5")
+    assert b"no answer" in unwell.body
+    delivery.healthy = True
+    assert client.get("/health").status == 200
+
+
+@pytest.mark.parametrize("header", [b"x-forwarded-for", b"forwarded", b"via", b"x-real-ip"])
+def test_figures_are_shown_to_nobody_from_outside(client, header):
+    passed_on = [(header, b"192.0.2.1")]
+    assert asyncio.run(client.call("GET", "/metrics", passed_on, [b""])).status == 404
+    assert asyncio.run(client.call("GET", "/health", passed_on, [b""])).status == 200
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", PATHS[0], 405), ("POST", "/", 404), ("GET", "/api/stripe/webhookx", 404)])

@@ -28,6 +28,8 @@ def test_local_state_lies_in_the_home_folder():
         ("DUNLIN_GATEWAY_PORT", "65536"),
         ("DUNLIN_GATEWAY_PORT", "-1"),
         ("DUNLIN_GATEWAY_PORT", "٣"),
+        ("DUNLIN_GATEWAY_PROXIES", "proxy.example"),
+        ("DUNLIN_GATEWAY_PROXIES", "10.0.0.1/8"),
         ("DUNLIN_PARTITIONS", "0"),
         ("DUNLIN_TICK_SECONDS", "0"),
         ("DUNLIN_TICK_SECONDS", "often"),
@@ -38,6 +40,11 @@ def test_local_state_lies_in_the_home_folder():
 def test_a_value_that_cannot_be_read_is_refused_by_name(name, value):
     with pytest.raises(ValueError, match=name):
         from_env({name: value})
+
+
+def test_proxies_are_networks_and_private_ones_when_nobody_says_otherwise():
+    assert from_env({"DUNLIN_GATEWAY_PROXIES": "10.0.0.0/8, 192.0.2.7"}).gateway_proxies == ("10.0.0.0/8", "192.0.2.7/32")
+    assert "127.0.0.0/8" in from_env({}).gateway_proxies
 
 
 @pytest.mark.parametrize(("value", "expected"), [("yes", True), (" YES ", True), ("no", False), ("", False)])
