@@ -4,6 +4,8 @@ import threading
 from pathlib import Path
 from typing import IO, TextIO
 
+from recovery.printable import printable
+
 _COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
 
 
@@ -71,7 +73,7 @@ class Console:
             prefix = f"\033[{self._colours[name]}m{prefix}\033[0m"
         with self._lock:
             try:
-                self._out.write(prefix + line + "\n")
+                self._out.write(prefix + printable(line) + "\n")
                 self._out.flush()
             except (BrokenPipeError, ValueError):
                 self._quiet = True  # nobody reads any more; the logs go on

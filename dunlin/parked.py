@@ -5,6 +5,7 @@ import msgspec
 from recovery.adapters.parked import Held
 from recovery.contracts.parked import DECIDED_ANEW, Parked
 from recovery.contracts.topics import FACTS
+from recovery.printable import printable
 
 BYTES_A_LINE = 16
 LONGEST = 4096
@@ -55,7 +56,8 @@ def in_full(held: Held, parked: Parked) -> str:
         "put back": told.put_back or "not yet",
         "try": advice(held, parked),
     }
-    return "\n".join(f"{name + ':':<10}{text}" for name, text in {"message": told.name, **said}.items()) + "\n\n" + hexdump(parked.value)
+    lines = [f"{name + ':':<10}{printable(text)}" for name, text in {"message": told.name, **said}.items()]
+    return "\n".join(lines) + "\n\n" + hexdump(parked.value)
 
 
 def reason_of(why: str, error: str) -> str:

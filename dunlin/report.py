@@ -15,7 +15,7 @@ def show(console: Console, report: Report) -> None:
     console.print(_compared(report))
     for line in report.lines:
         if line.missing or line.extra:
-            console.print(_named(line), style="red")
+            console.print(_named(line), style="red", markup=False)
     console.print(_harm(report))
     console.print(_rates(report))
     console.print(_closing(report))

@@ -13,10 +13,10 @@ def explain(
 ) -> None:
     """Tell what happened to a failed payment, in plain sentences: each decision with its reason, its time and its policy."""
     import msgspec
-    from rich.console import Console
     from rich.table import Table
 
     from dunlin.case_events import events_of, warehouse
+    from dunlin.cli.terminal import PlainConsole, echo
     from dunlin.explain import story, when
     from recovery.config import from_env
 
@@ -25,13 +25,13 @@ def explain(
         with warehouse(settings.home, settings.clickhouse_url) as client:
             rows = events_of(client, invoice, account)
     except (LookupError, ValueError) as error:
-        typer.echo(str(error), err=True)
+        echo(str(error), err=True)
         raise typer.Exit(1) from error
     told = story(rows)
     if as_json:
         typer.echo(msgspec.json.encode(told).decode())
         return
-    console = Console()
+    console = PlainConsole()
     console.print(f"{told.invoice} of customer {told.customer or '(unknown)'}, account {told.account}\n{told.summary}\n", highlight=False)
     table = Table("when", "what and why", "policy", box=None, pad_edge=False)
     for line in told.lines:

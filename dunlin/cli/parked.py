@@ -36,14 +36,14 @@ def list_parked(
 ) -> None:
     """List parked messages, the oldest first, with where they come from and why they are here."""
     import msgspec
-    from rich.console import Console
     from rich.table import Table
 
+    from dunlin.cli.terminal import PlainConsole
     from dunlin.parked import line, reason_of
     from recovery.adapters.parked import Wanted
 
     wanted = Wanted(topic=topic, reason=reason, since=_in_utc(since), until=_in_utc(until))
-    console = Console(stderr=as_json)
+    console = PlainConsole(stderr=as_json)
     with _refusals(), _lot() as lot, console.status("reading what is parked") as status:
         found = lot.find(wanted, lambda read: status.update(f"reading what is parked: {read:,}"))
     told = [line(held) for held in found if not (waiting and held.replayed)]
@@ -72,6 +72,7 @@ def show(
     raw: Annotated[bool, typer.Option("--raw", help="Write its bytes and nothing else.")] = False,
 ) -> None:
     """Show one parked message: where it comes from, why it is here, its trace, its bytes, and what to try."""
+    from dunlin.cli.terminal import echo
     from dunlin.parked import in_full
     from recovery.adapters.parked import Place, Wanted
 
@@ -81,7 +82,7 @@ def show(
     if raw:
         sys.stdout.buffer.write(parked.value)
     else:
-        typer.echo(in_full(held, parked))
+        echo(in_full(held, parked))
 
 
 @app.command()

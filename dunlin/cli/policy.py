@@ -80,9 +80,9 @@ def differences(
 def history(account: Account = "", as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False) -> None:
     """List all versions with who published them, when, why, and what each changed."""
     import msgspec
-    from rich.console import Console
     from rich.table import Table
 
+    from dunlin.cli.terminal import PlainConsole
     from dunlin.policies import history_of, lines
 
     with _refusals():
@@ -94,7 +94,7 @@ def history(account: Account = "", as_json: Annotated[bool, typer.Option("--json
     table = Table("version", "published (UTC)", "who", "why", "mode", "what it changed", box=None, pad_edge=False)
     for line in told:
         table.add_row(str(line.number), line.published_at[:16].replace("T", " "), line.who, line.why, line.mode, "\n".join(line.changes))
-    Console().print(table)
+    PlainConsole().print(table)
 
 
 @app.command("dry-run")
@@ -145,10 +145,10 @@ def shadow(
     from datetime import UTC
 
     import msgspec
-    from rich.console import Console
     from rich.table import Table
 
     from dunlin.case_events import warehouse
+    from dunlin.cli.terminal import PlainConsole
     from dunlin.policies import history_of
     from dunlin.shadow import in_words, report
 
@@ -162,7 +162,7 @@ def shadow(
     if as_json:
         typer.echo(msgspec.json.encode(told).decode())
         return
-    console = Console()
+    console = PlainConsole()
     from_when = f"since {told.since:%Y-%m-%d %H:%M} UTC" if told.since.timestamp() else "ever"
     console.print(f"{name}: {told.decisions:,} decisions would have been others {from_when}; {told.cases:,} cases had a decision at all.")
     if not told.differences:

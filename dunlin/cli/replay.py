@@ -19,14 +19,14 @@ def replay(
 ) -> None:
     """Rebuild the stream's state from `facts`, in memory; leaves with 0 when nothing differs, else with 1."""
     import msgspec
-    from rich.console import Console
 
     from dunlin.by_hand import kafka_of
+    from dunlin.cli.terminal import PlainConsole
     from dunlin.replay import CannotReplayError
     from recovery.config import from_env
 
     settings = from_env(os.environ)  # noqa: TID251 - a command is an entry point
-    console = Console(stderr=as_json)
+    console = PlainConsole(stderr=as_json)
     numbers = range(settings.partitions) if partition is None else [partition]
     try:
         bootstrap = kafka_of(settings.home, settings.kafka_bootstrap)
