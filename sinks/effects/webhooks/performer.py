@@ -18,6 +18,9 @@ from sinks.effects.webhooks.endpoints import Endpoints, Where
 from sinks.effects.webhooks.journal import Journal, Tried
 from sinks.effects.webhooks.sender import Sender, Try
 
+OUR_PAUSE = 10.0
+"""Wall seconds before a try that could not be made for a reason of ours is made: it counts neither as a try nor against the endpoint."""
+
 
 class Webhooks:
     """Performs WebhookRequested."""
@@ -52,7 +55,9 @@ class Webhooks:
             found = Try(why=str(error))
         else:
             job.claim()
-            found = self._sender.send(where.url, body, signed)
+            found = self._sender.send(where.url, body, signed, effect.account)
+        if found.ours:
+            return self._later(effect, found.why, OUR_PAUSE)
         self._journal.record(tried(effect, "dispatcher", at, found))
         self._circuit.learn((effect.account, effect.endpoint), where.mark, found)
         if found.delivered:

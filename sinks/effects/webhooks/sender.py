@@ -9,7 +9,6 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import msgspec
@@ -18,6 +17,7 @@ from recovery.adapters.logs import scrub
 from recovery.vocabulary import Clock
 from sinks.effects.webhooks import schedule
 from sinks.effects.webhooks.addresses import Forbidden, Resolve, Rules, Target, checked, resolved
+from sinks.effects.webhooks.resolvers import NoResolver, NotResolved, Resolvers
 
 CONNECT_SECONDS, TOTAL_SECONDS, RESOLVE_SECONDS, BODY_SECONDS = 5.0, 15.0, 5.0, 2.0
 READ_BYTES = 4096
@@ -26,22 +26,21 @@ KEPT_CHARACTERS = 300
 """How much of it goes into the log of deliveries."""
 ADDRESSES = 3
 """How many addresses of a host are tried until one can be connected to."""
-RESOLVERS = 8
 GONE = 410
 
 
-class NotResolved(Exception):
-    """The name server took too long."""
-
-
 class Try(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of one try. `status` is 0 without an answer, `after` the wall seconds that the endpoint wants to be left alone."""
+    """What came of one try. `status` is 0 without an answer, `after` the wall seconds that the endpoint wants to be left alone.
+
+    `ours`: it was not made at all, for want of something of ours; it says nothing of the endpoint.
+    """
 
     status: int = 0
     why: str = ""
     answer: str = ""
     after: float = 0.0
     seconds: float = 0.0
+    ours: bool = False
 
     @property
     def delivered(self) -> bool:
@@ -63,18 +62,20 @@ class Sender:
         trusted: ssl.SSLContext | None = None,
     ) -> None:
         self._rules, self._wall, self._resolve, self._total, self._monotonic = rules, wall, resolve, total, monotonic
-        self._resolvers = ThreadPoolExecutor(RESOLVERS, thread_name_prefix="resolve")
+        self._resolvers = Resolvers()
         self._context = trusted or ssl.create_default_context()
 
-    def send(self, url: str, body: bytes, headers: Mapping[str, str]) -> Try:
-        """Post once. Answers what came of it; raises nothing that the endpoint or its network can cause."""
+    def send(self, url: str, body: bytes, headers: Mapping[str, str], account: str = "") -> Try:
+        """Post once, for an account. Answers what came of it; raises nothing that the endpoint or its network can cause."""
         begun = self._monotonic()
         try:
-            found = asyncio.run(self._post(self._target(url), body, headers))
+            found = asyncio.run(self._post(self._target(url, account), body, headers))
         except Forbidden as error:
             found = Try(why=str(error))
         except NotResolved as error:
             found = Try(why=str(error))
+        except NoResolver as error:
+            found = Try(why=str(error), ours=True)
         except TimeoutError:
             found = Try(why=f"no whole answer within {self._total:g} s")
         except socket.gaierror as error:
@@ -85,16 +86,11 @@ class Sender:
 
     def close(self) -> None:
         """Take nothing more."""
-        self._resolvers.shutdown(wait=False, cancel_futures=True)
+        self._resolvers.close()
 
-    def _target(self, url: str) -> Target:
-        patience = min(RESOLVE_SECONDS, self._total)
-
+    def _target(self, url: str, account: str) -> Target:
         def resolve(host: str, port: int) -> list[str]:
-            try:
-                return self._resolvers.submit(self._resolve, host, port).result(patience)
-            except TimeoutError as error:
-                raise NotResolved(f"the host's name was not resolved within {patience:g} s") from error
+            return self._resolvers.resolve(account or host, host, port, self._resolve, min(RESOLVE_SECONDS, self._total))
 
         return checked(url, self._rules, resolve)
 

@@ -21,9 +21,9 @@ from sinks.effects.webhooks.addresses import Rules
 from sinks.effects.webhooks.circuit import half_open
 from sinks.effects.webhooks.endpoints import Where
 from sinks.effects.webhooks.hand import Hand
-from sinks.effects.webhooks.journal import Journal
+from sinks.effects.webhooks.journal import Health, Journal
 from sinks.effects.webhooks.performer import Webhooks
-from sinks.effects.webhooks.sender import Sender
+from sinks.effects.webhooks.sender import Sender, Try
 from tests.support.waiting import until
 from tests.support.webhook_receiver import Receiver, drip, flood, hang, hang_up, slow, status
 
@@ -431,3 +431,17 @@ def test_what_is_unknown_is_said_in_words(world: World, hand: Hand) -> None:
     world.directory.there = False
     with pytest.raises(LookupError, match="no endpoint"):
         hand.test("acct_1", "crm")
+
+
+def test_a_try_that_was_not_made_for_a_reason_of_ours_counts_neither_as_a_try_nor_against_the_endpoint(world: World) -> None:
+    (asked,) = world.ask()
+    send = world.sender.send
+    world.sender.send = lambda *_: Try(why="other names are being looked up", ours=True)  # type: ignore[method-assign]
+    for _ in range(20):
+        assert world.turn() == 1
+        world.days.go(seconds=11)
+    assert world.journal.tries(asked.id)[0] == 0
+    assert world.journal.health("acct_1", "crm") == Health()
+    world.sender.send = send  # type: ignore[method-assign]
+    world.turn()
+    assert [fact.result for fact in world.facts()] == ["delivered"]
