@@ -12,13 +12,13 @@ import msgspec
 import sqlalchemy as sql
 from sqlalchemy.exc import SQLAlchemyError
 
+from tests.support.effects_world import PATIENCE
 from tests.support.kills.media import Medium, Told
 from tests.support.kills.stage import Stage
 from tests.support.waiting import until
 
-LONGEST_PAUSE = 0.25
-"""Wall seconds between the sight of a claim and the kill, at most: longer than a slow line lets anything take."""
-PATIENCE = 30.0
+PAUSES = 2.5
+"""Longest pause between the sight of a claim and the kill, in times of what a slow line may take: longer than it lets anything take."""
 
 
 class Kill(msgspec.Struct, frozen=True):
@@ -46,7 +46,7 @@ class Proof:
 
     def __init__(self, stage: Stage) -> None:
         self._world, self._media, self._settings = stage.world, stage.media, stage.settings
-        self._luck = random.Random(stage.seed)
+        self._lines, self._luck = stage.lines, random.Random(stage.seed)
         self._asked: dict[str, tuple[Medium, Any]] = {}
         self._doubts: Counter[str] = Counter()
         self._kills = self._missed = 0
@@ -68,12 +68,13 @@ class Proof:
                 self._kills += 1
             else:
                 self._missed += 1
+                self._lines.slow_down()
             tell(self._kills, kill)
 
     def judge(self) -> Verdict:
         """Let a last process do what is left, then compare every outcome with the world."""
         self._world.start_sink(**self._settings)
-        outcomes = self._world.outcomes(set(self._asked), 300, must_be_complete=False)
+        outcomes = self._world.outcomes(set(self._asked), PATIENCE + 2 * len(self._asked), must_be_complete=False)
         self._world.stop_sinks()
         tolds = [
             Told(m, asked, outcomes[effect][0], self._doubts[effect]) for effect, (m, asked) in self._asked.items() if effect in outcomes
@@ -107,15 +108,29 @@ class Proof:
         self._world.emit(*[effect for _, effect in effects])
         begin = time.time()
         process = self._world.start_sink(wait=False, **self._settings)
-        until(lambda: medium.kind in self._claimed(begin).values() or process.poll() is not None, PATIENCE, f"a claimed {medium.name}")
+        wanted = [effect.id for one, effect in effects if one is medium]
+        until(lambda: self._seen(medium, begin, wanted) or process.poll() is not None, PATIENCE, f"a claimed {medium.name}")
         assert process.poll() is None, f"the sink left with {process.returncode}:\n{self._world.log()}"
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(self._luck.uniform(0.0, LONGEST_PAUSE))
+            process.wait(self._luck.uniform(0.0, PAUSES * self._lines.seconds))
         assert process.poll() is None, f"the sink left with {process.returncode}:\n{self._world.log()}"
         process.kill()
         process.wait()
         self._world.sinks.remove(process)
         return Kill(medium.name, tuple(self._claimed(begin)))
+
+    def _seen(self, medium: Medium, since: float, wanted: list[str]) -> bool:
+        """Whether one of the medium's effects is claimed, or all that were asked for have been done before anybody saw them claimed."""
+        return medium.kind in self._claimed(since).values() or self._settled(wanted)
+
+    def _settled(self, effects: list[str]) -> bool:
+        done = sql.text("SELECT count(*) FROM effects WHERE state IN ('settled', 'published') AND id IN :ids")
+        with self._ledger.connect() as db:
+            try:
+                found = db.execute(done.bindparams(sql.bindparam("ids", expanding=True)), {"ids": effects}).scalar()
+            except SQLAlchemyError:  # the tables are not made yet
+                return False
+        return found == len(effects)
 
     def _claimed(self, since: float) -> dict[str, str]:
         """The effects that a process started `since` holds between claim and settle, with their kinds of work."""

@@ -8,11 +8,22 @@ import threading
 from dunlin.ports import HOST
 
 
-class SlowLine:
-    """Passes bytes on to a port of this machine, each way after a random pause of up to `seconds`. What was sent arrives, whoever dies."""
+class Lines:
+    """How slow all lines of a world are: `seconds` that a message may take on its way, at most."""
 
-    def __init__(self, port: int, seconds: float, seed: int) -> None:
-        self._to, self._seconds, self._luck = port, seconds, random.Random(seed)
+    def __init__(self, seconds: float, slowest: float) -> None:
+        self.seconds, self._slowest = seconds, slowest
+
+    def slow_down(self) -> None:
+        """Let messages take longer: on this machine things are done before anybody sees them begin."""
+        self.seconds = min(self._slowest, 1.5 * self.seconds)
+
+
+class SlowLine:
+    """Passes bytes on to a port of this machine, each way after a random pause. What was sent arrives, whoever dies."""
+
+    def __init__(self, port: int, lines: Lines, seed: int) -> None:
+        self._to, self._lines, self._luck = port, lines, random.Random(seed)
         self._loop, self._closing = asyncio.new_event_loop(), asyncio.Event()
         self._server = self._loop.run_until_complete(asyncio.start_server(self._carry, HOST, 0))
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -46,17 +57,10 @@ class SlowLine:
         try:
             while data := await reader.read(1 << 16):
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._closing.wait(), self._luck.uniform(0, self._seconds))
+                    await asyncio.wait_for(self._closing.wait(), self._luck.uniform(0, self._lines.seconds))
                 writer.write(data)
                 await writer.drain()
         except OSError:
             pass  # the other end died, which is what this line is for
         finally:
             writer.close()
-
-    async def _underway(self) -> None:
-        """So long as these bytes take; the next ones wait behind them."""
-        loop = asyncio.get_running_loop()
-        arrived: asyncio.Future[None] = loop.create_future()
-        loop.call_later(self._luck.uniform(0, self._seconds), arrived.set_result, None)
-        await arrived

@@ -10,10 +10,10 @@ import msgspec
 from dunlin.ports import HOST
 from tests.support.effects_world import World, make_world
 from tests.support.kills.media import Medium, table
-from tests.support.kills.slow_line import SlowLine
+from tests.support.kills.slow_line import Lines, SlowLine
 
-SLOWEST = 0.1
-"""Wall seconds that a message may take on its way, at most."""
+SLOW, SLOWEST = 0.1, 1.0
+"""Wall seconds that a message may take on its way, at most: at first, and where kills find nothing claimed otherwise."""
 
 SPEED = 60.0
 """Business seconds per wall second: alerts that wait for each other for ten minutes do so for ten seconds."""
@@ -27,6 +27,7 @@ class Stage(msgspec.Struct, frozen=True):
     settings: dict[str, str]
     seed: int
     ledger: str
+    lines: Lines
 
 
 @contextmanager
@@ -36,8 +37,10 @@ def stage(kafka: str, home: Path, seed: int, customers: int, ledger: str = "") -
         world = make_world(kafka, home, customers)
         open_things.callback(world.close)
 
+        lines = Lines(SLOW, SLOWEST)
+
         def slow(port: int) -> int:
-            line = SlowLine(port, SLOWEST, seed + port)
+            line = SlowLine(port, lines, seed + port)
             open_things.callback(line.close)
             return line.port
 
@@ -53,4 +56,4 @@ def stage(kafka: str, home: Path, seed: int, customers: int, ledger: str = "") -
             settings |= medium.settings(slow)
             world.extend_tenant(medium.tenant(slow, world.home))
         world.let_time_run(SPEED)
-        yield Stage(world, media, settings, seed, ledger)
+        yield Stage(world, media, settings, seed, ledger, lines)
