@@ -1,6 +1,5 @@
 """Who to write to: the one store with names and addresses of payers. Topics and ClickHouse carry ids only (B94)."""
 
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +7,8 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+
+from control.private import private_file
 
 _metadata = sa.MetaData()
 _table = sa.Table(
@@ -69,7 +70,7 @@ class Contacts:
     def __init__(self, url: str) -> None:
         made = sa.make_url(url)
         if made.get_backend_name() == "sqlite" and made.database not in {None, "", ":memory:"}:
-            _create_private(Path(str(made.database)))
+            private_file(Path(str(made.database)))
         self._engine = sa.create_engine(made)
         _metadata.create_all(self._engine)
         self._grow()
@@ -181,9 +182,3 @@ class Contacts:
 
 def _of(account: str, customer: str, table: sa.Table = _table) -> sa.ColumnElement[bool]:
     return sa.and_(table.c.account == account, table.c.customer == customer)
-
-
-def _create_private(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    path.chmod(0o600)

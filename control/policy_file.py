@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from control.policies import History, Published
+from control.private import private_file
 from recovery.policy import Policy
 
 FILE = "policies.json"
@@ -49,8 +50,8 @@ class PolicyFile:
 
     def write(self, kept: Kept) -> None:
         """Replace the content; after a crash either the old one or the new one is there."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self._path.with_suffix(".new")
+        private_file(fresh)
         with fresh.open("wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(kept)))
             file.flush()
@@ -60,7 +61,7 @@ class PolicyFile:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Hold the file against other processes that would change it; waits for one that does."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)

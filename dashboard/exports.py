@@ -115,5 +115,10 @@ def _column(name: str) -> str:
 
 
 def _safe(name: str) -> str:
-    """A text that a spreadsheet cannot take for a formula: an apostrophe before = + - @ tab and CR (OWASP, CSV injection)."""
-    return rf"if(match({name}, '^[=+\\-@\\t\\r]'), concat('\'', {name}), {name})"
+    """A text that a spreadsheet cannot take for a formula: an apostrophe before = + - @, in full width too, whatever white space or
+    invisible characters precede them, and before a leading tab or line end (OWASP, CSV injection)."""
+    return rf"if(match({name}, '{_FORMULA}'), concat('\'', {name}), {name})"
+
+
+_FORMULA = r"^[\\t\\r\\n]|^[\\s\\pZ\\pC]*[-=+@\\x{FF1D}\\x{FF0B}\\x{FF0D}\\x{FF20}\\x{2212}\\x{FE66}\\x{FE62}\\x{FE63}\\x{FE6B}]"
+"""How a formula begins, as a regular expression within a string of SQL."""

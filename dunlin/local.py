@@ -9,6 +9,7 @@ from typing import TextIO
 import msgspec
 
 from control.link_keys import ensure_link_keys
+from control.private import private_folder
 from dunlin.clickhouse_server import users
 from dunlin.part import Part
 from dunlin.parts import LocalPorts, full_stack
@@ -32,7 +33,7 @@ def settle_ports(settings: Settings, local: LocalPorts) -> tuple[Settings, Local
 
 def local_parts(settings: Settings, local: LocalPorts) -> list[Part]:
     """List the parts of a stack in `settings.home`, making the passwords of its ClickHouse and the key of links on the first occasion."""
-    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # the ledger and the contacts will lie there
+    private_folder(settings.home)  # the ledger and the contacts will lie there
     root = settings.home / "clickhouse"
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     ensure_link_keys(settings.link_secret_file, lambda: secrets.token_urlsafe(32))

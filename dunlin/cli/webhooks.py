@@ -202,6 +202,7 @@ def _open() -> Iterator[tuple["Hand", "Journal", "Tenants"]]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from control.lookup import Tenants
+    from control.private import private_folder
     from recovery.adapters.clock import wall
     from sinks.effects.ledger_tables import opened
     from sinks.effects.webhooks.addresses import Rules
@@ -212,7 +213,7 @@ def _open() -> Iterator[tuple["Hand", "Journal", "Tenants"]]:
 
     try:
         settings = _settings()
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # the ledger will lie there
+        private_folder(settings.home)  # the ledger will lie there
         tenants = Tenants.load(settings.tenants)
         engine = opened(settings.ledger_url)
         journal = Journal.beside(engine)

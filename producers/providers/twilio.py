@@ -59,10 +59,19 @@ def word_of(params: Mapping[str, str]) -> Word:
 
 
 def text_facts(text: Text, customers: Sequence[tuple[str, str]], account: str) -> list[Fact]:
-    """What a text means for each (account, customer) with its number; for a number that nobody has, that it came (to `account`)."""
+    """What a text means for each (account, customer) with its number; for a number that nobody has, that it came (to `account`).
+
+    A STOP counts everywhere. A START counts only where it is plain for whom it is meant: consent is given to one merchant, so one that may
+    mean several gives none.
+    """
     if not customers:
         return [MessageReceived(**_header(text, account, ""), message=text.message, word=text.word)]
-    return [_text_fact(text, *whose) for whose in customers]
+    unclear = text.word == "start" and len({account for account, _ in customers}) > 1
+    return [_received(text, *whose) if unclear else _text_fact(text, *whose) for whose in customers]
+
+
+def _received(text: Text, account: str, customer: str) -> Fact:
+    return MessageReceived(**_header(text, account, customer), message=text.message, word=text.word)
 
 
 def _text_fact(text: Text, account: str, customer: str) -> Fact:
@@ -71,7 +80,7 @@ def _text_fact(text: Text, account: str, customer: str) -> Fact:
         return ConsentWithdrawn(**header, medium="sms", why="stop")
     if text.word == "start":
         return ConsentGiven(**header, medium="sms", proof=f"SMS START, Twilio message {text.message}", country=_country(text.number))
-    return MessageReceived(**header, message=text.message, word=text.word)
+    return _received(text, account, customer)
 
 
 def status_facts(sending: Sending, params: Mapping[str, str], occurred_at: datetime, received_at: datetime) -> list[Fact]:

@@ -1,10 +1,14 @@
 """The ledger's tables and the values that go in and out, and how its database is opened so that a commit is on disk when it returns."""
 
+from pathlib import Path
+
 import msgspec
 import sqlalchemy as sql
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.schema import CreateColumn
+
+from control.private import private_file
 
 META = sql.MetaData()
 EFFECTS = sql.Table(
@@ -115,6 +119,7 @@ def opened(url: str) -> Engine:
         sqlalchemy.exc.SQLAlchemyError: the database cannot be reached or changed.
 
     """
+    _keep_private(url)
     engine = sql.create_engine(url, hide_parameters=True)
     listener = {"sqlite": _durable_sqlite, "postgresql": _durable_postgresql}.get(engine.dialect.name)
     if listener is not None:
@@ -122,6 +127,18 @@ def opened(url: str) -> Engine:
     META.create_all(engine)
     _grow(engine)
     return engine
+
+
+def _keep_private(url: str) -> None:
+    """SQLite's files are for their owner alone; those beside the database take its mode when they are made."""
+    made = sql.make_url(url)
+    if made.get_backend_name() != "sqlite" or made.database in {None, "", ":memory:"}:
+        return
+    database = Path(str(made.database))
+    private_file(database)
+    for beside in ("-wal", "-shm"):
+        if (file := database.with_name(database.name + beside)).exists():
+            file.chmod(0o600)
 
 
 def _grow(engine: Engine) -> None:

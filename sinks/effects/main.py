@@ -11,6 +11,7 @@ from confluent_kafka import KafkaException
 from sqlalchemy.exc import SQLAlchemyError
 
 from control.lookup import Tenants
+from control.private import private_folder
 from recovery.adapters.clock import business_clock, wall
 from recovery.adapters.kafka import Publisher, consumer
 from recovery.adapters.progress import Report, teller
@@ -121,7 +122,7 @@ def _run(settings: Settings) -> None:
     if not settings.kafka_bootstrap:
         raise ValueError("DUNLIN_KAFKA_BOOTSTRAP is not set; give host:port of the broker.")
     logging.getLogger("stripe").setLevel(logging.WARNING)  # it tells every request and answer; each effect has a line of ours
-    settings.home.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.home)
     clocks = Clocks(business_clock(settings.clock_file), wall)
     ledger = Ledger(settings.ledger_url)
     with Ownership(ledger):

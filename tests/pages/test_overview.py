@@ -101,7 +101,9 @@ def test_every_export_can_be_read(full, name):
     assert exports.whole(Warehouse(full), name, ACCOUNT, SINCE).count(b"\n") > 1
 
 
-@pytest.mark.parametrize("evil", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
+@pytest.mark.parametrize(
+    "evil", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "\n=1", " =1", "\u200b=1", "\uff1d1", "\uff20x", "\u22121"]
+)
 def test_a_text_that_a_spreadsheet_would_run_gets_an_apostrophe(empty, clickhouse, evil):
     fields = {"id": "0-1-0", "event_type": "payment_failed", "account": "acct_1", "invoice": "in_1", "customer": evil, "sequence": 1}
     fields |= {"status": "retrying", "amount_minor": -5, "currency": "eur", "decline_code": 'quote " and , comma', "decline_kind": "soft"}

@@ -173,3 +173,18 @@ def test_a_status_without_our_token_or_with_anothers_is_not_there(twilio, delive
     for address in (bare, bare + "?m=abc", others):
         assert post(twilio, address, MessageSid=SID, MessageStatus="delivered").status == 404
     assert not delivery.messages
+
+
+def test_a_start_that_may_mean_several_merchants_gives_consent_to_none(twilio, delivery):
+    """Consent is given to one merchant; a STOP counts for all."""
+    text(twilio, "START", f"{BASE}/api/twilio/sms")
+    assert {(type(fact), fact.word) for fact in delivery.facts} == {(MessageReceived, "start")}
+    assert [fact.customer for fact in delivery.facts] == ["cus_1", "cus_2", "cus_9"]
+
+
+def test_a_start_on_a_shared_number_counts_where_one_merchant_knows_the_sender(twilio, delivery, contacts):
+    for account, phone in list(contacts.phones):
+        if account != "acct_1":
+            del contacts.phones[account, phone]
+    text(twilio, "START", f"{BASE}/api/twilio/sms")
+    assert {(type(fact), fact.account) for fact in delivery.facts} == {(ConsentGiven, "acct_1")}

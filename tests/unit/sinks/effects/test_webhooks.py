@@ -436,12 +436,12 @@ def test_what_is_unknown_is_said_in_words(world: World, hand: Hand) -> None:
 def test_a_try_that_was_not_made_for_a_reason_of_ours_counts_neither_as_a_try_nor_against_the_endpoint(world: World) -> None:
     (asked,) = world.ask()
     send = world.sender.send
-    world.sender.send = lambda *_: Try(why="other names are being looked up", ours=True)  # type: ignore[method-assign]
+    world.sender.send = lambda *_: Try(why="other names are being looked up", ours=True)  # type: ignore[method-assign]  # a fake in its place
     for _ in range(20):
         assert world.turn() == 1
         world.days.go(seconds=11)
     assert world.journal.tries(asked.id)[0] == 0
     assert world.journal.health("acct_1", "crm") == Health()
-    world.sender.send = send  # type: ignore[method-assign]
+    world.sender.send = send  # type: ignore[method-assign]  # the real one again
     world.turn()
     assert [fact.result for fact in world.facts()] == ["delivered"]
