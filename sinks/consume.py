@@ -66,11 +66,13 @@ class Loop:
         target: Target,
         on_ready: Callable[[], None],
         elapsed: Callable[[], float] = monotonic,
-        flush_seconds: float = FLUSH_SECONDS,
+        hurry: Callable[[], bool] = lambda: False,
         written: Callable[[dict[int, int]], object] = lambda _: None,
     ) -> None:
-        """`written` hears, after each range that was written, the next offset of every partition that was written so far."""
-        self._flush_seconds, self._written, self._ends = flush_seconds, written, dict[int, int]()
+        """`hurry` is asked at each turn whether all that waits shall be written at once; `written` hears, after each range that was
+        written, the next offset of every partition that was written so far.
+        """
+        self._hurry, self._written, self._ends = hurry, written, dict[int, int]()
         self._consumer, self._topic, self._target, self._on_ready, self._elapsed = consumer, topic, target, on_ready, elapsed
         self.lanes: dict[int, Lane] = {}
         self.rows = 0
@@ -128,10 +130,10 @@ class Loop:
         self.trouble(error)
 
     def _due(self) -> list[Lane]:
-        now = self._elapsed()
+        now, hurry = self._elapsed(), self._hurry()
         due = []
         for lane in self.lanes.values():
-            full = lane.failures == 0 and len(lane.waiting) >= MOST_MESSAGES
+            full = lane.failures == 0 and (hurry or len(lane.waiting) >= MOST_MESSAGES)
             if (now >= lane.not_before or full) and lane.take() is not None:
                 due.append(lane)
         return due
@@ -149,7 +151,7 @@ class Loop:
             self.rows += len(messages)
             self._ends[lane.partition] = lane.taken.end
             lane.finish()
-            lane.not_before = self._elapsed() + self._flush_seconds
+            lane.not_before = self._elapsed() + FLUSH_SECONDS
             self._written(self._ends)
 
     def _backlog(self) -> int:

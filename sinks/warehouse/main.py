@@ -9,20 +9,19 @@ from time import monotonic
 import confluent_kafka as kafka
 
 from recovery.adapters import clickhouse
+from recovery.adapters.clock import ScaledClock, business_clock
 from recovery.adapters.kafka import Publisher, consumer
 from recovery.adapters.progress import Report, place, teller
 from recovery.config import Settings
 from recovery.contracts.topics import AGAIN_SINKS, EVENTS, Topic
 from recovery.vocabulary import Clock
-from sinks.consume import FLUSH_SECONDS, Loop, Target
+from sinks.consume import Loop, Target
 from sinks.ranges import Fatal
 from sinks.warehouse.again import Again
 from sinks.warehouse.writer import Warehouse
 
 log = logging.getLogger(__name__)
 REPORT_SECONDS = 30.0
-SANDBOX_FLUSH_SECONDS = 0.05
-"""As FLUSH_SECONDS, in a sandbox run: there business time waits for the rows."""
 
 
 def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
@@ -57,6 +56,21 @@ def _progress(settings: Settings, instance: int) -> Callable[[dict[int, int]], N
     return written
 
 
+def _stepped(settings: Settings) -> Callable[[], bool]:
+    """Whether business time has gone a step further since this was asked last: the next step waits for the rows of the last one."""
+    business = business_clock(settings.clock_file)
+    if not isinstance(business, ScaledClock):
+        return lambda: False
+    seen = business()
+
+    def moved() -> bool:
+        nonlocal seen
+        before, seen = seen, business()
+        return business.stepped and seen != before
+
+    return moved
+
+
 def _loop(
     settings: Settings,
     instance: int,
@@ -73,8 +87,7 @@ def _loop(
 
     group = f"{settings.app_id}-{name}"
     reader = consumer(settings.kafka_bootstrap, group, **membership(group, instance), error_cb=trouble)
-    flush = SANDBOX_FLUSH_SECONDS if settings.clock_file else FLUSH_SECONDS
-    loop = Loop(reader, topic.name, target, ready, flush_seconds=flush, written=written)
+    loop = Loop(reader, topic.name, target, ready, hurry=_stepped(settings), written=written)
     return loop
 
 

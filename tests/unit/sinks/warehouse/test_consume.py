@@ -113,7 +113,8 @@ class World:
         self.told, self.now, self.ready = [], 100.0, 0
         self.consumer = FakeConsumer(self.told, partitions)
         self.target = FakeTarget(self.told)
-        self.loop = Loop(self.consumer, TOPIC, self.target, self.on_ready, lambda: self.now)
+        self.hurry = False
+        self.loop = Loop(self.consumer, TOPIC, self.target, self.on_ready, lambda: self.now, lambda: self.hurry)
         self.loop.start()
 
     def on_ready(self):
@@ -219,6 +220,15 @@ def test_a_lone_message_does_not_wait_and_a_stream_is_written_in_steps(world):
     world.consumer.has(0, 3)
     assert world.turns(apart=FLUSH_SECONDS) == []
     assert ("write", "recovery.events:0:2-3", [2, 3]) in world.turns()
+
+
+def test_what_waits_is_written_at_once_when_it_is_asked_for(world):
+    world.consumer.has(0, 1)
+    world.turns(apart=0.1)
+    world.consumer.has(0, 2)
+    assert world.turns(apart=0.1) == []
+    world.hurry = True
+    assert ("write", "recovery.events:0:2-2", [2]) in world.turns()
 
 
 def test_no_range_is_larger_than_the_limit(world):
