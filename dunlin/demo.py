@@ -155,6 +155,17 @@ def stepped(parts: Sequence[Part], place: SandboxPlace) -> list[Part]:
     return [replace(part, env={**part.env, **later}) if part.name in ACT_LATER else part for part in parts]
 
 
+def several_workers(parts: Sequence[Part], workers: int) -> list[Part]:
+    """The same parts with so many stream workers, which share the partitions; the first keeps its name."""
+    more = [
+        replace(part, name=f"{part.name}-{number}", env={**part.env, "DUNLIN_WORKER": f"local-{number}"})
+        for part in parts
+        if part.name == "streams"
+        for number in range(2, workers + 1)
+    ]
+    return [*parts, *more]
+
+
 def write_tenant(home: Path, place: SandboxPlace) -> None:
     """Write the tenants file of the imaginary merchant, whose own system listens in the sandbox.
 
