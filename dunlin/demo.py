@@ -15,6 +15,7 @@ from dunlin.part import Part
 from dunlin.parts import REPOSITORY
 from dunlin.ports import HOST
 from dunlin.root_lock import InUseError, holder, is_held
+from producers.providers.stripe import DEAUTHORIZED, EVENT_TYPES
 from recovery.adapters.clock import wall
 
 ACCOUNT = "acct_1DunlinDemo"
@@ -26,25 +27,7 @@ MAIL_FROM = "billing@merchant.example"
 ALERT_EMAIL = "alerts@merchant.example"
 MONTH_DAYS = 30
 
-SUBSCRIBED = (
-    "invoice.payment_failed",
-    "invoice.payment_action_required",
-    "invoice.paid",
-    "invoice.payment_succeeded",
-    "invoice.voided",
-    "invoice.marked_uncollectible",
-    "invoice.updated",
-    "charge.failed",
-    "payment_intent.payment_failed",
-    "customer.updated",
-    "customer.deleted",
-    "customer.subscription.updated",
-    "customer.subscription.deleted",
-    "payment_method.attached",
-    "payment_method.automatically_updated",
-    "charge.refunded",
-    "charge.dispute.created",
-)
+SUBSCRIBED = (*EVENT_TYPES, DEAUTHORIZED)
 """The events a merchant's endpoint subscribes to; never `invoice.created`, never `*` (stripe.md 0.3)."""
 
 ACT_LATER = frozenset({"expiring"})

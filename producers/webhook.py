@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from producers.delivery import Message
-from producers.providers.stripe import DEAUTHORIZED, WITHOUT_MEANING, Ignored, key_object, translate
+from producers.providers.stripe import DEAUTHORIZED, WITHOUT_MEANING, Ignored, key_object, refuse_thin, translate
 from producers.providers.stripe_invoices import InvoiceEvent, invoice_event
 from recovery.contracts.codec import encode
 from recovery.contracts.facts import Fact, SwitchSet, WebhookIgnored, WebhookParked
@@ -90,6 +90,7 @@ def _fact(accounts: Accounts, account: str, event: Any, body: bytes, received_at
             raise UnknownShape("event is no object.")
         if why:
             return _ignored(account, event, body, received_at, why)
+        refuse_thin(event)
         if _said(event, "livemode") is not accounts.livemode(account):
             mode = "live" if _said(event, "livemode") else "test"
             return _ignored(account, event, body, received_at, f"wrong mode: a {mode} event for an account in the other mode")

@@ -35,6 +35,7 @@ __all__ = [
     "decline_of_charge",
     "decline_of_error",
     "decline_of_intent",
+    "default_of_customer",
     "ending_since",
     "intent_of",
     "invoice_state",
@@ -65,6 +66,7 @@ class InvoiceReading(msgspec.Struct, frozen=True, kw_only=True):
     disputed: bool
     subscription_method: str = ""
     subscription_why: str = ""
+    customer_method: str = ""
 
 
 def invoice_state(invoice: Object) -> InvoiceState:
@@ -99,6 +101,12 @@ def subscription_of(invoice: Object) -> str:
 def own_method(data: Object, where: str) -> str:
     """The id of the payment method that an invoice or a subscription names itself (stripe.md 4.1); empty for none. Raises UnknownShape."""
     return id_of(data, "default_payment_method", where) or id_of(data, "default_source", where)
+
+
+def default_of_customer(customer: Object) -> str:
+    """The id of the customer's default payment method, charged where nothing else is named; empty for none. Raises UnknownShape."""
+    settings = part(customer, "invoice_settings", "customer")
+    return id_of(settings, "default_payment_method", "customer.invoice_settings") or id_of(customer, "default_source", "customer")
 
 
 def _paid_out_of_band(invoice: Object) -> bool:
@@ -251,6 +259,7 @@ def reading(invoice: Object, charges: Iterable[Object] = ()) -> InvoiceReading:
         disputed=any(flag(charge, "disputed", "charge") for charge in made),
         subscription_method=own_method(subscription, "subscription"),
         subscription_why=subscription_why(subscription),
+        customer_method=default_of_customer(expanded(invoice, "customer", "invoice")),
     )
 
 

@@ -6,10 +6,9 @@ Facts hold ids and amounts; no names, addresses or e-mails.
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
-import msgspec
-
+from producers.providers.stripe_event import Event, Ignored, envelope
 from producers.providers.stripe_invoices import INVOICE_FACTS, InvoiceEvent, invoice_fact
 from recovery.contracts.facts import (
     Card,
@@ -20,19 +19,17 @@ from recovery.contracts.facts import (
     DisputeOpened,
     Fact,
     IntentFailed,
+    InvoiceChanged,
     InvoiceFact,
     MethodChanged,
     PaymentFailed,
     SubscriptionChanged,
     SubscriptionEnded,
 )
-from recovery.ids import webhook_fact_id
 from recovery.stripe_fields import (
     Object,
     UnknownShape,
-    flag,
     id_of,
-    needed_moment,
     needed_text,
     needed_whole,
     part,
@@ -44,6 +41,7 @@ from recovery.stripe_shapes import (
     card_of_method,
     decline_of_charge,
     decline_of_intent,
+    default_of_customer,
     ending_since,
     invoice_state,
     own_method,
@@ -52,27 +50,6 @@ from recovery.stripe_shapes import (
     subscription_paused,
     subscription_why,
 )
-
-
-class Ignored(msgspec.Struct, frozen=True):
-    """An event that means nothing to us; `why` in words."""
-
-    why: str
-
-
-class _Event(msgspec.Struct, frozen=True):
-    """An event's envelope, read once: the header of its fact, and the object it is about."""
-
-    id: str
-    livemode: bool
-    request_id: str
-    request_key: str
-    object: Object
-    previous: Object
-    header: dict[str, Any]
-
-    def about(self, customer: str, invoice: str = "") -> dict[str, Any]:
-        return {**self.header, "customer": customer, "invoice": invoice}
 
 
 def translate(account: str, event: Object | InvoiceEvent, received_at: datetime) -> list[Fact] | Ignored:
@@ -88,35 +65,23 @@ def translate(account: str, event: Object | InvoiceEvent, received_at: datetime)
     make = _FACTS.get(kind)
     if make is None:
         return Ignored(WITHOUT_MEANING.get(kind, "the type of event is not known"))
-    return [make(_envelope(account, event, received_at))]
+    made = make(envelope(account, event, received_at))
+    return made if isinstance(made, Ignored) else [made]
 
 
-def _envelope(account: str, event: Object, received_at: datetime) -> _Event:
-    id = needed_text(event, "id", "event")
-    data = part(event, "data", "event")
-    # Very old versions give the request's id alone.
-    alone = event.get("request") if isinstance(event.get("request"), str) else None
-    request = {"id": alone} if alone is not None else part(event, "request", "event")
-    fact_id = webhook_fact_id(account, id)
-    return _Event(
-        id=id,
-        livemode=flag(event, "livemode", "event"),
-        request_id=text(request, "id", "event.request"),
-        request_key=text(request, "idempotency_key", "event.request"),
-        object=part(data, "object", "event.data"),
-        previous=part(data, "previous_attributes", "event.data"),
-        header={
-            "id": fact_id,
-            "account": account,
-            "occurred_at": needed_moment(event, "created", "event"),
-            "received_at": received_at,
-            "cause": id,
-            "trace": fact_id,
-        },
-    )
+def refuse_thin(event: Object | InvoiceEvent) -> None:
+    """Refuse an event that names its object instead of carrying it, of a type that has a meaning.
+
+    Raises:
+        UnknownShape: it is one; the text says what to set.
+
+    """
+    kind = event.get("type") if isinstance(event, dict) else ""
+    if isinstance(kind, str) and kind.startswith("v1.") and (kind[3:] in _FACTS or kind[3:] == DEAUTHORIZED):
+        raise UnknownShape(f"event.type is {kind}: a thin event, which carries no object. Set its destination to snapshot payloads.")
 
 
-def _invoice_fields(event: _Event) -> dict[str, Any]:
+def _invoice_fields(event: Event) -> dict[str, Any]:
     invoice = event.object
     return {
         **event.about(id_of(invoice, "customer", "invoice"), needed_text(invoice, "id", "invoice")),
@@ -127,17 +92,23 @@ def _invoice_fields(event: _Event) -> dict[str, Any]:
     }
 
 
-def _invoice(fact: type[InvoiceFact], event: _Event) -> Fact:
+def _invoice(fact: type[InvoiceFact], event: Event) -> Fact:
     return fact(**_invoice_fields(event))
 
 
-def _payment_failed(event: _Event) -> Fact:
+def _invoice_changed(event: Event) -> Fact:
+    """Stripe itself may switch collection off with its last attempt, which `attempt_count` shows; without one, somebody did (B14)."""
+    before = event.previous.get("auto_advance") is True and "attempt_count" not in event.previous
+    return InvoiceChanged(**_invoice_fields(event), switched_off=before and event.object.get("auto_advance") is False)
+
+
+def _payment_failed(event: Event) -> Fact:
     intent = event.object.get("payment_intent")  # an object only in old versions, when the endpoint expands it
     decline = decline_of_intent(intent) if isinstance(intent, dict) else None
     return PaymentFailed(**_invoice_fields(event), decline=decline)
 
 
-def _charge_failed(event: _Event) -> Fact:
+def _charge_failed(event: Event) -> Fact:
     charge = event.object
     return ChargeFailed(
         **event.about(id_of(charge, "customer", "charge"), id_of(charge, "invoice", "charge")),
@@ -151,7 +122,7 @@ def _charge_failed(event: _Event) -> Fact:
     )
 
 
-def _intent_failed(event: _Event) -> Fact:
+def _intent_failed(event: Event) -> Fact:
     intent = event.object
     error = part(intent, "last_payment_error", "payment_intent")
     return IntentFailed(
@@ -165,7 +136,7 @@ def _intent_failed(event: _Event) -> Fact:
     )
 
 
-def _charge_refunded(event: _Event) -> Fact:
+def _charge_refunded(event: Event) -> Fact:
     charge = event.object
     return ChargeRefunded(
         **event.about(id_of(charge, "customer", "charge"), id_of(charge, "invoice", "charge")),
@@ -176,7 +147,7 @@ def _charge_refunded(event: _Event) -> Fact:
     )
 
 
-def _dispute_opened(event: _Event) -> Fact:
+def _dispute_opened(event: Event) -> Fact:
     dispute = event.object
     return DisputeOpened(
         **event.about(""),
@@ -184,29 +155,31 @@ def _dispute_opened(event: _Event) -> Fact:
         charge=id_of(dispute, "charge", "dispute"),
         payment_intent=id_of(dispute, "payment_intent", "dispute"),
         reason=text(dispute, "reason", "dispute"),
+        status=text(dispute, "status", "dispute"),
         amount_minor=needed_whole(dispute, "amount", "dispute"),
         currency=needed_text(dispute, "currency", "dispute"),
     )
 
 
-def _customer_changed(event: _Event) -> Fact:
+def _customer_changed(event: Event) -> Fact:
     settings = event.previous.get("invoice_settings")
-    changed = "default_source" in event.previous or (isinstance(settings, dict) and "default_payment_method" in settings)
     about = event.about(needed_text(event.object, "id", "customer"))
-    default = own_method(part(event.object, "invoice_settings", "customer"), "customer.invoice_settings")
+    source, default = id_of(event.object, "default_source", "customer"), default_of_customer(event.object)
+    by_settings = isinstance(settings, dict) and "default_payment_method" in settings and default != source
+    by_source = "default_source" in event.previous and default == source
     return CustomerChanged(
         **about,
-        default_method_changed=changed,
-        default_method=default or id_of(event.object, "default_source", "customer"),
+        default_method_changed=bool(default) and (by_settings or by_source),
+        default_method=default,
         email_changed="email" in event.previous,
     )
 
 
-def _customer_deleted(event: _Event) -> Fact:
+def _customer_deleted(event: Event) -> Fact:
     return CustomerDeleted(**event.about(needed_text(event.object, "id", "customer")))
 
 
-def _subscription_changed(event: _Event) -> Fact:
+def _subscription_changed(event: Event) -> Fact:
     subscription = event.object
     return SubscriptionChanged(
         **event.about(id_of(subscription, "customer", "subscription")),
@@ -223,7 +196,7 @@ def _subscription_changed(event: _Event) -> Fact:
     )
 
 
-def _subscription_ended(event: _Event) -> Fact:
+def _subscription_ended(event: Event) -> Fact:
     subscription = event.object
     return SubscriptionEnded(
         **event.about(id_of(subscription, "customer", "subscription")),
@@ -232,22 +205,37 @@ def _subscription_ended(event: _Event) -> Fact:
     )
 
 
-def _method_changed(how: str, event: _Event) -> Fact:
+def _method_attached(event: Event) -> Fact:
     method = event.object
-    card = card_of_method(method) or Card(method=needed_text(method, "id", "payment_method"))
-    return MethodChanged(
-        **event.about(id_of(method, "customer", "payment_method")),
-        card=card,
-        how="attached" if how == "attached" else "automatically_updated",
-    )
+    return _method(event, card_of_method(method) or Card(method=needed_text(method, "id", "payment_method")), "attached")
 
 
-_FACTS: dict[str, Callable[[_Event], Fact]] = {
+def _method_renewed(event: Event) -> Fact | Ignored:
+    """A card that its network renewed. Stripe tells a blocked bank account by the same event, which renews nothing (stripe.md 1.7)."""
+    card = card_of_method(event.object)
+    return _method(event, card, "automatically_updated") if card else Ignored("it is no card; the next debit tells how the account stands")
+
+
+def _method_updated(event: Event) -> Fact | Ignored:
+    """A stored card whose expiry date was corrected, by the customer or the merchant, can be charged again (B38)."""
+    card, before = card_of_method(event.object), event.previous.get("card")
+    changed = isinstance(before, dict) and not before.keys().isdisjoint(("exp_month", "exp_year"))
+    return _method(event, card, "expiry_changed") if card and changed else Ignored("what changed decides no charge")
+
+
+def _method(event: Event, card: Card, how: Literal["attached", "automatically_updated", "expiry_changed"]) -> Fact:
+    return MethodChanged(**event.about(id_of(event.object, "customer", "payment_method")), card=card, how=how)
+
+
+_FACTS: dict[str, Callable[[Event], Fact | Ignored]] = {
     **{kind: partial(_invoice, fact) for kind, fact in INVOICE_FACTS.items()},
     "invoice.payment_failed": _payment_failed,
+    "invoice.updated": _invoice_changed,
+    "invoice.payment_attempt_required": _invoice_changed,
     "charge.failed": _charge_failed,
     "charge.refunded": _charge_refunded,
     "charge.dispute.created": _dispute_opened,
+    "charge.dispute.funds_withdrawn": _dispute_opened,
     "payment_intent.payment_failed": _intent_failed,
     "customer.updated": _customer_changed,
     "customer.deleted": _customer_deleted,
@@ -255,8 +243,9 @@ _FACTS: dict[str, Callable[[_Event], Fact]] = {
     "customer.subscription.paused": _subscription_changed,
     "customer.subscription.resumed": _subscription_changed,
     "customer.subscription.deleted": _subscription_ended,
-    "payment_method.attached": partial(_method_changed, "attached"),
-    "payment_method.automatically_updated": partial(_method_changed, "automatically_updated"),
+    "payment_method.attached": _method_attached,
+    "payment_method.automatically_updated": _method_renewed,
+    "payment_method.updated": _method_updated,
 }
 
 EVENT_TYPES: tuple[str, ...] = tuple(_FACTS)
@@ -266,7 +255,6 @@ DEAUTHORIZED = "account.application.deauthorized"
 """The account took our access away (B9)."""
 WITHOUT_MEANING: dict[str, str] = {
     "invoice_payment.paid": "invoice.paid tells the same",
-    "payment_method.updated": "payment_method.automatically_updated and customer.updated tell what matters",
     "payment_method.detached": "the next attempt tells whether a method is left",
     "setup_intent.succeeded": "payment_method.attached and customer.updated tell the same",
     "checkout.session.completed": "payment_method.attached and customer.updated tell the same",
@@ -285,4 +273,4 @@ def key_object(fact: Fact) -> str:
     return fact.invoice or fact.cause or fact.id
 
 
-__all__ = ["DEAUTHORIZED", "EVENT_TYPES", "WITHOUT_MEANING", "Ignored", "UnknownShape", "key_object", "translate"]
+__all__ = ["DEAUTHORIZED", "EVENT_TYPES", "WITHOUT_MEANING", "Ignored", "UnknownShape", "key_object", "refuse_thin", "translate"]

@@ -5,7 +5,7 @@ which alone says what an unknown shape is. A property test holds both ways to th
 """
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -40,10 +40,6 @@ Whole = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
 Seconds = Annotated[int, msgspec.Meta(ge=0, le=LAST_MOMENT)]
 
 
-class _Object(msgspec.Struct, frozen=True):
-    """Any object, unread."""
-
-
 class _Named(msgspec.Struct, frozen=True):
     """An expanded object, of which the id is wanted."""
 
@@ -56,6 +52,30 @@ class _Details(msgspec.Struct, frozen=True):
 
 class _Parent(msgspec.Struct, frozen=True):
     subscription_details: _Details | None = None
+
+
+class _Period(msgspec.Struct, frozen=True):
+    end: Seconds | None = None
+
+
+class _LineDetails(msgspec.Struct, frozen=True):
+    subscription: str | _Named | None = None
+
+
+class _LineParent(msgspec.Struct, frozen=True):
+    subscription_item_details: _LineDetails | None = None
+
+
+class _Line(msgspec.Struct, frozen=True):
+    """A line: whether it is a subscription's, and until when it pays (stripe_lines.renews_at)."""
+
+    period: _Period | None = None
+    parent: _LineParent | None = None
+    subscription: str | _Named | None = None
+
+
+class _Lines(msgspec.Struct, frozen=True):
+    data: tuple[_Line, ...] | None = None
 
 
 class _Invoice(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", tag="invoice"):
@@ -79,13 +99,21 @@ class _Invoice(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", ta
     created: Seconds
     paid_out_of_band: bool | None = None
     amount_paid_off_stripe: Whole | None = None
+    lines: _Lines | None = None
     default_payment_method: str | _Named | None = None
     default_source: str | _Named | None = None
 
 
+class _Previous(msgspec.Struct, frozen=True):
+    """What an invoice was before a change, as far as it tells who collects it."""
+
+    auto_advance: bool | None = None
+    attempt_count: Any = msgspec.UNSET
+
+
 class _Data(msgspec.Struct, frozen=True):
     object: _Invoice
-    previous_attributes: _Object | None = None
+    previous_attributes: _Previous | None = None
 
 
 class _Request(msgspec.Struct, frozen=True):
@@ -123,8 +151,9 @@ def invoice_fact(account: str, event: InvoiceEvent, received_at: datetime) -> In
     invoice, request = event.data.object, event.request
     if isinstance(request, str):
         request = _Request(id=request)
-    fact_id = webhook_fact_id(account, event.id)
-    return INVOICE_FACTS[event.type](
+    fact_id, kind = webhook_fact_id(account, event.id), INVOICE_FACTS[event.type]
+    more = {"switched_off": True} if kind is InvoiceChanged and _switched_off(invoice, event.data.previous_attributes) else {}
+    return kind(
         id=fact_id,
         account=account,
         occurred_at=datetime.fromtimestamp(event.created, UTC),
@@ -137,7 +166,13 @@ def invoice_fact(account: str, event: InvoiceEvent, received_at: datetime) -> In
         livemode=event.livemode,
         request_id=(request and request.id) or "",
         request_key=(request and request.idempotency_key) or "",
+        **more,
     )
+
+
+def _switched_off(invoice: _Invoice, previous: _Previous | None) -> bool:
+    before = previous is not None and previous.auto_advance is True and previous.attempt_count is msgspec.UNSET
+    return before and invoice.auto_advance is False
 
 
 def _state(invoice: _Invoice) -> InvoiceState:
@@ -156,8 +191,22 @@ def _state(invoice: _Invoice) -> InvoiceState:
         subscription=(details and _id(details.subscription)) or _id(invoice.subscription),
         created=datetime.fromtimestamp(invoice.created, UTC),
         paid_out_of_band=bool(invoice.paid_out_of_band) or (invoice.amount_paid_off_stripe or 0) > 0,
+        paid_off_stripe=invoice.amount_paid_off_stripe or 0,
+        renews_at=_renews_at(invoice),
         own_method=_id(invoice.default_payment_method) or _id(invoice.default_source),
     )
+
+
+def _renews_at(invoice: _Invoice) -> datetime | None:
+    lines = invoice.lines.data if invoice.lines is not None else None
+    ends = [line.period.end or 0 for line in lines or () if line.period is not None and _of_subscription(line)]
+    latest = max((end for end in ends if end > invoice.created), default=None)
+    return None if latest is None else datetime.fromtimestamp(latest, UTC)
+
+
+def _of_subscription(line: _Line) -> bool:
+    details = line.parent and line.parent.subscription_item_details
+    return bool((details and _id(details.subscription)) or _id(line.subscription))
 
 
 def _id(named: _Named | str | None) -> str:

@@ -152,6 +152,7 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     shown_by_read: bool = False
     stripe_next: datetime | None = None
     invoiced_at: datetime | None = None  # when Stripe made the invoice
+    switched_off: bool = False  # somebody switched automatic collection off without an attempt; the next read tells whether it is
     owed_at: datetime | None = None  # Stripe's time of the newest that showed it open
     subscription_at: datetime | None = None  # Stripe's time of the newest that is known of the subscription
 
@@ -165,6 +166,7 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     method: Literal["", "attached", "automatically_updated"] = ""
     method_at: datetime | None = None  # when that method was told
     fresh_method: bool = False
+    on_session_at: datetime | None = None  # the latest failure of an attempt that somebody asked for and not we: on Stripe's page
     queued: bool = False  # its charge waits for the answer to another invoice's
     invoice_method: str = ""  # what the invoice, and its subscription, name to be charged before the customer's default
     subscription_method: str = ""
@@ -240,4 +242,7 @@ class Customer(msgspec.Struct, kw_only=True, omit_defaults=True):
     salt: str = ""
     holds: dict[str, Hold] = {}  # by invoice; empty for all of the customer's
     hints: list[Hint] = []
+    default_method: str = ""  # the customer's default payment method, and Stripe's time of it
+    default_at: datetime | None = None
+    attached: dict[str, Card] = {}  # cards told since the first failure, by payment method: one may become the default
     early_refunds: list[EarlyRefund] = []

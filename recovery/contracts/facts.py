@@ -111,7 +111,10 @@ class InvoicePaymentSucceeded(InvoiceFact, frozen=True, kw_only=True, tag="invoi
 
 
 class InvoiceChanged(InvoiceFact, frozen=True, kw_only=True, tag="invoice_changed"):
-    """Amounts, schedule or flags of the invoice changed (B30: the next attempt may arrive only here)."""
+    """Amounts, schedule or flags of the invoice changed (B30: the next attempt may arrive only here). `switched_off`: automatic
+    collection was on before this change, which was no attempt, and is off now."""
+
+    switched_off: bool = False
 
 
 class InvoiceVoided(InvoiceFact, frozen=True, kw_only=True, tag="invoice_voided"):
@@ -155,7 +158,8 @@ class ChargeRefunded(Fact, frozen=True, kw_only=True, tag="charge_refunded"):
 
 
 class DisputeOpened(Fact, frozen=True, kw_only=True, tag="dispute_opened"):
-    """A charge is disputed. Carries no customer: keyed by the dispute."""
+    """A charge is disputed. Carries no customer: keyed by the dispute. `status` is Stripe's: those that begin with `warning_` are an
+    inquiry of the bank, by which no money went back; a dispute told by its withdrawn funds follows if it becomes more."""
 
     dispute: str
     charge: str = ""
@@ -163,11 +167,12 @@ class DisputeOpened(Fact, frozen=True, kw_only=True, tag="dispute_opened"):
     reason: str = ""
     amount_minor: int
     currency: str
+    status: str = ""
 
 
 class CustomerChanged(Fact, frozen=True, kw_only=True, tag="customer_changed"):
-    """The customer object changed; `default_method_changed` when a new default payment method was set, whose id is `default_method`;
-    `email_changed` when the address was (the address itself is no part of it)."""
+    """The customer object changed; `default_method_changed` when a new default payment method was set, not when one was removed;
+    `default_method` is the id of the one there is now, empty for none; `email_changed` when the address was (it is no part of this)."""
 
     default_method_changed: bool = False
     default_method: str = ""
@@ -204,10 +209,11 @@ class SubscriptionEnded(Fact, frozen=True, kw_only=True, tag="subscription_ended
 
 
 class MethodChanged(Fact, frozen=True, kw_only=True, tag="method_changed"):
-    """A payment method was attached, or renewed by the card network (B35, B38)."""
+    """A payment method was attached, which does not make it the default; or renewed by the card network, or given another expiry date
+    by hand (B35, B38)."""
 
     card: Card
-    how: Literal["attached", "automatically_updated"]
+    how: Literal["attached", "automatically_updated", "expiry_changed"]
 
 
 class WebhookIgnored(Fact, frozen=True, kw_only=True, tag="webhook_ignored"):

@@ -7,7 +7,8 @@ from recovery.contracts.fact_words import Card, Decline, Fact, InvoiceState, See
 
 class InvoiceRead(Fact, frozen=True, kw_only=True, tag="invoice_read"):
     """The answer to a ReadRequested: the truth at `occurred_at` (B3). `subscription_method`: the payment method that the subscription
-    itself names, which is charged before the customer's default (B36). `subscription_why`: Stripe's reason of its cancellation."""
+    itself names, which is charged before the customer's default (B36). `subscription_why`: Stripe's reason of its cancellation.
+    `customer_method`: the customer's default payment method."""
 
     effect: str
     state: InvoiceState
@@ -21,6 +22,7 @@ class InvoiceRead(Fact, frozen=True, kw_only=True, tag="invoice_read"):
     disputed: bool = False
     subscription_method: str = ""
     subscription_why: str = ""
+    customer_method: str = ""
 
 
 class ReadFailed(Fact, frozen=True, kw_only=True, tag="read_failed"):

@@ -20,7 +20,7 @@ from recovery.decide.classify import AUTHENTICATION
 from recovery.decide.commands import forbidden
 from recovery.decide.endings import close, paid_amount, part_paid, recover, reverse
 from recovery.decide.order import older
-from recovery.decide.reading import read_instead, show
+from recovery.decide.reading import HUMAN, read_instead, show
 from recovery.decide.retrying import conclude
 from recovery.decide.turn import Turn
 from recovery.ids import idempotency_key, is_ours
@@ -36,7 +36,11 @@ OLD = timedelta(days=14)
 
 
 def ignored(fact: InvoiceFact, policy: Policy) -> str:
-    """Why this failure opens no case; empty when it does (B11 to B14)."""
+    """Why this failure opens no case; empty when it does (B11 to B14).
+
+    Stripe tries by itself only what it collects, so an automatic attempt shows that no person had taken the invoice over, also where
+    collection is off since: with Stripe's own retries off the first attempt is the last.
+    """
     state = fact.state
     if state.billing_reason == FIRST_INVOICE and not tests_first(fact, policy):
         return "first_invoice"
@@ -44,8 +48,8 @@ def ignored(fact: InvoiceFact, policy: Policy) -> str:
         return "sent_invoice"
     if state.amount_remaining <= 0:
         return "nothing_owed"
-    if not state.auto_advance:
-        return "human_owns_it"
+    if not state.auto_advance and by_request(fact):
+        return HUMAN
     if not state.subscription and not policy.one_off_invoices:
         return "one_off_invoice"
     if state.attempt_count > 1 and fact.occurred_at - state.created > OLD:
@@ -106,7 +110,7 @@ def action_required(turn: Turn, fact: PaymentActionRequired) -> None:
         _again(turn, case, fact)
         if case.verdict is None:
             case.asks_for_authentication = True
-        elif case.flight is None and fact.occurred_at >= case.last_failed_at and case.verdict.kind != "needs_auth":
+        elif case.flight is None and fact.occurred_at >= case.last_failed_at and case.verdict.kind != "needs_auth" and not by_request(fact):
             conclude(turn, case, AUTHENTICATION)
             dunning.begin(turn, case, "authentication_required")
 
@@ -144,10 +148,17 @@ def _open(turn: Turn, fact: InvoiceFact, decline_known: PaymentFailed | None = N
     return case
 
 
+def by_request(fact: InvoiceFact) -> bool:
+    """Whether somebody asked Stripe for it, and not we: the customer on its page, or the merchant. Stripe's own doing has no request."""
+    return bool(fact.request_id or fact.request_key) and not is_ours(fact.request_key)
+
+
 def _again(turn: Turn, case: Case, fact: InvoiceFact) -> None:
     """A further failure: Stripe's schedule may have moved; its attempt is read for the budgets, ours is known (B29)."""
     show(case, fact.state, fact.occurred_at)
     ours = is_ours(fact.request_key)
+    if by_request(fact):
+        case.on_session_at = max(fact.occurred_at, case.on_session_at or fact.occurred_at)
     if not case.tried_at:
         case.failed_at = min(case.failed_at, fact.occurred_at)
     if fact.occurred_at > case.last_failed_at:
@@ -192,10 +203,16 @@ def changed(turn: Turn, fact: InvoiceChanged) -> None:
         _shown_paid(turn, case, fact)
     elif not case.active:
         turn.note = "case_ended"
+        on_again = case.reason == HUMAN and fact.state.auto_advance and status == "open" and not older(fact.occurred_at, case.ended_at)
+        if on_again and reopening.possible(turn, case):
+            reopening.read_again(turn, case, "collection_switched_on")
     elif status in {"void", "uncollectible"}:
         _over(turn, fact, "voided" if status == "void" else "written_off")
     else:
         _shown(turn, case, fact)
+        if case.active and fact.switched_off and by_request(fact):
+            case.switched_off = True
+            read_instead(turn, case, "collection_switched_off")
 
 
 def _shown_paid(turn: Turn, case: Case, fact: InvoiceChanged) -> None:

@@ -1,22 +1,60 @@
 """A new payment method: which open invoices would be charged with it, and their retry at once, the oldest first (B35 to B38)."""
 
-from recovery.contracts.customer import Case
+from recovery.contracts.customer import Case, Customer
 from recovery.contracts.facts import Card, MethodChanged, SubscriptionChanged
 from recovery.decide import expiry
+from recovery.decide.order import older
 from recovery.decide.retrying import schedule
 from recovery.decide.schedule import most_retries
 from recovery.decide.turn import Turn
 
+MOST = 4
+"""So many attached cards are remembered, the latest."""
+
 
 def changed(turn: Turn, fact: MethodChanged) -> None:
-    """A new or renewed card: a retry at once for every open invoice that it helps; mails go on unless it pays (B35, B38)."""
+    """A renewed card: a retry at once for every open invoice that it helps (B38). An attached one helps none before something names it."""
     card, row = fact.card, turn.row
+    if fact.how == "attached":
+        _attached(turn, card)
+        return
+    if fact.how == "expiry_changed" and _expired(turn, card):
+        turn.note = "card_still_expired"
+        return
     expiry.renewed(turn, "method_changed")
-    if fact.how == "automatically_updated" and card.fingerprint in row.barred:
+    cases = [case for case in row.cases.values() if case.active]
+    since = max((case.last_failed_at for case in cases), default=None)
+    if fact.how == "automatically_updated" and card.fingerprint in row.barred and not older(fact.occurred_at, since):
         row.barred = [barred for barred in row.barred if barred != card.fingerprint]
-    for case in list(row.cases.values()):
-        if case.active:
-            try_anew(turn, case, card, fact.how)
+    for case in cases:
+        try_anew(turn, case, card, fact.how)
+
+
+def _expired(turn: Turn, card: Card) -> bool:
+    end = expiry.last_moment(card)
+    return end is not None and end <= turn.now
+
+
+def _attached(turn: Turn, card: Card) -> None:
+    """Keep which card it is: the customer's default is told by its id alone, before or after this."""
+    row = turn.row
+    turn.note = "attached_is_not_default"
+    if not card.method:
+        return
+    row.attached = {**dict(list(row.attached.items())[1 - MOST :]), card.method: card}
+    for case in row.cases.values():
+        if case.active and case.fresh_method and case.card is None and charged_method(row, case) == card.method:
+            case.card = card
+
+
+def default_told(turn: Turn, method: str) -> bool:
+    """Note the customer's default payment method of now, unless a newer one is known; answers whether it was noted."""
+    row = turn.row
+    if older(turn.fact.occurred_at, row.default_at):
+        turn.note = "older_than_known"
+        return False
+    row.default_method, row.default_at = method, turn.fact.occurred_at
+    return True
 
 
 def of_subscription(turn: Turn, case: Case, fact: SubscriptionChanged) -> None:
@@ -25,13 +63,23 @@ def of_subscription(turn: Turn, case: Case, fact: SubscriptionChanged) -> None:
         turn.note = "older_than_known"
         return
     case.subscription_method, case.subscription_method_at = fact.own_method, fact.occurred_at
-    if not case.invoice_method:
-        try_anew(turn, case, Card(method=fact.own_method), "attached")
+    if case.invoice_method:
+        return
+    method = fact.own_method or turn.row.default_method
+    if method:
+        try_anew(turn, case, known_card(turn.row, method), "attached")
+    else:
+        turn.tell("case_updated", case, "method_removed")  # less to charge than before
 
 
 def of_invoice(turn: Turn, case: Case) -> None:
     """The invoice itself names another method than before (B36)."""
-    try_anew(turn, case, Card(method=case.invoice_method), "attached")
+    try_anew(turn, case, known_card(turn.row, case.invoice_method), "attached")
+
+
+def known_card(row: Customer, method: str) -> Card:
+    """The card of a payment method that is told by its id, as far as it was told."""
+    return row.attached.get(method) or Card(method=method)
 
 
 def try_anew(turn: Turn, case: Case, card: Card, how: str) -> None:
@@ -39,8 +87,14 @@ def try_anew(turn: Turn, case: Case, card: Card, how: str) -> None:
     if turn.fact.occurred_at < case.last_failed_at:
         turn.note = "method_older_than_failure"
         return
-    if not _charged(case, card):
-        turn.tell("case_updated", case, "other_method_charged", details={"charged": _own(case)})
+    if older(turn.fact.occurred_at, case.method_at):
+        turn.note = "older_than_known"
+        return
+    if not _charged(turn.row, case, card, how):
+        turn.tell("case_updated", case, "other_method_charged", details={"charged": charged_method(turn.row, case)})
+        return
+    if how == "attached" and _failed_on(case, card):
+        turn.note = "same_method"
         return
     known, case.method_at = _known(case, card), turn.fact.occurred_at
     case.method = "automatically_updated" if how == "automatically_updated" else "attached"
@@ -56,6 +110,11 @@ def try_anew(turn: Turn, case: Case, card: Card, how: str) -> None:
     schedule(turn, case, turn.now, "new_method")
 
 
+def _failed_on(case: Case, card: Card) -> bool:
+    """Whether it is the very method that failed, named anew."""
+    return bool(card.method) and case.card is not None and case.card.method == card.method and not case.method
+
+
 def _known(case: Case, card: Card) -> Card | None:
     """The card as it was told since the latest failure: a new default is told without its card, which was told when it was attached."""
     if card.fingerprint:
@@ -64,12 +123,25 @@ def _known(case: Case, card: Card) -> Card | None:
     return case.card if fits and case.method else None
 
 
-def _own(case: Case) -> str:
+def own_method(case: Case) -> str:
     """The method that is charged before the customer's default (stripe.md 4.1); empty where that default is charged."""
     return case.invoice_method or case.subscription_method
 
 
-def _charged(case: Case, card: Card) -> bool:
-    """Whether the invoice would be charged with the new method: it would not where it, or its subscription, names another (B36)."""
-    own = _own(case)
-    return own in {"", card.method}
+def charged_method(row: Customer, case: Case) -> str:
+    """The method that the next attempt would be made on; empty where it is not known."""
+    return own_method(case) or row.default_method
+
+
+def _charged(row: Customer, case: Case, card: Card, how: str) -> bool:
+    """Whether the invoice would be charged with this method: not where it, its subscription or the customer names another (B36)."""
+    named, failed = charged_method(row, case), case.card
+    if named and card.method:
+        return named == card.method
+    if own_method(case):
+        return False
+    if how == "attached" or failed is None:
+        return True
+    if failed.method and card.method:
+        return failed.method == card.method
+    return how != "expiry_changed" or not failed.fingerprint or failed.fingerprint == card.fingerprint

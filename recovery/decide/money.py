@@ -15,6 +15,8 @@ EARLY = timedelta(hours=24)
 """How long before its payment a refund may be told: webhooks come in any order (B3)."""
 MOST = 8
 """So many are kept at once, the latest."""
+INQUIRY = "warning_"
+"""How the statuses of a dispute begin that is only a bank's question: no money went back."""
 RETURNS: frozenset[str] = frozenset({"debit_not_authorized", "bank_cannot_process", "insufficient_funds", "incorrect_account_details"})
 """Reasons of a dispute that are a bank's return of a debit."""
 
@@ -74,9 +76,13 @@ def refunded(turn: Turn, fact: ChargeRefunded) -> None:
 
 def disputed(turn: Turn, fact: DisputeOpened) -> None:
     """A charge is disputed. The dispute names no customer: Stripe is asked whose charge it is, and the answer goes to their row (B72)."""
-    if turn.row.customer:
+    if fact.status.startswith(INQUIRY):
+        turn.note = "inquiry"
+    elif turn.row.customer:
         what = dispute_or_return(fact.reason)
         _went_back(turn, Return(what, fact.charge, fact.invoice, fact.amount_minor, fact.currency, fact.dispute, fact.reason))
+    elif turn.row.forget_at is not None:
+        turn.note = "as_known"  # told by its opening and by its withdrawn funds
     elif fact.charge:
         turn.row.forget_at = turn.now + STUB_LIVES
         to = f"~{fact.dispute}"

@@ -1,6 +1,6 @@
 """What concerns a customer rather than one invoice: leaving, another default payment method, another address."""
 
-from recovery.contracts.facts import Card, CustomerChanged, CustomerDeleted
+from recovery.contracts.facts import CustomerChanged, CustomerDeleted
 from recovery.decide import expiry, methods, suppression
 from recovery.decide.endings import close
 from recovery.decide.order import older
@@ -24,7 +24,8 @@ def customer_changed(turn: Turn, fact: CustomerChanged) -> None:
     """A new default method is worth a try where it would be charged; which card it is, the charge will tell (B36)."""
     if fact.email_changed:
         suppression.lift(turn, "email", "address_changed", {}, only="bounced")
-    if fact.default_method_changed:
-        expiry.renewed(turn, "method_changed")
-        for case in open_cases(turn):
-            methods.try_anew(turn, case, Card(method=fact.default_method), "attached")
+    if not methods.default_told(turn, fact.default_method) or not (fact.default_method_changed and fact.default_method):
+        return
+    expiry.renewed(turn, "method_changed")
+    for case in open_cases(turn):
+        methods.try_anew(turn, case, methods.known_card(turn.row, fact.default_method), "attached")

@@ -5,8 +5,11 @@ from datetime import datetime, timedelta
 from recovery.contracts.customer import Attempt, Case
 from recovery.contracts.facts import InvoiceRead, InvoiceState, ReadFailed
 from recovery.decide import budgets, cause, reopening
+from recovery.decide.classify import classify
 from recovery.decide.endings import close, lose, paid_amount, part_paid, recover
-from recovery.decide.retrying import judge, proceed
+from recovery.decide.methods import charged_method
+from recovery.decide.order import older
+from recovery.decide.retrying import bar, judge, proceed
 from recovery.decide.schedule import after_pause
 from recovery.decide.turn import Turn, next_action
 
@@ -17,6 +20,8 @@ REPEATS = 3
 what is known after some 3 hours of failing looks, or some 2 days of silence."""
 ENDED_STATUS: frozenset[str] = frozenset({"canceled", "incomplete_expired"})
 """Subscriptions that will not go on (B67). `unpaid` is none: its invoice is open, and paying it makes the subscription active again."""
+HUMAN = "human_owns_it"
+"""Why an invoice is left alone whose automatic collection a person switched off (B14)."""
 LOST = "cancelled_for_non_payment"
 """Why a case is lost whose subscription Stripe cancelled after its own last attempt."""
 WEEKLY_AFTER, WEEK = timedelta(days=14), timedelta(days=7)
@@ -54,11 +59,14 @@ def answered(turn: Turn, case: Case, fact: InvoiceRead) -> None:
         if fact.state.status == "paid":
             _paid(turn, case, fact, first=first)
             return
-        if fact.state.status != "open" or _over(fact) or not reopening.shown(turn, case, fact):
+        owned = case.reason == HUMAN and not fact.state.auto_advance
+        if fact.state.status != "open" or owned or _over(fact) or not reopening.shown(turn, case, fact):
             turn.note = "case_ended"
             return
     if case.subscription_at is None or fact.occurred_at >= case.subscription_at:
         case.subscription_at = fact.occurred_at
+    if not older(fact.occurred_at, turn.row.default_at) and fact.customer_method:
+        turn.row.default_method, turn.row.default_at = fact.customer_method, fact.occurred_at
     if case.subscription_method_at is None or fact.occurred_at >= case.subscription_method_at:
         case.subscription_method, case.subscription_method_at = fact.subscription_method, fact.occurred_at
     newest = case.shown_at is None or fact.occurred_at >= case.shown_at
@@ -111,7 +119,8 @@ def _paid(turn: Turn, case: Case, fact: InvoiceRead, *, first: bool) -> None:
 
 
 def _not_paid(turn: Turn, case: Case, fact: InvoiceRead, *, new_failure: bool) -> None:
-    reason = _over(fact)
+    case.switched_off = case.switched_off and not fact.state.auto_advance
+    reason = _over(fact) or (HUMAN if case.switched_off else "")
     if reason == LOST:
         lose(turn, case, reason, fact.subscription_why)
     elif reason:
@@ -190,6 +199,9 @@ def _processing(turn: Turn, case: Case, fact: InvoiceRead) -> bool:
 
 def _open(turn: Turn, case: Case, fact: InvoiceRead, *, new_failure: bool) -> None:
     _resume(turn, case)
+    if _of_another_card(turn, case, fact):
+        _other_declined(turn, case, fact)
+        return
     news = fact.decline != case.decline and not case.fresh_method  # the old card's words say nothing about the new one
     if case.verdict is None or new_failure or news:
         judge(turn, case, fact.decline, fact.card, attempted=bool(fact.attempts))
@@ -198,6 +210,27 @@ def _open(turn: Turn, case: Case, fact: InvoiceRead, *, new_failure: bool) -> No
         proceed(turn, case)
     else:
         turn.note = "as_known"
+
+
+def _of_another_card(turn: Turn, case: Case, fact: InvoiceRead) -> bool:
+    """Whether the latest decline is of a card that our retry would not be made on: one that somebody typed on Stripe's page (B22)."""
+    tried, known, saved = fact.card, case.card, charged_method(turn.row, case)
+    if case.verdict is None or case.method or case.fresh_method or fact.decline is None or tried is None:
+        return False
+    if saved and tried.method:
+        return saved != tried.method
+    on_session = case.on_session_at is not None and not older(case.on_session_at, case.last_failed_at)
+    differ = known is not None and "" not in {known.fingerprint, tried.fingerprint} and known.fingerprint != tried.fingerprint
+    return on_session and differ
+
+
+def _other_declined(turn: Turn, case: Case, fact: InvoiceRead) -> None:
+    """What that card's bank said sticks to that card; what is planned with the saved one goes on."""
+    verdict = classify(fact.decline, fact.card, turn.policy.decline_overrides)
+    bar(turn, verdict, fact.decline, fact.card)
+    turn.tell("case_updated", case, "other_card_declined", details={"code": verdict.code} if verdict.code else {})
+    if case.retry_at is None and case.dunning_at is None:
+        proceed(turn, case)
 
 
 def failed(turn: Turn, case: Case, fact: ReadFailed, *, awaited: bool) -> None:

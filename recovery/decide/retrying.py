@@ -26,10 +26,10 @@ def judge(turn: Turn, case: Case, decline: Decline | None, card: Card | None, *,
     case.asks_for_authentication = False
     case.decline, case.card = decline, card or case.card
     conclude(turn, case, verdict)
-    _bar(turn, verdict, decline, card)
+    bar(turn, verdict, decline, card)
 
 
-def _bar(turn: Turn, verdict: Verdict, decline: Decline | None, card: Card | None) -> None:
+def bar(turn: Turn, verdict: Verdict, decline: Decline | None, card: Card | None) -> None:
     """A decline that says never is the card's, not the invoice's (B22). Its charges that are out are taken back."""
     if card is None or not card.fingerprint or not _never(verdict, decline, card) or card.fingerprint in turn.row.barred:
         return
@@ -160,7 +160,7 @@ def settled(turn: Turn, case: Case, fact: ChargeSettled, *, awaited: bool) -> No
     elif case.active:
         _failed(turn, case, fact)
     elif fact.decline is not None:  # the case is over, the card may be wanted by another one
-        _bar(turn, classify(fact.decline, fact.card, turn.policy.decline_overrides), fact.decline, fact.card)
+        bar(turn, classify(fact.decline, fact.card, turn.policy.decline_overrides), fact.decline, fact.card)
 
 
 def _attempted(turn: Turn, case: Case, fact: ChargeSettled) -> None:

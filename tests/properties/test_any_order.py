@@ -37,7 +37,9 @@ HAPPENINGS: dict[str, Callable[..., Fact]] = {
     "new_card": lambda invoice, when, number: MethodChanged(
         **a.header(f"evt_m_{number}", when, ""), card=a.MASTERCARD, how="automatically_updated" if number % 2 else "attached"
     ),
-    "default": lambda invoice, when, number: CustomerChanged(**a.header(f"evt_d_{number}", when, ""), default_method_changed=True),
+    "default": lambda invoice, when, number: CustomerChanged(
+        **a.header(f"evt_d_{number}", when, ""), default_method_changed=True, default_method=f"pm_{number}"
+    ),
     "pause": lambda invoice, when, number: SubscriptionChanged(
         **a.header(f"evt_h_{number}", when, ""), subscription=a.SUBSCRIPTION, status="past_due", paused=bool(number % 2)
     ),

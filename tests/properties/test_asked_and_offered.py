@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from recovery.contracts.customer import Account
 from recovery.contracts.effects import ChargeRequested, Effect, MessageRequested, PlanRequested
-from recovery.contracts.facts import ExcludeAsked, Fact, MethodChanged, PlanOffered, ResumeAsked, RetryAsked, Slot, SnoozeAsked, StopAsked
+from recovery.contracts.facts import CustomerChanged, ExcludeAsked, Fact, PlanOffered, ResumeAsked, RetryAsked, Slot, SnoozeAsked, StopAsked
 from recovery.decide import commands
 from recovery.policy import Experiment, Policy, RetryPolicy
 from tests.properties.world import World
@@ -85,7 +85,9 @@ def happen(world: World, name: str, invoice: str, hours: int, number: int) -> No
             source="model",
             attempt=1 + number % 3,
         ),
-        "card": lambda: MethodChanged(**a.header(f"evt_m_{number}", when, ""), card=a.MASTERCARD, how="attached"),
+        "card": lambda: CustomerChanged(
+            **a.header(f"evt_m_{number}", when, ""), default_method_changed=True, default_method=f"pm_{number}"
+        ),
     }
     if name in made:
         world.send(when, made[name]())

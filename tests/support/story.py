@@ -2,10 +2,12 @@
 
 from datetime import datetime, timedelta
 
+import msgspec
+
 from recovery.contracts.customer import Account, Case, Customer
 from recovery.contracts.effects import ChargeRequested, Effect, EffectWithdrawn, MessageRequested, ReadRequested
 from recovery.contracts.events import Event
-from recovery.contracts.facts import Decline, Fact
+from recovery.contracts.facts import Card, CustomerChanged, Decline, Fact, MethodChanged
 from recovery.contracts.row import decode_row, encode_row
 from recovery.decide.advance import Step, advance
 from tests.support import builders as a
@@ -89,6 +91,12 @@ class Story:
         self.tell(a.a_failure())
         self.tell(a.a_reading(self.reads()[-1].id, self.now + timedelta(seconds=5), decline, **reading))
         return self
+
+    def new_card(self, id: str, when: datetime, card: Card = a.MASTERCARD) -> Step:
+        """The customer attaches a card and makes it the default, as Stripe's own pages do: two events of one second."""
+        card = msgspec.structs.replace(card, method=card.method or f"pm_{id}")
+        self.tell(MethodChanged(**a.header(f"{id}:attached", when, ""), card=card, how="attached"))
+        return self.tell(CustomerChanged(**a.header(id, when, ""), default_method_changed=True, default_method=card.method))
 
     def charge_answered(self, result: str = "declined", **fields: object) -> Step:
         return self.tell(a.a_settlement(self.charges()[-1].id, self.now, result, self.charges()[-1].invoice, **fields))

@@ -134,11 +134,15 @@ def goes_on(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fac
 
 def new_card(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact]:
     """Another card, or the same one renewed by its network."""
-    renewed = truth.luck.random() < 0.3
-    truth.card = truth.card if renewed else truth.luck.choice(CARDS)
-    yield facts.MethodChanged(**_about(name, when), card=truth.card, how="automatically_updated" if renewed else "attached")
-    if not renewed and truth.luck.random() < 0.5:
-        yield facts.CustomerChanged(**_about(f"{name}:cus", when), default_method_changed=True)
+    if truth.luck.random() < 0.3:
+        yield facts.MethodChanged(**_about(name, when), card=truth.card, how="automatically_updated")
+        return
+    card = truth.luck.choice(CARDS)
+    card = msgspec.structs.replace(card, method=f"pm_{card.fingerprint}")
+    yield facts.MethodChanged(**_about(name, when), card=card, how="attached")
+    if truth.luck.random() < 0.8:  # attached alone, it is charged by nothing
+        truth.card = card
+        yield facts.CustomerChanged(**_about(f"{name}:cus", when), default_method_changed=True, default_method=card.method)
 
 
 def goes(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from recovery.contracts.facts import Decline, MethodChanged
+from recovery.contracts.facts import Decline
 from tests.support import builders as a
 from tests.support.story import Story
 
@@ -15,6 +15,6 @@ def test_a_card_attached_anew_is_tried_again_unless_it_must_never_be(decline: De
     story = Story().opened(decline)
     story.mail_answered()
     before = len(story.charges())
-    story.tell(MethodChanged(**a.header("evt_m", a.at(days=1), ""), card=a.VISA, how="attached"))
+    story.new_card("evt_m", a.at(days=1), a.VISA)
     story.days(1)
     assert (len(story.charges()) > before) is tried_again

@@ -12,7 +12,6 @@ from recovery.contracts.facts import (
     ChargeRefunded,
     ConsentGiven,
     MessageBounced,
-    MethodChanged,
     PaymentActionRequired,
     SnoozeAsked,
     SubscriptionChanged,
@@ -165,7 +164,7 @@ def test_a_new_card_waits_for_what_is_under_way(state: str) -> None:
     if state == "processing":
         story.charge_answered("processing")
     before = len(story.charges())
-    story.tell(MethodChanged(**a.header("m", story.now + timedelta(hours=1), ""), card=a.MASTERCARD, how="attached"))
+    story.new_card("m", story.now + timedelta(hours=1), a.MASTERCARD)
     assert (story.events[-1].reason, len(story.charges())) == ("method_changed", before)
 
 

@@ -352,3 +352,24 @@ def test_a_row_of_an_older_program_counts_a_total_that_it_knows_once() -> None:
     story.begin(row, story.now)
     story.tell(refund(a.at(3), 2500, id="evt_r2"))
     assert net(story) == {"eur": 2400}
+
+
+@pytest.mark.parametrize("status", ["warning_needs_response", "warning_under_review", "warning_closed"])
+def test_an_inquiry_of_the_bank_takes_nothing_back_until_its_funds_are_withdrawn(status: str) -> None:
+    """B72: Stripe opens a dispute for a mere question, too, and tells the withdrawal by an event of its own."""
+    about = {"dispute": "dp_1", "charge": "ch_paid", "amount_minor": 4900, "currency": "eur", "reason": "fraudulent"}
+    stub = Story()
+    step = stub.tell(DisputeOpened(**(a.header("evt_q", a.START, "") | {"customer": ""}), **about, status=status))
+    assert step.customer is None
+    assert not step.effects
+    assert step.events[-1].reason == "inquiry"
+    stub.tell(DisputeOpened(**(a.header("evt_w", a.at(1), "") | {"customer": ""}), **about, status="needs_response"))
+    assert len(stub.reads()) == 1
+    stub.tell(DisputeOpened(**(a.header("evt_c", a.at(1), "") | {"customer": ""}), **about, status="needs_response"))
+    assert len(stub.reads()) == 1, "a dispute is told by its opening and by its withdrawn funds"
+    story = recovered()
+    story.tell(DisputeOpened(**a.header("evt_q", a.at(3), ""), **about, status=status))
+    assert "recovery_reversed" not in story.types()
+    open_case = Story().opened()
+    open_case.tell(DisputeOpened(**a.header("evt_q", a.at(3)), **about, status=status))
+    assert open_case.case().active

@@ -10,7 +10,6 @@ from recovery.contracts.facts import (
     ContactSuppressed,
     CustomerDeleted,
     ExcludeAsked,
-    MethodChanged,
     SnoozeAsked,
     StopAsked,
     SubscriptionChanged,
@@ -172,7 +171,7 @@ def test_a_warning_is_looked_at_again_when_its_time_has_come(change: str) -> Non
     story = Story(a.an_account(WARNS))
     story.tell(expiring())
     if change == "new card":
-        story.tell(MethodChanged(**a.header("m", a.at(days=3), ""), card=a.MASTERCARD, how="attached"))
+        story.new_card("m", a.at(days=3), a.MASTERCARD)
     elif change == "failed meanwhile":
         story.tell(a.a_failure(when=a.at(days=23)))
     elif change == "switched off":

@@ -30,7 +30,6 @@ def test_a_failure_opens_a_case_and_asks_for_one_look() -> None:
         ({"billing_reason": "subscription_create"}, "first_invoice"),  # B11
         ({"collection_method": "send_invoice"}, "sent_invoice"),  # B12
         ({"amount": 0}, "nothing_owed"),  # B13
-        ({"auto_advance": False}, "human_owns_it"),  # B14
         ({"subscription": ""}, "one_off_invoice"),  # B14
     ],
 )

@@ -223,7 +223,7 @@ def test_a_refund_told_before_its_payment_counts_also_when_the_case_ended_meanwh
 def test_another_ones_attempt_with_the_new_card_is_looked_at_when_ours_comes_to_nothing() -> None:
     """B35, B24: Stripe tried the new card as well and the bank called it fraud, while our charge was under way."""
     story = Story().opened()
-    story.tell(MethodChanged(**a.header("evt_m", a.at(hours=1), ""), card=a.MASTERCARD, how="attached"))
+    story.new_card("evt_m", a.at(hours=1), a.MASTERCARD)
     story.tell(a.a_failure("evt_2", a.at(hours=1.1)))
     story.charge_answered("not_done", why="refused: not today")
     attempts = (a.an_attempt("ch_2", a.at(hours=1.1), card=a.MASTERCARD),)

@@ -7,7 +7,7 @@ import pytest
 
 from recovery.contracts.customer import Offer
 from recovery.contracts.effects import PlanRequested
-from recovery.contracts.facts import Card, Decline, MethodChanged, PlanOffered, Slot
+from recovery.contracts.facts import Card, Decline, PlanOffered, Slot
 from recovery.decide.holdout import draw
 from recovery.policy import Experiment, RetryPolicy
 from tests.support import builders as a
@@ -137,7 +137,7 @@ def test_an_offer_for_another_step_or_another_request_is_stale(late: dict[str, A
 def test_an_offer_does_not_delay_a_new_card() -> None:
     """B35."""
     story = Story().opened(state=a.a_state(next_payment_attempt=a.at(hours=8)))
-    story.tell(MethodChanged(**a.header("evt_m", a.at(hours=1), ""), card=a.MASTERCARD, how="attached"))
+    story.new_card("evt_m", a.at(hours=1), a.MASTERCARD)
     story.tell(an_offer(60, when=2))
     assert story.last("plan_refused").reason == "not_retrying"
     story.days(1)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from recovery.contracts.customer import Case, Verdict
-from recovery.contracts.facts import Card, MethodChanged, SubscriptionChanged
+from recovery.contracts.facts import Card, SubscriptionChanged
 from recovery.decide import due, dunning
 from recovery.decide.progress import DecisionDoesNotEnd, Rounds, most_events
 from recovery.decide.turn import Turn
@@ -31,7 +31,7 @@ def waiting_behind_another(story: Story) -> None:
         story.tell(SubscriptionChanged(**a.header(name, a.at(day), ""), **told))
     look = story.reads()[-1]
     card = Card(fingerprint="fp_new", brand="visa", method="pm_new")
-    story.tell(MethodChanged(**a.header("evt_card", a.at(14, 0.01), ""), card=card, how="attached"))
+    story.new_card("evt_card", a.at(14, 0.01), card)
     assert [charge.invoice for charge in story.charges()] == ["in_young"]
     story.tell(a.a_reading(look.id, a.at(14, 0.02), a.HARD, "in_old"))
     assert story.case("in_old").queued

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from recovery.contracts.facts import Card, Decline, MethodChanged
+from recovery.contracts.facts import Card, Decline
 from recovery.decide.classify import UNTOLD, classify
 from recovery.decide.schedule import Plan, next_slot
 from recovery.policy import Budgets, DunningPolicy, RetryPolicy
@@ -227,13 +227,13 @@ def test_the_old_cards_wait_and_limit_are_not_the_new_cards() -> None:
     """B22, B35: an unknown code allows one retry, after 72 h; a new card is another matter."""
     unknown = Decline(decline_code="a_new_word")
     early = Story().opened(unknown)
-    early.tell(MethodChanged(**a.header("evt_m", a.at(hours=2), ""), card=a.MASTERCARD, how="attached"))
+    early.new_card("evt_m", a.at(hours=2), a.MASTERCARD)
     assert [charge.because for charge in early.charges()] == ["new_method"]
     late = Story().opened(unknown)
     late.until(a.at(hours=72))
     late.charge_answered("declined", decline=unknown)
     late.mail_answered()
-    late.tell(MethodChanged(**a.header("evt_m", a.at(hours=90), ""), card=a.MASTERCARD, how="attached"))
+    late.new_card("evt_m", a.at(hours=90), a.MASTERCARD)
     assert [charge.because for charge in late.charges()] == ["ladder_1", "new_method"]
 
 

@@ -135,7 +135,7 @@ def a_new_card_for_two_invoices(story: Story) -> None:
     two_opened(story)
     story.mail_answered()
     card = facts.Card(fingerprint="fp_new", brand="visa", method="pm_2")
-    story.tell(told(facts.MethodChanged, a.at(hours=8), "", card=card, how="attached"))
+    story.new_card("evt_card", a.at(hours=8), card)
     story.charge_answered("succeeded", trace="t-1", card=card, charge="ch_new", state=a.a_state("paid"))
     story.days(0.1)
     story.charge_answered("needs_action", trace="t-1", card=card)
