@@ -141,6 +141,7 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     at_stake: int = 0
     paid_before: int = 0
+    outside: int = 0  # of what was paid beside Stripe: before the failure, or told as a part
     paid: bool = False
     recovered_minor: int = 0
     recovered_by: RecoveryCause | Literal[""] = ""

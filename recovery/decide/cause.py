@@ -27,12 +27,16 @@ def charge_of_key(account: str, case: Case, request_key: str) -> bool:
     return request_key.startswith(prefix)
 
 
+EXTERNAL = Credit("external", {"evidence": "out_of_band"})
+"""Money that came beside Stripe (B71)."""
+
+
 def from_webhook(account: str, case: Case, fact: InvoiceFact) -> Credit:
-    """The cause that a webhook of a paid or partly paid invoice shows."""
+    """The cause that a webhook of a paid or partly paid invoice shows; where it tells how much came beside Stripe, that of the rest."""
     if charge_of_key(account, case, fact.request_key):
         return Credit("our_retry", {"evidence": "idempotency_key", "charge_effect": effect_of_key(fact.request_key)})
-    if fact.state.paid_out_of_band:
-        return Credit("external", {"evidence": "out_of_band"})
+    if fact.state.paid_out_of_band and not fact.state.paid_off_stripe:
+        return EXTERNAL
     if fact.request_key or fact.request_id:
         return Credit("customer", _request(case, fact.request_id))
     if case.method == "automatically_updated":
@@ -53,8 +57,8 @@ def success(read: InvoiceRead) -> SeenAttempt | None:
 
 def from_read(case: Case, read: InvoiceRead) -> Credit:
     """The cause that a look at the paid invoice shows; a look does not tell who made an attempt that is not ours."""
-    if read.state.paid_out_of_band:
-        return Credit("external", {"evidence": "out_of_band"})
+    if read.state.paid_out_of_band and not read.state.paid_off_stripe:
+        return EXTERNAL
     paid = success(read)
     ours = next((effect for effect, charge in case.charges.items() if paid is not None and charge == paid.charge), "")
     if paid is not None and ours:

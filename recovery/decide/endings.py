@@ -84,6 +84,19 @@ def part_paid(turn: Turn, case: Case, total: int, state: InvoiceState, credit: c
     return True
 
 
+def beside(turn: Turn, case: Case, state: InvoiceState, total: int, rest: cause.Credit) -> cause.Credit:
+    """Tell what of `total`, all that came since the failure, came beside Stripe as a part of its own (B71), and answer whose the rest is:
+    that of `rest`, unless everything new came beside Stripe."""
+    new, outside = total - case.part_minor, state.paid_off_stripe - case.outside
+    case.outside = max(case.outside, state.paid_off_stripe)
+    if outside <= 0 or new <= 0:
+        return rest
+    if outside >= new:
+        return cause.EXTERNAL
+    part_paid(turn, case, case.part_minor + outside, state, cause.EXTERNAL)
+    return rest
+
+
 def paid_amount(case: Case, state: InvoiceState) -> int:
     """What came back: the increase of what is paid since the failure (stripe.md 4.4); out of band all that was at stake (B71)."""
     increase = state.amount_paid - case.paid_before
@@ -151,6 +164,7 @@ def stub(case: Case) -> Case:
         ended_at=case.ended_at,
         at_stake=case.at_stake,
         paid_before=case.paid_before,
+        outside=case.outside,
         paid=case.paid,
         recovered_minor=case.recovered_minor,
         recovered_by=case.recovered_by,

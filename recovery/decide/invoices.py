@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-import msgspec
-
 from recovery.contracts.customer import Case
 from recovery.contracts.facts import (
     InvoiceChanged,
@@ -18,7 +16,7 @@ from recovery.contracts.facts import (
 from recovery.decide import cause, dunning, hints, holdout, methods, reopening
 from recovery.decide.classify import AUTHENTICATION
 from recovery.decide.commands import forbidden
-from recovery.decide.endings import close, paid_amount, part_paid, recover, reverse
+from recovery.decide.endings import beside, close, paid_amount, part_paid, recover, reverse
 from recovery.decide.order import older
 from recovery.decide.reading import HUMAN, read_instead, show
 from recovery.decide.retrying import conclude
@@ -134,6 +132,7 @@ def _open(turn: Turn, fact: InvoiceFact, decline_known: PaymentFailed | None = N
         failed_at=fact.occurred_at,
         last_failed_at=fact.occurred_at,
         paid_before=state.amount_paid,
+        outside=state.paid_off_stripe,
         read_at=turn.now,
         decline=decline_known.decline if decline_known is not None else None,
     )
@@ -186,12 +185,9 @@ def paid(turn: Turn, fact: InvoicePaid | InvoicePaymentSucceeded | InvoiceChange
             case.flight = None  # it is this payment; its outcome is on the way
         credit = cause.from_webhook(turn.row.account, case, fact)
         show(case, fact.state, fact.occurred_at)
-        outside = fact.state.paid_off_stripe
-        if 0 < outside < fact.state.amount_paid - case.paid_before and not case.part_minor:
-            part_paid(turn, case, outside, fact.state, credit)
-            inside = msgspec.structs.replace(fact.state, paid_out_of_band=False, paid_off_stripe=0)
-            credit = cause.from_webhook(turn.row.account, case, msgspec.structs.replace(fact, state=inside))
-        recover(turn, case, credit.by, paid_amount(case, fact.state), evidence=credit.evidence)
+        total = paid_amount(case, fact.state)
+        credit = beside(turn, case, fact.state, total, credit)
+        recover(turn, case, credit.by, total, evidence=credit.evidence)
 
 
 def changed(turn: Turn, fact: InvoiceChanged) -> None:
@@ -237,8 +233,9 @@ def _shown(turn: Turn, case: Case, fact: InvoiceFact) -> None:
     """An open invoice as it is now: partly paid, with another amount by a plan change or credit note (B70), or with nothing left to pay."""
     known, before, method = case.shown_at, case.at_stake, case.invoice_method
     changed = case.active and show(case, fact.state, fact.occurred_at)
-    came = fact.state.amount_paid - case.paid_before
-    parted = came > 0 and part_paid(turn, case, came, fact.state, cause.from_webhook(turn.row.account, case, fact))
+    came, told = fact.state.amount_paid - case.paid_before, case.part_minor
+    credit = beside(turn, case, fact.state, came, cause.from_webhook(turn.row.account, case, fact))
+    parted = (came > 0 and part_paid(turn, case, came, fact.state, credit)) or case.part_minor > told
     if case.active and fact.state.amount_remaining <= 0 and (known is None or fact.occurred_at >= known):
         close(turn, case, "credited")
     elif changed:

@@ -6,7 +6,7 @@ from recovery.contracts.customer import Attempt, Case
 from recovery.contracts.facts import InvoiceRead, InvoiceState, ReadFailed
 from recovery.decide import budgets, cause, reopening
 from recovery.decide.classify import classify
-from recovery.decide.endings import close, lose, paid_amount, part_paid, recover
+from recovery.decide.endings import beside, close, lose, paid_amount, part_paid, recover
 from recovery.decide.methods import charged_method
 from recovery.decide.order import older
 from recovery.decide.retrying import bar, judge, proceed
@@ -77,7 +77,8 @@ def answered(turn: Turn, case: Case, fact: InvoiceRead) -> None:
         turn.note = "older_than_known"
         _restart(turn, case)
     else:
-        part_paid(turn, case, fact.state.amount_paid - case.paid_before, fact.state, cause.from_read(case, fact))
+        came = fact.state.amount_paid - case.paid_before
+        part_paid(turn, case, came, fact.state, beside(turn, case, fact.state, came, cause.from_read(case, fact)))
         _not_paid(turn, case, fact, new_failure=case.last_failed_at > known)
 
 
@@ -113,9 +114,10 @@ def _paid(turn: Turn, case: Case, fact: InvoiceRead, *, first: bool) -> None:
         if case.active:
             close(turn, case, "never_failed")
         return
-    credit = cause.from_read(case, fact)
+    total = paid_amount(case, fact.state)
+    credit = beside(turn, case, fact.state, total, cause.from_read(case, fact))
     charge = paid.charge if paid is not None else ""
-    recover(turn, case, credit.by, paid_amount(case, fact.state), charge, credit.evidence)
+    recover(turn, case, credit.by, total, charge, credit.evidence)
 
 
 def _not_paid(turn: Turn, case: Case, fact: InvoiceRead, *, new_failure: bool) -> None:

@@ -6,8 +6,9 @@ from recovery.contracts.customer import Attempt, Case, Customer, Flight, Verdict
 from recovery.contracts.facts import Card, ChargeSettled, Decline, InvoiceState
 from recovery.decide import budgets, dunning, holdout, plans
 from recovery.decide import decline_table as table
+from recovery.decide.cause import Credit
 from recovery.decide.classify import AUTHENTICATION, classify
-from recovery.decide.endings import block, paid_amount, recover
+from recovery.decide.endings import beside, block, paid_amount, recover
 from recovery.decide.schedule import SOONEST, GiveUp, Plan, Wait, after_pause, may_charge, next_slot
 from recovery.decide.turn import Turn
 
@@ -154,7 +155,10 @@ def settled(turn: Turn, case: Case, fact: ChargeSettled, *, awaited: bool) -> No
         return
     _attempted(turn, case, fact)
     if fact.result == "succeeded":
-        recover(turn, case, "our_retry", _amount(case, fact.state), fact.charge)
+        total = _amount(case, fact.state)
+        if fact.state is not None and not case.paid:
+            beside(turn, case, fact.state, total, Credit("our_retry", {}))
+        recover(turn, case, "our_retry", total, fact.charge)
     elif case.active and fact.result == "processing":
         case.processing_since, case.read_at, case.retry_at = turn.at, turn.now + timedelta(hours=24), None
     elif case.active:

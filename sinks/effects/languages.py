@@ -1,17 +1,18 @@
 """The languages we write in, and how each notes amounts and months. Translations are read from the .po files in `locale/`."""
 
 from collections.abc import Sequence
+from copy import copy
 from datetime import date
-from decimal import Decimal
 from functools import cache
 from importlib.resources import files
 
 import babel
 from babel.dates import format_skeleton
 from babel.messages.pofile import read_po
-from babel.numbers import format_currency, get_currency_precision
+from babel.numbers import NumberPattern, get_currency_precision
 
 from control.brand import LANGUAGES
+from recovery.amounts import decimals, major
 
 
 def N_(text: str) -> str:
@@ -35,13 +36,20 @@ def translated(text: str, language: str) -> str:
 
 
 def amount(minor: int, currency: str, locale: str) -> str:
-    """The amount in the customer's notation with the currency's own decimals: yen have none, dinars three (B50).
+    """The amount in the customer's notation, with the decimals that Stripe counts in: yen have none, dinars of Kuwait three (B50)."""
+    known = _known(locale) or _ENGLISH
+    return noted(known.currency_formats["standard"], minor, currency, known)
 
-    Stripe's minor unit has the decimals of ISO 4217 for all but a few currencies, which are named here.
-    """
-    code = currency.upper()
-    decimals = _STRIPE_DECIMALS.get(code, get_currency_precision(code))
-    return str(format_currency(Decimal(minor).scaleb(-decimals), code, locale=_known(locale) or _ENGLISH))
+
+def noted(pattern: NumberPattern, minor: int, currency: str, locale: babel.Locale | str) -> str:
+    """The amount by a pattern of a locale. How many decimals a currency has is Stripe's to say; the notation only leaves out those of whole
+    amounts in currencies that it writes without."""
+    code, value, digits = currency.upper(), major(minor, currency), decimals(currency)
+    if value == value.to_integral_value() and get_currency_precision(code) == 0:
+        digits = 0
+    exact = copy(pattern)
+    exact.frac_prec = (digits, digits)
+    return str(exact.apply(value, locale, currency=code, currency_digits=False))
 
 
 def month(year_and_month: str, language: str) -> str:
@@ -53,8 +61,6 @@ def month(year_and_month: str, language: str) -> str:
 
 
 _ENGLISH = babel.Locale("en", "US")
-_STRIPE_DECIMALS = {"UGX": 2, "ISK": 2, "HUF": 2, "TWD": 2, "CLP": 0, "VND": 0, "KRW": 0, "JPY": 0, "MGA": 0}
-"""Where Stripe's minor unit differs from the notation's decimals, or where the notation's data changes between releases."""
 
 
 @cache

@@ -5,14 +5,12 @@ every language, so that a text does not become three times as dear for an accent
 """
 
 import unicodedata
-from decimal import Decimal
 
 import msgspec
-from babel.numbers import format_currency
+from babel.numbers import parse_pattern
 
-from recovery.amounts import major
 from sinks.effects.gsm import fits, plain
-from sinks.effects.languages import N_, amount, translated
+from sinks.effects.languages import N_, amount, noted, translated
 from sinks.effects.wording import situation
 
 _FAILED = {
@@ -40,6 +38,8 @@ _TO_CONFIRM_ORDER = {
     2: N_("{merchant}: your payment of {amount} still needs your confirmation; your order may be affected: {link}"),
 }
 # Translators: the end of every SMS; the word STOP stays as it is, and no á í ó ú ê ç.
+_CODED = parse_pattern("#,##0.00\xa0¤¤")
+"""An amount with the currency's code, in the decimals and groups of a language."""
 _OPT_OUT = N_("Reply STOP to opt out")
 
 
@@ -88,9 +88,7 @@ def _amount(text: Text) -> str:
     shown = _spaced(amount(text.amount_minor, text.currency, text.locale))
     if fits(shown):
         return shown
-    value: Decimal = major(text.amount_minor, text.currency)
-    coded = format_currency(value, text.currency.upper(), format="#,##0.00\xa0¤¤", locale=text.language, decimal_quantization=False)
-    return _spaced(str(coded))
+    return _spaced(noted(_CODED, text.amount_minor, text.currency, text.language))
 
 
 def _spaced(text: str) -> str:

@@ -100,3 +100,71 @@ def test_the_ledger_notices_what_is_wrong() -> None:
     assert ledger.problems([event(**(fields | {"details": {}}))]) != []
     back = event(**(fields | {"event_type": "recovery_reversed", "recovered_minor": 5000}))
     assert ledger.problems([good, back]) == [f"recovery_reversed in_1 ({good.sequence}) takes back more than customer brought."]
+
+
+OUTSIDE: dict[str, Any] = {"paid_off_stripe": 1500, "paid_out_of_band": True}
+
+
+def whose(story: Story) -> dict[str, int]:
+    shown: dict[str, int] = {}
+    for event in story.events:
+        if event.recovered_minor:
+            shown[event.recovered_by] = shown.get(event.recovered_by, 0) + event.recovered_minor
+    return shown
+
+
+def charged(story: Story) -> Story:
+    story.days(1)
+    return story
+
+
+@pytest.mark.parametrize("first", ["webhook", "outcome"])
+def test_what_came_beside_stripe_is_not_our_retrys(first: str) -> None:
+    """B71: 15.00 of 49.00 were paid beside Stripe, our charge took the rest; whichever word of it comes first."""
+    story = charged(Story().opened())
+    state = a.a_state("paid", **OUTSIDE)
+    paid = a.a_payment("evt_p", a.at(days=1), state=state, request_key=idempotency_key(story.charges()[-1].id))
+    if first == "webhook":
+        story.tell(paid)
+    story.charge_answered("succeeded", state=state)
+    story.tell(paid)
+    assert whose(story) == {"external": 1500, "our_retry": 3400}
+
+
+def test_what_came_beside_stripe_is_not_the_customers_and_not_unknown() -> None:
+    """B71: told by the customer's payment, or by a read."""
+    state = a.a_state("paid", **OUTSIDE)
+    story = Story().opened()
+    story.tell(a.a_payment("evt_p", a.at(days=1), state=state, request_id="req_page"))
+    assert whose(story) == {"external": 1500, "customer": 3400}
+    story = Story()
+    story.tell(a.a_failure())
+    attempts = (a.an_attempt("ch_in_1"), a.an_attempt("ch_2", a.at(hours=1), succeeded=True))
+    story.tell(a.a_reading(story.reads()[-1].id, a.at(hours=1), None, state=state, attempts=attempts))
+    assert whose(story) == {"external": 1500, "unknown": 3400}
+
+
+def test_a_part_beside_stripe_that_was_told_is_told_once() -> None:
+    """B71: and the customer's part after it is the customer's."""
+    story = Story().opened()
+    story.tell(a.a_change("evt_1", a.at(hours=1), state=a.a_state(paid=1500, **OUTSIDE)))
+    story.tell(a.a_change("evt_2", a.at(hours=2), state=a.a_state(paid=2500, **OUTSIDE), request_id="req_page"))
+    story.tell(a.a_payment("evt_p", a.at(hours=3), state=a.a_state("paid", **OUTSIDE), request_id="req_page"))
+    assert whose(story) == {"external": 1500, "customer": 3400}
+
+
+def test_what_was_paid_beside_stripe_before_the_failure_is_no_recovery() -> None:
+    story = Story()
+    before = a.a_state(paid=1500, **OUTSIDE)
+    story.tell(a.a_failure(state=before))
+    story.tell(a.a_reading(story.reads()[-1].id, a.at(hours=0.1), state=before))
+    story.tell(a.a_payment("evt_p", a.at(hours=3), state=a.a_state("paid", **OUTSIDE), request_id="req_page"))
+    assert whose(story) == {"customer": 3400}
+
+
+def test_all_of_it_beside_stripe_is_one_recovery() -> None:
+    story = Story().opened()
+    state = a.a_state("paid", paid_off_stripe=4900, paid_out_of_band=True)
+    story.tell(a.a_payment("evt_p", a.at(hours=3), state=state, request_id="req_merchant"))
+    assert [event.event_type for event in story.events if event.recovered_minor] == ["payment_recovered"]
+    assert whose(story) == {"external": 4900}

@@ -3,12 +3,15 @@
 import re
 from string import Formatter
 
+import babel
 import pytest
 from babel.messages.pofile import read_po
+from babel.numbers import parse_pattern
 
 from control.brand import LANGUAGES
+from recovery.amounts import decimals
 from sinks.effects import catalogue
-from sinks.effects.languages import amount, choose, month, translated
+from sinks.effects.languages import amount, choose, month, noted, translated
 from sinks.effects.render import render
 from tests.support.letters import CASES, letter
 
@@ -48,6 +51,11 @@ def test_the_customer_s_locale_decides_then_the_account_then_english(locales, de
         (5, "usd", "", "$0.05"),
         (100, "isk", "en-US", "ISK1"),
         (4900, "usd", "xx-nowhere", "$49.00"),
+        (199900, "rsd", "en", "RSD1,999"),
+        (199950, "rsd", "de", "1.999,50\xa0RSD"),
+        (199950, "huf", "en", "HUF1,999.50"),
+        (150, "isk", "en", "ISK1.50"),
+        (-500, "jpy", "en", "-¥500"),
     ],
 )
 def test_an_amount_has_the_decimals_of_its_currency_and_the_notation_of_the_customer(minor, currency, locale, shown):
@@ -119,3 +127,23 @@ def test_payers_are_addressed_politely_and_marks_stand_as_the_language_sets_them
 def test_no_translation_accuses_or_speaks_of_a_balance(language, words):
     """B51."""
     assert [text for text in (translated(text, language) for text in TEXTS) if re.search(words, text, re.IGNORECASE)] == []
+
+
+def digits(text: str) -> str:
+    return "".join(letter for letter in text if letter.isdigit())
+
+
+@pytest.mark.parametrize("locale", ["en", "de-DE", "fr-FR", "es-MX", "ja-JP", ""])
+@pytest.mark.parametrize("currency", sorted(code.lower() for code in babel.Locale("en").currencies))
+def test_every_currency_is_written_with_the_amount_that_stripe_means(currency, locale):
+    """B50: the notation's own data knows other decimals for two dozen currencies; the amount itself is never rounded."""
+    assert digits(amount(123450, currency, locale)) == "123450"
+    assert digits(amount(123451, currency, locale)) == "123451"
+    whole = digits(amount(2 * 10 ** decimals(currency), currency, locale))
+    assert whole in {"2", "2" + "0" * decimals(currency)}
+
+
+@pytest.mark.parametrize("currency", ["rsd", "irr", "iqd", "lbp", "mmk", "jpy", "kwd", "eur", "inr"])
+def test_a_text_writes_the_same_amount_as_a_mail(currency):
+    """Where the currency's sign does not fit into a text, its code stands in its place."""
+    assert digits(str(noted(parse_pattern("#,##0.00 ¤¤"), 123451, currency, "en"))) == "123451"
