@@ -42,6 +42,11 @@ def subscription_paused(subscription: Object) -> bool:
     return text(subscription, "status", "subscription") == "paused" and _pause_type(subscription) not in FAILURE_PAUSES
 
 
+def makes_no_invoices(subscription: Object) -> bool:
+    """Whether nothing new is charged for now: paused in whatever way, or unpaid, whose new invoices stay drafts. Raises UnknownShape."""
+    return subscription_paused(subscription) or text(subscription, "status", "subscription") in {"paused", "unpaid"}
+
+
 def pause_unclear(subscription: Object) -> bool:
     """Whether the subscription is paused and does not tell why, as in older versions of the API (B102). Raises UnknownShape."""
     collects = not part(subscription, "pause_collection", "subscription")

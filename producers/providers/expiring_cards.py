@@ -5,7 +5,8 @@ from typing import Any
 
 from recovery.contracts.facts import Card, CardExpiring
 from recovery.stripe_fields import Object, id_of, listed, moment, needed_text, part, part_if_expanded, text, whole
-from recovery.stripe_shapes import card_of_method, subscription_ending, subscription_paused
+from recovery.stripe_shapes import card_of_method
+from recovery.stripe_subscriptions import makes_no_invoices, subscription_ending
 
 HORIZON = timedelta(days=62)
 """How far ahead a charge may lie to be looked at; the earliest mail goes 60 days before (policy `prevention.days_before`)."""
@@ -50,7 +51,7 @@ def expiring(account: str, subscription: Object, business: datetime, wall: datet
 def _spared(subscription: Object) -> bool:
     """Whether nothing will be charged by itself: it ends, is paused, or its invoices are sent."""
     sent = text(subscription, "collection_method", "subscription") == "send_invoice"
-    return sent or subscription_ending(subscription) or subscription_paused(subscription)
+    return sent or subscription_ending(subscription) or makes_no_invoices(subscription)
 
 
 def _next_charge(subscription: Object) -> datetime | None:

@@ -134,7 +134,7 @@ def _not_now(turn: Turn, case: Case) -> str:
     if holdout.held_out(turn.row, turn.policy):
         return "holdout"
     if frozen(case):
-        return "processing" if case.processing_since is not None else "subscription_paused"
+        return "processing" if case.processing_since is not None else "human_owns_it" if case.switched_off else "subscription_paused"
     return "attempt_under_way" if case.flight is not None and case.flight.kind == "charge" else ""
 
 

@@ -265,6 +265,9 @@ def _without(turn: Turn, case: Case) -> None:
         case.read_at = turn.now + timedelta(hours=1)
         return
     case.unread = 0
+    if case.switched_off:
+        close(turn, case, HUMAN)  # nobody has said that it is not so
+        return
     if case.suspended_at is not None:
         suspend(turn, case)
         return

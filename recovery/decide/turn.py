@@ -271,5 +271,5 @@ def next_action(case: Case) -> tuple[str, datetime | None]:
 
 
 def frozen(case: Case) -> bool:
-    """Whether neither retry nor mail may happen: a debit is on its way (B34), or collection is paused (B69)."""
-    return case.processing_since is not None or case.suspended_at is not None
+    """Whether neither retry nor mail may happen: a debit is on its way (B34), collection is paused (B69), or a person took over."""
+    return case.processing_since is not None or case.suspended_at is not None or case.switched_off

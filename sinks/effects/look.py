@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 from recovery.contracts.effects import ChargeRequested, Effect, MessageRequested
 from recovery.contracts.facts import InvoiceState
-from recovery.stripe_shapes import InvoiceReading, subscription_ending, subscription_paused
+from recovery.stripe_shapes import InvoiceReading
+from recovery.stripe_subscriptions import makes_no_invoices, subscription_ending
 from sinks.effects.stripe import Object, payment_intents
 
 NOT_OPEN = {"paid": "already_paid", "void": "voided", "uncollectible": "written_off", "draft": "draft"}
@@ -41,7 +42,7 @@ def why_no_warning(customer: Object, subscription: Object | None) -> str:
         return ""
     if subscription.get("status") in ENDED_SUBSCRIPTION or subscription_ending(subscription):
         return "cancelled"
-    return "paused" if subscription_paused(subscription) else ""
+    return "paused" if makes_no_invoices(subscription) else ""
 
 
 def why_not_now(effect: ChargeRequested, state: InvoiceState, now: datetime) -> str:

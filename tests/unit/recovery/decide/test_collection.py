@@ -72,3 +72,12 @@ def test_collection_that_was_switched_on_before_the_read_is_nobodys() -> None:
     story.tell(a.a_change("evt_off", a.at(hours=1), state=OFF, switched_off=True, **MERCHANT))
     story.tell(a.a_reading(story.reads()[-1].id, a.at(hours=1.1)))
     assert story.case().active
+
+
+def test_without_an_answer_the_person_keeps_the_invoice() -> None:
+    """Nothing is charged while nobody can tell."""
+    story = Story().opened()
+    story.tell(a.a_change("evt_off", a.at(hours=1), state=OFF, switched_off=True, **MERCHANT))
+    story.until(a.at(days=10))
+    assert not story.charges() + story.mails()
+    assert (story.case().status, story.case().reason) == ("closed", "human_owns_it")
