@@ -116,6 +116,25 @@ def cancels(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fac
         yield facts.SubscriptionChanged(**_about(name, when), subscription=bill.subscription, status="past_due", cancel_at_period_end=True)
 
 
+def keeps(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact]:
+    """The customer takes a cancellation at the period's end back."""
+    if bill.subscription not in truth.ending or bill.subscription in truth.cancelled:
+        return
+    truth.ending.discard(bill.subscription)
+    paused = bill.subscription in truth.paused
+    yield facts.SubscriptionChanged(**_about(name, when), subscription=bill.subscription, status="past_due", paused=paused)
+
+
+def tries_another(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact]:
+    """The customer types another card on Stripe's page, in vain; the saved one stays the default."""
+    if bill.status != "open" or bill.processing or truth.deleted or bill.subscription in truth.cancelled:
+        return
+    saved, truth.card = truth.card, msgspec.structs.replace(truth.luck.choice(CARDS), method="pm_typed")
+    truth.try_card(bill, when, 0.0)
+    truth.card = saved
+    yield facts.PaymentFailed(**_about(name, when, bill.id), state=bill.state, request_id=f"req_{name}", request_key=f"page-{name}")
+
+
 def pauses(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact]:
     """Collection is paused, or goes on."""
     if not bill.subscription or bill.subscription in truth.cancelled:
@@ -224,4 +243,4 @@ COMMON: tuple[Happening, ...] = (
     *(new_card,) * 2,
     *(pays, changes, offers, contacts, commands, pauses, expires),
 )
-RARE: tuple[Happening, ...] = (void, cancels, goes, goes_back, goes_back, noise, part, part, renamed)
+RARE: tuple[Happening, ...] = (void, cancels, goes, goes_back, goes_back, noise, part, part, renamed, keeps, keeps, tries_another)

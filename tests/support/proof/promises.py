@@ -39,6 +39,7 @@ class Told:
     attempts: dict[str, tuple[datetime, str, str, bool]] = field(default_factory=dict)  # charge: when, card, invoice, success
     left: set[str] = field(default_factory=set)
     ending: set[str] = field(default_factory=set)
+    subscriptions: dict[str, datetime] = field(default_factory=dict)  # when Stripe made the newest event that was told
     never: set[str] = field(default_factory=set)
     settled: dict[str, str] = field(default_factory=dict)  # effect: result
     out: dict[str, tuple[datetime, str, str]] = field(default_factory=dict)  # charge asked for, not answered: when, card, invoice
@@ -119,6 +120,10 @@ class Watch:
         elif isinstance(fact, facts.SubscriptionEnded):
             told.left |= {case.invoice for case in cases if case.subscription == fact.subscription}
         elif isinstance(fact, facts.SubscriptionChanged):
+            known = told.subscriptions.get(fact.subscription)
+            if known is not None and fact.occurred_at < known:  # told late: something newer is known
+                return
+            told.subscriptions[fact.subscription] = fact.occurred_at
             of_it = {case.invoice for case in cases if case.subscription == fact.subscription}
             told.ending = told.ending | of_it if fact.cancel_at_period_end else told.ending - of_it
 
@@ -231,7 +236,9 @@ class Watch:
             self.broken("the policy's switches hold", effect.id)
         if effect.because != "by_hand" and effect.attempt > min(policy.retry.max_retries, 5):
             self.broken("no more retries than the ladder has", f"{effect.id}: position {effect.attempt}")
-        if not freely and now > case.failed_at + timedelta(days=policy.retry.window_days):
+        if not freely and now > case.failed_at + timedelta(
+            days=policy.retry.window_days, seconds=case.rested
+        ):  # a snooze uses up none of it
             self.broken("nothing is retried after the window", effect.id)
         if row.arm == "holdout" and policy.experiment.holdout_share > 0:
             self.broken("the holdout is left alone", effect.id)
