@@ -48,21 +48,23 @@ def _attached(turn: Turn, card: Card) -> None:
 
 
 def default_told(turn: Turn, method: str) -> bool:
-    """Note the customer's default payment method of now, unless a newer one is known; answers whether it was noted."""
-    row = turn.row
-    if older(turn.fact.occurred_at, row.default_at):
+    """Note the customer's default payment method, unless another one is known to be newer: a read may show it before its event comes.
+    Answers whether it is the one of now."""
+    row, at = turn.row, turn.fact.occurred_at
+    if older(at, row.default_at) and method != row.default_method:
         turn.note = "older_than_known"
         return False
-    row.default_method, row.default_at = method, turn.fact.occurred_at
+    row.default_method, row.default_at = method, max(at, row.default_at or at)
     return True
 
 
 def of_subscription(turn: Turn, case: Case, fact: SubscriptionChanged) -> None:
     """The subscription names another method than before, or none any more: its invoices are charged on that from now on (B36)."""
-    if case.subscription_method_at is not None and fact.occurred_at < case.subscription_method_at:
+    known = case.subscription_method_at
+    if known is not None and fact.occurred_at < known and fact.own_method != case.subscription_method:
         turn.note = "older_than_known"
         return
-    case.subscription_method, case.subscription_method_at = fact.own_method, fact.occurred_at
+    case.subscription_method, case.subscription_method_at = fact.own_method, max(fact.occurred_at, known or fact.occurred_at)
     if case.invoice_method:
         return
     method = fact.own_method or turn.row.default_method

@@ -66,6 +66,8 @@ def _kept(turn: Turn, case: Case, fact: SubscriptionChanged) -> bool:
 def _changed(turn: Turn, case: Case, fact: SubscriptionChanged, reason: str) -> None:
     if older(fact.occurred_at, case.subscription_at):
         turn.note = "older_than_known"
+        if fact.own_method_changed and fact.own_method == case.subscription_method != "":
+            methods.of_subscription(turn, case, fact)  # a read has shown it before its event came
         return
     suspends = fact.paused and case.suspended_at is None
     if (reason or suspends) and (older(fact.occurred_at, case.last_failed_at) or unclear(fact.occurred_at, case.subscription_at)):

@@ -228,6 +228,23 @@ def test_the_older_of_two_new_defaults_is_not_tried_when_it_is_told_last() -> No
     assert len([event for event in story.events if event.reason == "method_changed"]) == 1
 
 
+def test_a_new_default_that_a_read_has_shown_before_its_event_came_is_tried_all_the_same() -> None:
+    """B3, B35: the read after the failure was made a moment after the customer's change."""
+    old = msgspec.structs.replace(a.VISA, method="pm_old")
+    story = Story()
+    story.tell(a.a_failure())
+    story.tell(a.a_reading(story.reads()[-1].id, a.at(hours=0.01), a.HARD, card=old, customer_method="pm_new"))
+    story.mail_answered()
+    story.tell(CustomerChanged(**a.header("evt_c", a.at(hours=0.005), ""), default_method_changed=True, default_method="pm_new"))
+    assert [charge.because for charge in story.charges()] == ["new_method"]
+    story = Story()
+    story.tell(a.a_failure())
+    story.tell(a.a_reading(story.reads()[-1].id, a.at(hours=0.01), a.HARD, card=old, subscription_method="pm_new"))
+    story.mail_answered()
+    story.tell(of_subscription("evt_s", a.at(hours=0.005), "pm_new"))
+    assert [charge.because for charge in story.charges()] == ["new_method"]
+
+
 def an_update(when: datetime, card: Card) -> MethodChanged:
     return MethodChanged(**a.header(f"evt_u{when:%d%H}", when, ""), card=card, how="expiry_changed")
 
