@@ -24,6 +24,7 @@ from recovery.decide import (
     money,
     people,
     plans,
+    plausible,
     reading,
     retrying,
     shadow,
@@ -60,7 +61,8 @@ def advance(customer: Customer | None, fact: Fact, now: datetime, account: Accou
 
     TimePassed asks what is due on this row. Every other fact leaves at least one event. Equal arguments give equal answers.
     """
-    kind = type(fact)
+    kind, now = type(fact), plausible.present(now)
+    fact = plausible.believed(fact, now)
     if customer is None:
         if kind not in OPENERS:
             return _without_row(fact, now, account)
@@ -83,7 +85,10 @@ def _decide(customer: Customer, fact: Fact, now: datetime, account: Account) -> 
         _forget(customer, now)
     else:
         _remember(customer, seen)
-        HANDLERS[kind](turn, fact)
+        if plausible.no_money(fact):
+            turn.note = "amount_out_of_range"
+        else:
+            HANDLERS[kind](turn, fact)
         if customer.early_refunds:
             money.join_early(turn)
     due.look(turn)
@@ -98,7 +103,7 @@ def _without_row(fact: Fact, now: datetime, account: Account) -> Step:
     kind = type(fact)
     if kind is facts.TimePassed:
         return Step(None, [], [])
-    if kind not in WITHOUT_ROW:
+    if kind not in WITHOUT_ROW or plausible.no_money(fact):
         return Step(None, [], [_noted(fact, account)])
     turn = Turn(Customer(account=fact.account, customer=fact.customer), fact, now, account)
     HANDLERS[kind](turn, fact)
@@ -119,7 +124,7 @@ def _noted(fact: Fact, account: Account) -> Event:
         cause_type=str(fact.__struct_config__.tag),
         trace=fact.trace,
         policy_version=account.number,
-        reason="no_case",
+        reason="amount_out_of_range" if plausible.no_money(fact) else "no_case",
     )
 
 

@@ -9,6 +9,7 @@ from recovery.contracts.facts import ExcludeAsked, ParkedReplayed, ResumeAsked, 
 from recovery.decide import holdout
 from recovery.decide.endings import close
 from recovery.decide.plans import appoint
+from recovery.decide.plausible import FAR, LATEST
 from recovery.decide.schedule import Plan, may_charge, spread
 from recovery.decide.turn import Turn, frozen
 
@@ -49,8 +50,9 @@ def exclude(turn: Turn, fact: ExcludeAsked) -> None:
     if fact.until is not None and fact.until <= turn.now:
         _refuse(turn, fact, "until_in_the_past")
         return
-    _set(turn, "", Hold("excluded", fact.until))
-    _taken(turn, fact, fact.until)
+    until = fact.until if fact.until is None or fact.until < LATEST else None  # the end of the calendar means for ever
+    _set(turn, "", Hold("excluded", until))
+    _taken(turn, fact, until)
     for case in _open(turn, ""):
         close(turn, case, EXCLUDED, fact.why)
 
@@ -59,6 +61,9 @@ def snooze(turn: Turn, fact: SnoozeAsked) -> None:
     """Do nothing until then: a charge under way is taken back where it still can be, what falls due meanwhile moves to the end."""
     if fact.until <= turn.now:
         _refuse(turn, fact, "until_in_the_past")
+        return
+    if fact.until > turn.now + FAR:
+        _refuse(turn, fact, "until_too_far")
         return
     _set(turn, fact.invoice, Hold("snoozed", fact.until))
     _taken(turn, fact, fact.until)

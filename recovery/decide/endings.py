@@ -13,6 +13,9 @@ from recovery.vocabulary import ACTIVE, RecoveryCause, Status
 STUB = timedelta(days=180)
 """How long an ended case is remembered: late payments and refunds still find it."""
 
+LATE = timedelta(days=60)
+"""An end that is told later than that after it happened counts from so long ago: a case is remembered for a while in any event, so that
+none of its ids is used again soon."""
 MOST_RETURNED = 24
 """So many charges and disputes of a case are told apart; beyond that the oldest count as one."""
 
@@ -144,7 +147,7 @@ def _end(turn: Turn, case: Case, status: Status, reason: str, event: EventType, 
     if case.flight is not None and case.flight.kind == "read":
         case.flight = None  # a look does no harm, and may show a payment that was told before we had the case (B4)
     turn.withdraw(case, reason)
-    case.status, case.reason, case.ended_at = status, reason, turn.at
+    case.status, case.reason, case.ended_at = status, reason, max(turn.at, turn.now - LATE)
     case.read_at = case.retry_at = case.dunning_at = case.sms_at = None
     turn.tell(event, case, reason, **({"details": {"why": why} if why else {}} | fields))
 

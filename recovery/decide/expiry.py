@@ -7,7 +7,11 @@ from recovery.contracts.customer import Expiring
 from recovery.contracts.effects import MessageRequested
 from recovery.contracts.facts import Card, CardExpiring
 from recovery.decide import commands, contact, conversation, holdout
+from recovery.decide.plausible import LATEST
 from recovery.decide.turn import VALID, Turn
+
+FARTHEST = timedelta(days=3 * 366)
+"""So far ahead the next charge of a subscription may lie; Stripe's longest interval is three years."""
 
 
 class NoAlarm(NamedTuple):
@@ -20,6 +24,8 @@ def last_moment(card: Card) -> datetime | None:
     """The first moment at which the card is no longer good: it is good to the last day of its month; None when that is not known."""
     if not (1 <= card.exp_month <= 12 and card.exp_year >= 2000):
         return None
+    if card.exp_year >= LATEST.year:
+        return LATEST
     year, month = (card.exp_year, card.exp_month + 1) if card.exp_month < 12 else (card.exp_year + 1, 1)
     return datetime(year, month, 1, tzinfo=UTC)
 
@@ -35,6 +41,8 @@ def notice_at(fact: CardExpiring, days_before: int, now: datetime) -> datetime |
         return NoAlarm("updater_covers")
     if fact.next_charge_at <= now:
         return NoAlarm("charge_is_over")
+    if fact.next_charge_at > now + FARTHEST:
+        return NoAlarm("charge_is_far")
     return max(now, fact.next_charge_at - timedelta(days=days_before))
 
 

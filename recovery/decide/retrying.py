@@ -216,4 +216,6 @@ def _not_made(turn: Turn, case: Case, fact: ChargeSettled, why: str, *, awaited:
         case.read_at = turn.now
     else:
         gap = timedelta(hours=turn.policy.retry.stripe_gap_hours if why == "stripe_attempt_near" else 1)
-        schedule(turn, case, max(case.stripe_next or turn.now, turn.now) + gap if why == "stripe_attempt_near" else turn.now + gap, why)
+        near = why == "stripe_attempt_near" and case.stripe_next is not None
+        at = min(max(case.stripe_next or turn.now, turn.now) + gap, turn.now + 2 * gap) if near else turn.now + gap
+        schedule(turn, case, max(at, turn.now + SOONEST), why)

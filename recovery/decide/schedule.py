@@ -163,6 +163,8 @@ def _refusal(case: Case, row: Customer, policy: Policy, now: datetime) -> str:
     verdict, fresh, asked = case.verdict, case.fresh_method, case.by_hand
     if not policy.retry.enabled and not asked:
         return "disabled"
+    if case.at_stake <= 0 or not case.currency:
+        return "nothing_owed" if case.currency else "currency_unknown"
     if not fresh and (verdict is None or not verdict.retry_allowed):
         return verdict.because if verdict else "not_classified"
     if case.position >= most_retries(case, policy) and not asked:

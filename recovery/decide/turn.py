@@ -26,6 +26,8 @@ VALID = timedelta(hours=24)
 """How long an effect may be performed after it was asked for."""
 MARGIN = timedelta(hours=1)
 """How long after that we wait for its answer before we look for ourselves."""
+REPEATED_WITHIN = timedelta(days=180)
+"""So long after it was told a fact may be told again, by a provider or by a redrive; ended cases are kept for as long."""
 OTHERS_FROM = 2
 """The dunning step from which further billing contacts are written to."""
 SILENT: frozenset[str] = frozenset({"fact_noted", "fact_repeated", "plan_refused", "command_refused", "shadow_decided"}) | frozenset(
@@ -186,6 +188,9 @@ class Turn:
         """The header of a request that tells the merchant of the turn's `number`-th event; its id comes from the event's place."""
         account, fact = self.row.account, self.fact
         about, place = (event.invoice, event.sequence) if event.sequence else (f"~{fact.id}", number)
+        if not event.sequence:  # the fact's repeat would ask under the same id: the row is kept until none is to be expected
+            keep = self.now + REPEATED_WITHIN
+            self.row.forget_at = max(keep, self.row.forget_at or keep)
         return self._common(effect_id(account, about, kind, place)) | {"invoice": event.invoice}
 
     def withdraw(self, case: Case, because: str) -> None:
