@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import msgspec
+from sqlalchemy import ColumnElement
 
 from recovery.adapters.logs import scrub
 from recovery.contracts.codec import Unprocessable, decode_effect, encode
@@ -20,10 +21,10 @@ from recovery.contracts.topics import AGAIN_SINKS, FACTS, PARKED_SINKS
 from recovery.ids import stream_key
 from sinks.effects.again import given_up_headers
 from sinks.effects.answers import Answer, Broken, Claim, Clocks, Doubt, Job, Later, NotMine, Performer, Settled, not_performed, pause_before
-from sinks.effects.lanes import WORKERS, Lane, work
-from sinks.effects.ledger import Arrival, Back, Ledger, Outgoing, Row
+from sinks.effects.lanes import UNKNOWN, WORK, WORKERS, Lane, work
+from sinks.effects.ledger import Arrival, Back, Ledger, Outgoing, Row, Unfinished
 from sinks.effects.stripe import StripeDoor
-from sinks.effects.waiting import Ticket, Waiting, refer_to
+from sinks.effects.waiting import ROOM, Queue, Ticket, Waiting, refer_to
 
 log = logging.getLogger(__name__)
 GIVE_UP_AFTER = 5
@@ -49,10 +50,16 @@ class Dispatcher:
     """
 
     def __init__(
-        self, ledger: Ledger, performers: Mapping[str, Performer], door: StripeDoor, clocks: Clocks, paused: Callable[[str], bool | None]
+        self,
+        ledger: Ledger,
+        performers: Mapping[str, Performer],
+        door: StripeDoor,
+        clocks: Clocks,
+        paused: Callable[[str], bool | None],
+        room: int = ROOM,
     ) -> None:
         self._ledger, self._performers, self._door, self._clocks, self._paused = ledger, performers, door, clocks, paused
-        self._waiting = Waiting()
+        self._waiting = Waiting(room)
         self._pools = {lane: ThreadPoolExecutor(number, thread_name_prefix=lane) for lane, number in WORKERS.items()}
         self._in_work: dict[Lane, int] = dict.fromkeys(WORKERS, 0)
         self._done: queue.SimpleQueue[Finished] = queue.SimpleQueue()
@@ -70,7 +77,7 @@ class Dispatcher:
         """Queue effects that the ledger has received."""
         self._waiting.add(refer_to(one.id, one.account, one.customer, one.kind) for one in arrivals)
 
-    def restore(self, rows: Iterable[Row]) -> None:
+    def restore(self, rows: Iterable[Unfinished]) -> None:
         """Queue what a former process left, each for the time that was set for it."""
         for row in rows:
             self._waiting.add_later(refer_to(row.id, row.account, row.customer, row.kind), row.next_try_at)
@@ -78,6 +85,8 @@ class Dispatcher:
     def withdrawn(self, effects: Collection[str]) -> None:
         """Withdrawals of these effects are stored: those that wait for a later time are answered now."""
         self._waiting.wake(effects)
+        for row in self._ledger.rows(self._waiting.unknown(effects)):
+            self._waiting.add_now(refer_to(row.id, row.account, row.customer, row.kind))
 
     def account_paused(self) -> None:
         """Another account is paused: what waits for a later time and must not be done any more is answered now."""
@@ -86,6 +95,8 @@ class Dispatcher:
     def start(self) -> int:
         """Give due effects to idle workers; answers how many. What must not be begun any more is settled here."""
         started = 0
+        for short, asked in self._waiting.short(self._clocks.wall().timestamp()):
+            self._refill(short, asked)
         for lane, size in WORKERS.items():
             now = self._clocks.wall().timestamp()
             tickets = self._waiting.take(lane, size - self._in_work[lane], now, self._hold)
@@ -110,6 +121,12 @@ class Dispatcher:
         for pool in self._pools.values():
             pool.shutdown(wait=True, cancel_futures=True)
         self.collect()
+
+    def _refill(self, short: Queue, asked: int) -> None:
+        lane, account = short
+        rows = self._ledger.first_of(account, lambda kind: kinds_of(lane, kind), asked)
+        first = [(refer_to(row.id, row.account, row.customer, row.kind), row.next_try_at) for row in rows]
+        self._waiting.refill(short, first, asked, self._clocks.wall().timestamp())
 
     def _hold(self, ticket: Ticket) -> float:
         kind, account = work(ticket.kind), ticket.line[0]
@@ -234,6 +251,13 @@ class Dispatcher:
         )
         again = f":{row.reopened}" if row.reopened else ""
         return Outgoing(id=f"parked:{row.id}{again}", topic=PARKED_SINKS.name, key=key, value=encode(message))
+
+
+def kinds_of(lane: Lane, kind: "ColumnElement[str]") -> "ColumnElement[bool]":
+    """The condition that a kind of work is of a lane; what is in no table is of the lane that refuses it."""
+    of_others = [name for name, treated in WORK.items() if treated.lane != lane]
+    of_it = [name for name, treated in WORK.items() if treated.lane == lane]
+    return kind.not_in(of_others) if lane == UNKNOWN.lane else kind.in_(of_it)
 
 
 def _readable(row: Row) -> Effect | None:

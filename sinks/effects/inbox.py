@@ -34,7 +34,10 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class Inbox:
-    """Moves effects into the ledger. Redelivered ones are recognised there by their id."""
+    """Moves effects into the ledger. Redelivered ones are recognised there by their id.
+
+    `consumer` tells ends of partitions (`enable.partition.eof`).
+    """
 
     def __init__(
         self, consumer: kafka.Consumer, ledger: Ledger, wall: Clock, stored: Callable[[dict[str, int]], object] = lambda _: None
@@ -44,6 +47,13 @@ class Inbox:
         self._stored, self._ends = stored, dict[str, int]()
         self._consumer.subscribe([*TOPICS, AGAIN_SINKS.name])
         self._stall = StallWatch(consumer)
+        self._ended: set[tuple[str | None, int | None]] = set()
+        self._current = False
+
+    @property
+    def current(self) -> bool:
+        """Whether all that was written before this process began has been read: before, a withdrawal of what waits may be unread."""
+        return self._current
 
     def poll(self, seconds: float) -> Batch:
         """Store what the log has for us, waiting up to `seconds`; answers what came.
@@ -52,9 +62,9 @@ class Inbox:
             ConsumerFailed: the consumer is broken for good.
 
         """
-        found = self._consumer.consume(1, seconds)  # asked for more, the client waits for all of them or the end of the time
-        found += self._consumer.consume(BATCH - 1, 0) if found else []
-        messages = [delivered(message) for message in found if _is_message(message)]
+        came = self._consumer.consume(1, seconds)  # asked for more, the client waits for all of them or the end of the time
+        came += self._consumer.consume(BATCH - 1, 0) if came else []
+        messages = [delivered(message) for message in came if _is_message(message)]
         self._stall.look()
         batch = sort(messages, self._wall)
         if messages:
@@ -63,11 +73,20 @@ class Inbox:
             self._ends.update((place(message.topic, message.partition), message.offset + 1) for message in messages)
             self._stored(self._ends)
             self._commit(messages)
+        self._note_ends(came)
         return batch
 
     def close(self) -> None:
         """Leave the group, so that a successor need not wait."""
         self._consumer.close()
+
+    def _note_ends(self, came: Iterable[kafka.Message]) -> None:
+        """The ends of all our partitions have been seen once: the group has one member, so they are all there are."""
+        if self._current:
+            return
+        self._ended |= {(one.topic(), one.partition()) for one in came if _is_end(one)}
+        ours = {(one.topic, one.partition) for one in self._consumer.assignment()}
+        self._current = bool(ours) and ours <= self._ended
 
     def _commit(self, messages: Sequence[Delivered]) -> None:
         ends = {(message.topic, message.partition): message.offset + 1 for message in messages}
@@ -145,10 +164,17 @@ def _is_message(message: kafka.Message) -> bool:
     error = message.error()
     if error is None:
         return True
+    if _is_end(message):
+        return False
     if error.fatal() or error.code() in {kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED, kafka.KafkaError.GROUP_AUTHORIZATION_FAILED}:
         raise ConsumerFailed(f"The consumer of {', '.join(TOPICS)} failed: {error}")
     log.info("the log said: %s", error)
     return False
+
+
+def _is_end(message: kafka.Message) -> bool:
+    error = message.error()
+    return error is not None and error.code() == kafka.KafkaError._PARTITION_EOF
 
 
 def _parked(message: Delivered, error: Unprocessable, now: datetime, place: str) -> Outgoing:

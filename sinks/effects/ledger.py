@@ -9,17 +9,20 @@ and one found `waiting` was not. The process owns its ledger alone (ownership.py
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import msgspec
 import sqlalchemy as sql
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from sinks.effects.ledger_tables import EFFECTS, PAUSED, PLACES, WITHDRAWALS, Arrival, Back, GivenUp, Outgoing, Row, opened
+from sinks.effects.ledger_tables import EFFECTS, PAUSED, PLACES, WITHDRAWALS, Arrival, Back, GivenUp, Outgoing, Row, Unfinished, opened
 
-__all__ = ["Arrival", "Back", "GivenUp", "Ledger", "LedgerLost", "Outgoing", "Row"]
+__all__ = ["Arrival", "Back", "GivenUp", "Ledger", "LedgerLost", "Outgoing", "Row", "Unfinished"]
+OPEN = ("waiting", "doubt")
+One = TypeVar("One", bound=Unfinished)
 IN = 500
 """Ids in one statement: below the parameter limits of every database."""
 
@@ -92,13 +95,22 @@ class Ledger:
         found: list[Row] = []
         with self._engine.connect() as db:
             for part in _parts(effects):
-                found += _rows(db.execute(_unfinished().where(EFFECTS.c.id.in_(part))))
+                found += _as(Row, db.execute(_unfinished(Row).where(EFFECTS.c.id.in_(part))))
         return found
 
-    def unfinished(self) -> list[Row]:
-        """Everything that waits or is in doubt, oldest first: read once, at start."""
+    def unfinished(self) -> list[Unfinished]:
+        """Everything that waits or is in doubt, without its bodies, oldest first: read once, at start."""
         with self._engine.connect() as db:
-            return _rows(db.execute(_unfinished().order_by(EFFECTS.c.received_at, EFFECTS.c.id)))
+            return _as(Unfinished, db.execute(_unfinished(Unfinished).order_by(EFFECTS.c.received_at, EFFECTS.c.id)))
+
+    def first_of(
+        self, account: str, kinds: Callable[["sql.ColumnElement[str]"], "sql.ColumnElement[bool]"], limit: int
+    ) -> list[Unfinished]:
+        """What of an account waits or is in doubt, of the kinds that a condition on the column names, the first due first."""
+        wanted = _unfinished(Unfinished).where((EFFECTS.c.account == account) & sql.text("state != 'published'") & kinds(EFFECTS.c.kind))
+        with self._engine.connect() as db:
+            ordered = wanted.order_by(EFFECTS.c.next_try_at, EFFECTS.c.received_at, EFFECTS.c.id)
+            return _as(Unfinished, db.execute(ordered.limit(limit)))
 
     def claim(self, effect: str, wall: float, business: float) -> float | None:
         """Take an effect just before acting; answers since when (business) it may have been performed, None if it must not be any more.
@@ -213,13 +225,13 @@ class Ledger:
         return known
 
 
-def _unfinished() -> "sql.Select[tuple[object, ...]]":
-    columns = [EFFECTS.c[name] for name in Row.__struct_fields__]
-    return sql.select(*columns).where(EFFECTS.c.state.in_(("waiting", "doubt")))
+def _unfinished(kind: type[Unfinished]) -> "sql.Select[tuple[object, ...]]":
+    columns = [EFFECTS.c[name] for name in kind.__struct_fields__]
+    return sql.select(*columns).where(EFFECTS.c.state.in_(OPEN))
 
 
-def _rows(found: "sql.CursorResult[tuple[object, ...]]") -> list[Row]:
-    return [msgspec.convert(row, Row) for row in found.mappings()]
+def _as(kind: type[One], found: "sql.CursorResult[tuple[object, ...]]") -> list[One]:
+    return [msgspec.convert(row, kind) for row in found.mappings()]
 
 
 def _new(arrival: Arrival) -> dict[str, object]:

@@ -38,6 +38,7 @@ EFFECTS = sql.Table(
 )
 UNFINISHED = EFFECTS.c.state != "published"
 sql.Index("effects_unfinished", EFFECTS.c.state, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
+sql.Index("effects_unfinished_of", EFFECTS.c.account, EFFECTS.c.next_try_at, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
 WITHDRAWALS = sql.Table(
     "withdrawals",
     META,
@@ -63,8 +64,9 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     not_after: float
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """An unfinished effect: `waiting` (nothing was done) or `doubt` (something may have been done, since `claimed_business`).
+class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
+    """An unfinished effect without its body: `waiting` (nothing was done) or `doubt` (something may have been done, since
+    `claimed_business`).
 
     `reopened` is how often a person has had it performed again after it was given up.
     """
@@ -73,8 +75,6 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     customer: str
     kind: str
-    body: bytes
-    place: str
     state: str
     not_after: float
     tries: int
@@ -83,6 +83,13 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     failures: int
     reopened: int
     claimed_business: float | None
+
+
+class Row(Unfinished, frozen=True, kw_only=True):
+    """An unfinished effect to be performed."""
+
+    body: bytes
+    place: str
 
 
 class Back(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,12 +149,14 @@ def _keep_private(url: str) -> None:
 
 
 def _grow(engine: Engine) -> None:
-    """Add the columns that a former version's ledger lacks; each has a default of the server's."""
+    """Add the columns and indexes that a former version's ledger lacks; each column has a default of the server's."""
     there = {column["name"] for column in sql.inspect(engine).get_columns(EFFECTS.name)}
     missing = [column for column in EFFECTS.columns if column.name not in there]
     with engine.begin() as db:
         for column in missing:
             db.execute(sql.text(f"ALTER TABLE {EFFECTS.name} ADD COLUMN {CreateColumn(column).compile(engine)}"))
+    for index in EFFECTS.indexes:
+        index.create(engine, checkfirst=True)
 
 
 def _durable_sqlite(connection: sql.engine.interfaces.DBAPIConnection, _record: ConnectionPoolEntry) -> None:

@@ -134,12 +134,17 @@ def _run(settings: Settings) -> None:
             if tell is not None:
                 tell(Report(process=process, read=ends))
 
-        inbox = Inbox(consumer(settings.kafka_bootstrap, group, **{"group.instance.id": group}), ledger, wall, stored)
+        static = {"group.instance.id": group, "enable.partition.eof": True}
+        inbox = Inbox(consumer(settings.kafka_bootstrap, group, **static), ledger, wall, stored)
         calm = {"enable.partition.eof": True, "fetch.wait.max.ms": 500}  # a switch need not be heard within milliseconds
         switches = Switches(consumer(settings.kafka_bootstrap, f"{group}-switches", **calm), ledger)
         tenants = Tenants.load(settings.tenants)
         door = StripeDoor(Accounts(tenants), settings.stripe_api_base)
-        dispatcher = Dispatcher(ledger, performers(settings, door, tenants, clocks, ledger), door, clocks, switches.paused)
+
+        def paused(account: str) -> bool | None:
+            return switches.paused(account) if inbox.current else None
+
+        dispatcher = Dispatcher(ledger, performers(settings, door, tenants, clocks, ledger), door, clocks, paused)
         outbox = Outbox(ledger, Publisher(settings.kafka_bootstrap))
         loop = Loop(ledger, inbox, switches, dispatcher, outbox, clocks)
         for number in (signal.SIGTERM, signal.SIGINT):

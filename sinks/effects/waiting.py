@@ -1,4 +1,7 @@
-"""Which effect is next: everything unfinished by reference, in memory; the ledger has it for good. Pure; times are wall seconds.
+"""Which effect is next: what is unfinished by reference, in memory; the ledger has it for good. Pure; times are wall seconds.
+
+Of an account that has very many in a lane only the first are here, and the others stay in the ledger until there is room (`short`), so that
+an outage of a receiver or of Stripe costs disk and no memory.
 
 Accounts take turns: each has a queue of its own per lane, and one that has much to do gets no more than its share of the workers, so that
 ten thousand slow effects of one merchant delay no effect of another's.
@@ -12,6 +15,14 @@ import msgspec
 
 from sinks.effects.lanes import WORKERS, Lane, Line, line_of, work
 
+MOST, ROOM, LEAST_ROOM = 200_000, 2_000, 100
+"""Effects that are kept here in all, of one account in one lane, and of each however many accounts there are."""
+HORIZON = 60.0
+"""Wall seconds: what is due later is not kept here while there is no room for all."""
+PAUSE = 5.0
+"""Wall seconds between two looks into the ledger for an account whose rest is not due yet."""
+Queue = tuple[Lane, str]
+"""The effects of an account in a lane."""
 ALWAYS = 2
 """Workers of a lane that an account may hold whenever one is idle; beyond them it must leave as many idle as it holds itself."""
 
@@ -37,15 +48,19 @@ def refer_to(effect: str, account: str, customer: str, kind: str) -> Ticket:
 class Waiting:
     """Hands out due effects: accounts by turns, within one first come first served, never two of one line at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = ROOM) -> None:
+        self._most_room = room
         self._ready: dict[Lane, dict[str, deque[Ticket]]] = {lane: {} for lane in WORKERS}
         self._turns: dict[Lane, deque[str]] = {lane: deque() for lane in WORKERS}  # accounts that have something ready and are not held
         self._held: list[tuple[float, Lane, str]] = []
         self._working: Counter[tuple[Lane, str]] = Counter()
         self._later: list[tuple[float, int, str]] = []
-        self._asleep: dict[str, tuple[int, Ticket]] = {}
+        self._asleep: dict[str, tuple[int, Ticket, float]] = {}
         self._behind: dict[Line, deque[Ticket]] = {}
         self._known: set[str] = set()
+        self._kept: Counter[Queue] = Counter()
+        self._more: dict[Queue, float] = {}  # has more in the ledger; when to look there again
+        self._now = 0.0
         self._busy: set[Line] = set()
         self._number = 0
 
@@ -54,21 +69,47 @@ class Waiting:
         return len(self._known)
 
     def add(self, tickets: Iterable[Ticket]) -> None:
-        """Queue effects that are due now; one that is here already stays where it is."""
+        """Queue effects that are due now; one that is here already stays where it is, one without room is left to the ledger."""
         for ticket in tickets:
-            if ticket.effect not in self._known:
-                self._known.add(ticket.effect)
+            if self._takes_in(ticket):
                 self._queue(ticket)
 
     def add_later(self, ticket: Ticket, at: float) -> None:
-        """Queue an effect that is not due before `at`; one that is here already stays where it is."""
-        if ticket.effect not in self._known:
-            self._known.add(ticket.effect)
+        """Queue an effect that is not due before `at`, likewise."""
+        if self._takes_in(ticket):
             self._sleep(ticket, at)
+
+    def add_now(self, ticket: Ticket) -> None:
+        """Queue an effect that is due now, whether or not there is room."""
+        if ticket.effect not in self._known:
+            self._keep(ticket)
+            self._queue(ticket)
+
+    def short(self, now: float) -> list[tuple[Queue, int]]:
+        """Queues with room for more that the ledger has, and how many of their first ones to read there."""
+        room = self._room()
+        return [(queue, room + 1) for queue, again in self._more.items() if again <= now and self._kept[queue] <= room // 2]
+
+    def refill(self, queue: Queue, first: Collection[tuple[Ticket, float]], asked: int, now: float) -> None:
+        """Take in the first unfinished effects of a queue with the times at which they are due; fewer than asked for are all there are."""
+        if len(first) < asked:
+            del self._more[queue]
+            for ticket, at in first:
+                if ticket.effect not in self._known:
+                    self._keep(ticket)
+                    self._sleep(ticket, at)
+            return
+        room, before = self._room(), self._kept[queue]
+        for ticket, at in first:
+            if ticket.effect not in self._known and at <= now + HORIZON and self._kept[queue] < room:
+                self._keep(ticket)
+                self._sleep(ticket, at)
+        self._more[queue] = now if self._kept[queue] > before else now + PAUSE
 
     def take(self, lane: Lane, free: int, now: float, hold: Callable[[Ticket], float]) -> list[Ticket]:
         """Up to `free` due effects of a lane; their lines are busy from now on. `hold(ticket)` is for how many seconds its account's
         effects of this lane must wait, 0 for not at all."""
+        self._now = now
         self._wake(now)
         taken: list[Ticket] = []
         turns, passed = self._turns[lane], 0
@@ -92,6 +133,10 @@ class Waiting:
             passed = 0
         return taken
 
+    def unknown(self, effects: Collection[str]) -> list[str]:
+        """Those of the effects that are not kept here."""
+        return [effect for effect in effects if effect not in self._known]
+
     def wake(self, effects: Collection[str]) -> None:
         """These effects are due now, for whatever they wait."""
         for effect in effects:
@@ -100,17 +145,55 @@ class Waiting:
 
     def wake_where(self, wanted: Callable[[Ticket], bool]) -> None:
         """The same for all effects of which `wanted` is true."""
-        self.wake([effect for effect, (_, ticket) in self._asleep.items() if wanted(ticket)])
+        self.wake([effect for effect, (_, ticket, _at) in self._asleep.items() if wanted(ticket)])
 
     def finish(self, ticket: Ticket) -> None:
         """The effect is settled: its line's next one may go."""
-        self._known.discard(ticket.effect)
+        self._forget(ticket)
         self._release(ticket)
 
     def retry(self, ticket: Ticket, at: float) -> None:
         """The effect must be tried again at `at`; its line's other effects may go meanwhile."""
-        self._sleep(ticket, at)
+        if (ticket.lane, ticket.line[0]) in self._more and at > self._now + HORIZON:
+            self._forget(ticket)
+        else:
+            self._sleep(ticket, at)
         self._release(ticket)
+
+    def _room(self) -> int:
+        return min(self._most_room, max(LEAST_ROOM, MOST // max(1, len(self._kept))))
+
+    def _takes_in(self, ticket: Ticket) -> bool:
+        """Whether a new effect has room, which then is its own; else its queue has more in the ledger."""
+        if ticket.effect in self._known:
+            return False
+        queue = (ticket.lane, ticket.line[0])
+        if queue not in self._more and self._kept[queue] >= self._room():
+            self._more[queue] = 0.0
+            self._make_room(queue)
+        if queue in self._more:
+            return False
+        self._keep(ticket)
+        return True
+
+    def _make_room(self, queue: Queue) -> None:
+        """Leave to the ledger what is not due for long: else what is due would wait behind it."""
+        late = [one for _, one, at in self._asleep.values() if at > self._now + HORIZON and (one.lane, one.line[0]) == queue]
+        for ticket in late:
+            del self._asleep[ticket.effect]
+            self._forget(ticket)
+
+    def _keep(self, ticket: Ticket) -> None:
+        self._known.add(ticket.effect)
+        self._kept[ticket.lane, ticket.line[0]] += 1
+
+    def _forget(self, ticket: Ticket) -> None:
+        if ticket.effect in self._known:
+            self._known.discard(ticket.effect)
+            queue = (ticket.lane, ticket.line[0])
+            self._kept[queue] -= 1
+            if not self._kept[queue]:
+                del self._kept[queue]
 
     def _may_take(self, lane: Lane, account: str, idle: int) -> bool:
         """Whether the account may have one more worker: always few, and more only while it leaves as many idle as it holds."""
@@ -152,7 +235,7 @@ class Waiting:
 
     def _sleep(self, ticket: Ticket, at: float) -> None:
         self._number += 1
-        self._asleep[ticket.effect] = (self._number, ticket)
+        self._asleep[ticket.effect] = (self._number, ticket, at)
         heapq.heappush(self._later, (at, self._number, ticket.effect))
 
     def _wake(self, now: float) -> None:

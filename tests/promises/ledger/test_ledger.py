@@ -35,7 +35,8 @@ def receive(ledger, *effects, withdrawals=(), parked=()):
 def test_what_was_received_waits_in_order_and_survives_the_process(ledger, reopen):
     receive(ledger, "e2", "e1")
     rows = reopen().unfinished()
-    assert [(row.id, row.state, row.body) for row in rows] == [("e1", "waiting", b"body e1"), ("e2", "waiting", b"body e2")]
+    assert [(row.id, row.state) for row in rows] == [("e1", "waiting"), ("e2", "waiting")]
+    assert {row.id: row.body for row in reopen().rows(["e1", "e2"])} == {"e1": b"body e1", "e2": b"body e2"}
 
 
 def test_an_effect_that_comes_twice_is_one_row(ledger):

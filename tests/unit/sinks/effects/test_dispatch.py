@@ -10,6 +10,7 @@ from sinks.effects.answers import Doubt, Later, NotMine, Settled, not_performed,
 from sinks.effects.dispatch import Dispatcher
 from sinks.effects.lanes import WORK, WORKERS, kind_of_work, work
 from sinks.effects.ledger import Arrival, GivenUp, Ledger
+from sinks.effects.waiting import ROOM
 from tests.support.alerts import alert
 from tests.support.waiting import until
 
@@ -45,9 +46,9 @@ def paused():
 def make(ledger, door, clocks, time, paused):
     made = []
 
-    def dispatcher(performer):
+    def dispatcher(performer, room=ROOM):
         kinds = dict.fromkeys(WORK, performer)
-        made.append(Dispatcher(ledger, kinds, door, msgspec.structs.replace(clocks, wall=time), paused.__contains__))
+        made.append(Dispatcher(ledger, kinds, door, msgspec.structs.replace(clocks, wall=time), paused.__contains__, room))
         return made[-1]
 
     yield dispatcher
@@ -374,3 +375,46 @@ def test_thousands_of_effects_that_never_end_leave_workers_to_another_account(le
     finally:
         release.set()
         dispatcher.close()
+
+
+def many(charge, number):
+    return [
+        msgspec.structs.replace(charge, id=f"acct_1.in_{n:05}.charge.1", customer=f"cus_{n}", invoice=f"in_{n:05}") for n in range(number)
+    ]
+
+
+def test_more_effects_than_are_kept_in_memory_are_all_performed_once(make, ledger, charge, clocks):
+    performed = []
+
+    def perform(job):
+        performed.append(job.effect.id)
+        return Settled(not_performed(job.effect, "done", clocks))
+
+    dispatcher = make(perform, room=50)
+    asked = many(charge, 220)
+    put(ledger, dispatcher, *asked)
+    assert len(dispatcher) == 50
+    until(lambda: turn(dispatcher) == 0, 120, "everything to be performed")
+    assert sorted(performed) == [one.id for one in asked]
+
+
+def test_after_a_restart_too_and_what_sleeps_for_hours_is_found_when_it_is_due_or_withdrawn(make, ledger, charge, clocks, time):
+    asked = many(charge, 220)
+    put(ledger, make(lambda job: Later("not now", after=7200.0)), *asked)
+    answers = []
+
+    def perform(job):
+        answers.append(job.effect.id)
+        return Later("not now", after=7200.0)
+
+    dispatcher = make(perform, room=50)
+    dispatcher.restore(ledger.unfinished())
+    until(lambda: turn(dispatcher) == 0 and len(answers) == len(asked), 120, "everything to be tried")
+    assert sorted(answers) == [one.id for one in asked]
+    (gone,) = [one.id for one in asked if one.id == answers[-1]]
+    ledger.receive([], [(gone, "paid")], [], 0.0)
+    dispatcher.withdrawn([gone])
+    turn(dispatcher)
+    assert outcomes(ledger)[gone].why == "withdrawn"
+    time.now = time.now.replace(hour=15)
+    until(lambda: turn(dispatcher) == 0 and len(answers) == 2 * len(asked) - 1, 120, "everything to be tried again")

@@ -1,10 +1,13 @@
 """What came from the log, sorted."""
 
+import confluent_kafka as kafka
+
 from recovery.contracts.codec import decode_parked, encode
 from recovery.contracts.effects import EffectWithdrawn
 from recovery.contracts.parked import Parked
 from sinks.effects.again import Delivered
-from sinks.effects.inbox import sort
+from sinks.effects.inbox import Inbox, sort
+from sinks.effects.ledger import Ledger
 
 
 def delivered(value, offset=7):
@@ -63,3 +66,71 @@ def test_a_given_up_mail_is_to_be_performed_after_all_and_a_given_up_charge_neve
     assert [(one.id, one.in_doubt, one.reopened) for one in batch.given_up] == [(mail.id, True, 2)]
     of_a_charge = {"effect": charge.id, "result": "failed", "reopened": "0", "decided_anew": "charge_requested"}
     assert sort([put_back(parked(now, encode(charge), headers=of_a_charge))], lambda: now).given_up == []
+
+
+class Record:
+    """A record of the log, or the end of a partition."""
+
+    def __init__(self, topic, partition, offset=0, value=None):
+        self._place, self._offset, self._value = (topic, partition), offset, value
+
+    def topic(self):
+        return self._place[0]
+
+    def partition(self):
+        return self._place[1]
+
+    def offset(self):
+        return self._offset
+
+    def key(self):
+        return b"acct_1/cus_1"
+
+    def value(self):
+        return self._value
+
+    def headers(self):
+        return None
+
+    def error(self):
+        return None if self._value is not None else kafka.KafkaError(kafka.KafkaError._PARTITION_EOF)
+
+
+class Log:
+    """A consumer of two partitions."""
+
+    def __init__(self):
+        self.batches, self.rest, self.assigned = [], [], []
+
+    def subscribe(self, topics):
+        pass
+
+    def assignment(self):
+        return [kafka.TopicPartition(*place) for place in self.assigned]
+
+    def consume(self, number, _seconds):
+        """The first of a batch, then the rest of it, as the inbox asks."""
+        if number == 1:
+            self.rest = self.batches.pop(0) if self.batches else []
+            return [self.rest.pop(0)] if self.rest else []
+        return self.rest
+
+    def commit(self, offsets, asynchronous):
+        pass
+
+
+def test_the_inbox_is_current_once_every_partition_was_read_to_its_end(tmp_path, charge, now):
+    """Before, the withdrawal of an effect that waits in the ledger may stand on the log unread."""
+    ledger, log = Ledger(f"sqlite:///{tmp_path / 'l.sqlite'}"), Log()
+    inbox = Inbox(log, ledger, lambda: now)
+    inbox.poll(0.0)
+    assert not inbox.current, "without partitions nothing is known"
+    log.assigned = [("effects.stripe", 0), ("effects.messages", 0)]
+    log.batches = [[Record("effects.messages", 0)], [Record("effects.stripe", 0, 3, encode(charge))], [Record("effects.stripe", 0, 4)]]
+    inbox.poll(0.0)
+    inbox.poll(0.0)
+    assert not inbox.current
+    inbox.poll(0.0)
+    assert inbox.current
+    assert [row.id for row in ledger.unfinished()] == [charge.id]
+    ledger.close()

@@ -1,6 +1,6 @@
 """Who is next."""
 
-from sinks.effects.waiting import Waiting, refer_to
+from sinks.effects.waiting import LEAST_ROOM, MOST, ROOM, Waiting, refer_to
 
 
 def ticket(effect, customer="c1", kind="charge_requested", account="a"):
@@ -103,3 +103,61 @@ def test_an_account_that_is_held_keeps_its_order_and_its_turn():
     waiting.add([ticket("e2", "c2")])
     assert taken(waiting, now=0.5) == []
     assert taken(waiting, now=1.0) == ["e0", "e1", "e2"]
+
+
+def everything(effects, at=0.0):
+    return [(ticket(effect, effect), at) for effect in effects]
+
+
+def test_of_very_many_effects_of_an_account_the_first_are_kept_and_the_rest_is_left_to_the_ledger():
+    waiting = Waiting()
+    names = [f"e{n:05}" for n in range(3 * ROOM)]
+    waiting.add(ticket(name, name) for name in names)
+    waiting.add([ticket("other", "c1", account="b")])
+    assert len(waiting) == ROOM + 1
+    assert waiting.short(0.0) == []
+    done = []
+    while len(done) < len(names):
+        for one in waiting.take("stripe", 16, 0.0, free):
+            waiting.finish(one)
+            done += [one.effect] if one.effect != "other" else []
+        for queue, asked in waiting.short(0.0):
+            left = [name for name in names if name not in set(done)]
+            waiting.refill(queue, everything(left[:asked]), asked, 0.0)
+        assert len(waiting) <= ROOM + 1
+    assert sorted(done) == names
+    assert len(waiting) == 0
+
+
+def test_what_is_due_does_not_wait_behind_what_sleeps_for_hours():
+    waiting = Waiting()
+    for number in range(ROOM):
+        waiting.add_later(ticket(f"late{number}", f"c{number}"), 9999.0)
+    waiting.add([ticket("now", "c-now")])
+    ((queue, asked),) = waiting.short(0.0)
+    late = [(ticket(f"late{number}", f"c{number}"), 9999.0) for number in range(ROOM)]
+    waiting.refill(queue, [(ticket("now", "c-now"), 0.0), *late], asked, 0.0)
+    assert taken(waiting) == ["now"]
+    assert len(waiting) == 1, "the late ones are the ledger's"
+    waiting.finish(ticket("now", "c-now"))
+    assert waiting.short(1.0) == [(queue, asked)]
+    waiting.refill(queue, late, asked, 1.0)
+    assert waiting.short(1e9) == []
+    assert len(taken(waiting, 16, now=9999.0)) == 8
+
+
+def test_an_effect_that_is_tried_again_much_later_is_left_to_the_ledger_while_there_are_others():
+    waiting = Waiting()
+    waiting.add(ticket(f"e{n}", f"c{n}") for n in range(ROOM + 1))
+    (first,) = waiting.take("stripe", 1, 0.0, free)
+    waiting.retry(first, 7200.0)
+    assert waiting.unknown([first.effect, "e1"]) == [first.effect]
+    waiting.add_now(first)
+    assert waiting.unknown([first.effect]) == []
+
+
+def test_the_room_of_each_shrinks_when_very_many_accounts_have_much_to_do():
+    waiting = Waiting()
+    for account in range(400):
+        waiting.add(ticket(f"e{account}-{n}", f"c{n}", account=f"acct_{account}") for n in range(ROOM // 4 + 100))
+    assert len(waiting) <= MOST + 400 * LEAST_ROOM
