@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dunlin.cli.terminal import echo
+
 if TYPE_CHECKING:
     from control.lookup import Tenants
     from recovery.config import Settings
@@ -42,7 +44,7 @@ def endpoints(account: Annotated[str, typer.Argument(help="Only this account.")]
         return
     for one in found:
         why = f": {one.why}" if one.why else f", {one.failures} failures in a row" if one.failures else ""
-        typer.echo(f"{one.account} {one.endpoint:<16} {one.standing}{why}  {one.url}")
+        echo(f"{one.account} {one.endpoint:<16} {one.standing}{why}  {one.url}")
     if not found:
         typer.echo("There are no endpoints; [tenant.endpoints.NAME] in the tenants file makes one (docs/webhooks.md).")
 
@@ -64,7 +66,7 @@ def log(
         typer.echo(msgspec.json.encode(found).decode())
         return
     for one in found:
-        typer.echo(_line(one))
+        echo(_line(one))
     if not found:
         typer.echo(f"No try for {account} in the last 30 days.")
 
@@ -106,10 +108,10 @@ def replay(
                 done = hand.replay(reference)
             except LookupError as error:  # one that cannot be sent holds the others up no more than one that is not taken
                 missed += 1
-                typer.echo(f"{number}/{len(wanted)} {reference}: {error}", err=True)
+                echo(f"{number}/{len(wanted)} {reference}: {error}", err=True)
                 continue
             missed += not done.delivered
-            typer.echo(f"{number}/{len(wanted)} {_line(done)}")
+            echo(f"{number}/{len(wanted)} {_line(done)}")
     typer.echo(f"{len(wanted) - missed} taken, {missed} not.")
     raise typer.Exit(1 if missed else 0)
 
@@ -119,7 +121,7 @@ def test(account: Account, name: Name) -> None:
     """Send a signed test event, of type endpoint_test; leaves with 1 when it is not taken."""
     with _open() as (hand, _, _tenants):
         done = hand.test(account, name)
-    typer.echo(_line(done))
+    echo(_line(done))
     raise typer.Exit(0 if done.delivered else 1)
 
 
