@@ -92,3 +92,24 @@ def test_it_runs_until_it_is_told_to_stop():
 
     run(world.ticker, wait, every=lambda: 1.0)
     assert len(world.ticks) == 3
+
+
+def test_a_clock_that_moves_in_steps_is_told_at_every_step_and_no_oftener():
+    world, told = World(tick_seconds=5), []
+    world.ticker = Ticker(world, lambda: world.now, lambda: WALL, 5, lambda: world.seconds, lambda: True, told.append)
+    for _ in range(3):
+        assert world.ticker.look()
+        assert not world.ticker.look()
+        world.now += timedelta(minutes=7)
+    assert told == [tick[0].occurred_at for tick in world.ticks] == [START, START + timedelta(minutes=7), START + timedelta(minutes=14)]
+
+
+def test_a_step_counts_as_told_only_when_the_broker_has_it():
+    world, told = World(), []
+    world.ticker = Ticker(world, lambda: world.now, lambda: WALL, 5, lambda: world.seconds, lambda: True, told.append)
+    world.down = True
+    world.ticker.look()
+    assert told == []
+    world.down = False
+    world.ticker.look()
+    assert told == [START]

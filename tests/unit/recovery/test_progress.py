@@ -1,0 +1,24 @@
+"""How far programs are, told beside a sandbox's clock and nowhere else."""
+
+from pathlib import Path
+
+from recovery.adapters.progress import Report, place, reports, teller
+
+
+def test_the_last_report_of_each_program_is_read_back(tmp_path: Path) -> None:
+    clock = tmp_path / "clock.json"
+    streams, ticker = teller(clock, "streams-a"), teller(clock, "ticker")
+    assert streams is not None
+    assert ticker is not None
+    assert reports(clock) == {}
+    streams(Report(process="1", read={place("facts", 0): 3}))
+    streams(Report(process="1", read={place("facts", 0): 7}, written={place("recovery.events", 0): 9}))
+    ticker(Report(process="2", at=12.5, next=20.0))
+    told = reports(clock)
+    assert told["streams-a"] == Report(process="1", read={"facts/0": 7}, written={"recovery.events/0": 9})
+    assert told["ticker"].at == 12.5
+    assert told["ticker"].next == 20.0
+
+
+def test_nothing_is_told_where_business_time_is_wall_time() -> None:
+    assert teller(None, "ticker") is None
