@@ -1,6 +1,7 @@
 """Which batches are applied, and what the fetcher's side tells about them. No broker, no worker."""
 
 import asyncio
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -22,7 +23,8 @@ class Agent:
         producer = SimpleNamespace(begin_transaction=lambda: None, produce=lambda *_: None)
         self.shard = Shard(0, Names("app", "changelog", ("facts",), ()), producer)
         self.shard.positions["facts"] = 10
-        self.store = SimpleNamespace(shards={0: self.shard}, finished=lambda *_: None)
+        self.finished: list[Batch] = []
+        self.store = SimpleNamespace(shards={0: self.shard}, finished=lambda _shard, batch: self.finished.append(batch))
         self.handled: list[Batch] = []
         self.rewound: list[dict] = []
         self.consumer = self
@@ -46,6 +48,23 @@ def test_a_batch_that_continues_is_applied_and_moves_the_position(agent):
     agent.take(a_batch(10, 15))
     assert agent.handled == [a_batch(10, 15)]
     assert agent.shard.positions == {"facts": 15}
+
+
+def test_a_batch_is_finished_when_it_changed_nothing_or_when_its_changes_are_committed(agent):
+    agent.take(a_batch(10, 15))
+    assert agent.finished == [a_batch(10, 15)]
+    committing = threading.Event()
+    agent.shard.producer.commit_transaction = lambda _: committing.wait(30)
+    agent.handle = lambda shard, _batch: shard.put(b"row", b"value")
+
+    async def commits() -> None:
+        await exactly_once._take(agent, agent.store, agent.handle, a_batch(15, 20))
+        assert agent.finished == [a_batch(10, 15)]
+        committing.set()
+        await agent.shard.saved()
+
+    asyncio.run(commits())
+    assert agent.finished == [a_batch(10, 15), a_batch(15, 20)]
 
 
 @pytest.mark.parametrize("start", [None, 0, 9, 12])
