@@ -138,15 +138,19 @@ def stepped(parts: Sequence[Part], place: SandboxPlace) -> list[Part]:
     return [replace(part, env={**part.env, **later}) if part.name in ACT_LATER else part for part in parts]
 
 
-def several_workers(parts: Sequence[Part], workers: int) -> list[Part]:
-    """The same parts with so many stream workers, which share the partitions; the first keeps its name."""
+def several(parts: Sequence[Part], workers: int, gateways: int) -> list[Part]:
+    """The same parts with so many stream workers, which share the partitions, and gateways, which share a port."""
     more = [
-        replace(part, name=f"{part.name}-{number}", env={**part.env, "DUNLIN_WORKER": f"local-{number}"})
-        for part in parts
-        if part.name == "streams"
-        for number in range(2, workers + 1)
+        _another(part, number) for part in parts for number in range(2, 1 + {"streams": workers, "gateway": gateways}.get(part.name, 1))
     ]
-    return [*parts, *more]
+    shared = {"DUNLIN_GATEWAY_SHARES_PORT": "yes"} if gateways > 1 else {}
+    every = (*parts, *more)
+    return [replace(part, env={**part.env, **shared}) if part.name.startswith("gateway") else part for part in every]
+
+
+def _another(part: Part, number: int) -> Part:
+    worker = {"DUNLIN_WORKER": f"local-{number}"} if part.name == "streams" else {}
+    return replace(part, name=f"{part.name}-{number}", env={**part.env, **worker}, ports={}, urls={})
 
 
 def write_tenant(home: Path, place: SandboxPlace) -> None:

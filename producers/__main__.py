@@ -71,7 +71,8 @@ def _gateway(settings: Settings, _: argparse.Namespace) -> None:
     delivery = KafkaDelivery(_bootstrap(settings))
     tenants, metrics = Tenants.load(settings.tenants), GatewayMetrics()
     gateway = Gateway(tenants, delivery, wall, metrics, intake(settings, tenants, delivery, metrics))
-    with socket.create_server((settings.gateway_host, settings.gateway_port), backlog=2048) as listener:
+    address = (settings.gateway_host, settings.gateway_port)
+    with socket.create_server(address, backlog=2048, reuse_port=settings.gateway_shares_port) as listener:
         host, port = listener.getsockname()[:2]
 
         def listening() -> None:

@@ -28,6 +28,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bounces_url: str
     gateway_host: str
     gateway_port: int
+    gateway_shares_port: bool
     gateway_proxies: tuple[str, ...]
     dashboard_port: int
     ledger_url: str
@@ -66,6 +67,7 @@ MEANINGS: dict[str, str] = {
     "DUNLIN_GATEWAY_PORT": "port of the gateway (default 8090)",
     "DUNLIN_GATEWAY_PROXIES": "networks of the TLS proxies in front of the gateway, with commas between them: their connections are not "
     "counted by address (default loopback and private networks)",
+    "DUNLIN_GATEWAY_SHARES_PORT": "yes lets several gateways listen on the one port; the system shares connections out among them",
     "DUNLIN_DASHBOARD_PORT": "port of the dashboard (default 8501)",
     "DUNLIN_LEDGER_URL": "SQLAlchemy URL of the effects ledger, SQLite or postgresql+psycopg:// (default sqlite in DUNLIN_HOME)",
     "DUNLIN_CONTACTS_URL": "SQLAlchemy URL of the contacts store (default sqlite in DUNLIN_HOME)",
@@ -111,6 +113,7 @@ def from_env(env: Mapping[str, str]) -> Settings:
         bounces_url=env.get("DUNLIN_BOUNCES_URL", ""),
         gateway_host=env.get("DUNLIN_GATEWAY_HOST") or "127.0.0.1",
         gateway_port=_number(env, "DUNLIN_GATEWAY_PORT", 8090, 0, 65535),
+        gateway_shares_port=_yes(env, "DUNLIN_GATEWAY_SHARES_PORT"),
         gateway_proxies=_networks(env, "DUNLIN_GATEWAY_PROXIES", PRIVATE_NETWORKS),
         dashboard_port=_number(env, "DUNLIN_DASHBOARD_PORT", 8501, 0, 65535),
         ledger_url=env.get("DUNLIN_LEDGER_URL") or f"sqlite:///{home / 'ledger.sqlite'}",

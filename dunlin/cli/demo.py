@@ -24,6 +24,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="The world's seed; the same seed is the same luck.")] = 7,
     stripe_retries: Annotated[bool, typer.Option(help="Let the imaginary Stripe retry by itself, too.")] = False,
     workers: Annotated[int, typer.Option(help="Stream workers, which share the partitions.", min=1, max=4)] = 1,
+    gateways: Annotated[int, typer.Option(help="Gateways, which share the port.", min=1, max=4)] = 1,
     headless: Annotated[bool, typer.Option(envvar="DUNLIN_DEMO_HEADLESS", help="Stop after the verification.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the lines of all parts.")] = False,
 ) -> None:
@@ -57,7 +58,7 @@ def demo(
     variables |= setting.environment(home, place) | {"DUNLIN_GATEWAY_PORT": "0", "DUNLIN_DASHBOARD_PORT": "0"}
     settings, local = settle_ports(from_env(variables), LocalPorts(kafka=0, kafka_controller=0, clickhouse_http=0, clickhouse_tcp=0))
     gateway = f"http://{settings.gateway_host}:{settings.gateway_port}"
-    own = setting.several_workers(setting.stepped(local_parts(settings, local), place), workers)
+    own = setting.several(setting.stepped(local_parts(settings, local), place), workers, gateways)
     parts = [*own, *setting.sandbox_parts(place, world, gateway, home)]
     stack = Stack(parts, home=home, environment=variables, clock=wall, out=sys.stdout, quiet=not verbose)
     result: list[tuple[int, str]] = []
