@@ -3,6 +3,7 @@
 from recovery.contracts.customer import Case, Customer
 from recovery.contracts.facts import Card, MethodChanged, SubscriptionChanged
 from recovery.decide import expiry
+from recovery.decide.charged import charged_method, known_card, own_method
 from recovery.decide.order import older
 from recovery.decide.retrying import schedule
 from recovery.decide.schedule import most_retries
@@ -79,11 +80,6 @@ def of_invoice(turn: Turn, case: Case) -> None:
     try_anew(turn, case, known_card(turn.row, case.invoice_method), "attached")
 
 
-def known_card(row: Customer, method: str) -> Card:
-    """The card of a payment method that is told by its id, as far as it was told."""
-    return row.attached.get(method) or Card(method=method)
-
-
 def try_anew(turn: Turn, case: Case, card: Card, how: str) -> None:
     """Try at once with the new method, if this invoice would be charged with it; of the card it may be that nothing is known."""
     if turn.fact.occurred_at < case.last_failed_at:
@@ -123,16 +119,6 @@ def _known(case: Case, card: Card) -> Card | None:
         return card
     fits = case.card is not None and (not card.method or card.method == case.card.method)
     return case.card if fits and case.method else None
-
-
-def own_method(case: Case) -> str:
-    """The method that is charged before the customer's default (stripe.md 4.1); empty where that default is charged."""
-    return case.invoice_method or case.subscription_method
-
-
-def charged_method(row: Customer, case: Case) -> str:
-    """The method that the next attempt would be made on; empty where it is not known."""
-    return own_method(case) or row.default_method
 
 
 def _charged(row: Customer, case: Case, card: Card, how: str) -> bool:

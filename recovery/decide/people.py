@@ -2,6 +2,7 @@
 
 from recovery.contracts.facts import CustomerChanged, CustomerDeleted
 from recovery.decide import expiry, methods, suppression
+from recovery.decide.charged import known_card
 from recovery.decide.endings import close
 from recovery.decide.order import older
 from recovery.decide.reading import read_instead
@@ -28,4 +29,4 @@ def customer_changed(turn: Turn, fact: CustomerChanged) -> None:
         return
     expiry.renewed(turn, "method_changed")
     for case in open_cases(turn):
-        methods.try_anew(turn, case, methods.known_card(turn.row, fact.default_method), "attached")
+        methods.try_anew(turn, case, known_card(turn.row, fact.default_method), "attached")

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from recovery.contracts.customer import Attempt, Case
 from recovery.contracts.facts import InvoiceRead, InvoiceState, ReadFailed
 from recovery.decide import budgets, cause, reopening
+from recovery.decide.charged import charged_method
 from recovery.decide.classify import classify
 from recovery.decide.endings import beside, close, lose, paid_amount, part_paid, recover
-from recovery.decide.methods import charged_method
 from recovery.decide.order import older
 from recovery.decide.retrying import bar, judge, proceed
 from recovery.decide.schedule import after_pause

@@ -7,9 +7,10 @@ from recovery.contracts.facts import Card, ChargeSettled, Decline, InvoiceState
 from recovery.decide import budgets, dunning, holdout, plans
 from recovery.decide import decline_table as table
 from recovery.decide.cause import Credit
+from recovery.decide.charged import charged_method, known_card
 from recovery.decide.classify import AUTHENTICATION, classify
 from recovery.decide.endings import beside, block, paid_amount, recover
-from recovery.decide.schedule import SOONEST, GiveUp, Plan, Wait, after_pause, may_charge, next_slot
+from recovery.decide.schedule import SOONEST, GiveUp, Plan, Wait, after_pause, may_charge, most_retries, next_slot
 from recovery.decide.turn import Turn
 
 PATIENCE = 5
@@ -192,11 +193,25 @@ def _amount(case: Case, state: InvoiceState | None) -> int:
 
 def _failed(turn: Turn, case: Case, fact: ChargeSettled) -> None:
     case.last_failed_at = max(case.last_failed_at, fact.occurred_at)
-    case.method = ""
+    untried = _untried(turn, case, fact.card)
+    case.method = case.method if untried else ""
     case.asks_for_authentication = fact.result == "needs_action"
     judge(turn, case, fact.decline, fact.card)
-    if case.flight is None:
+    if case.flight is not None:
+        return
+    if untried and case.position < most_retries(case, turn.policy):
+        new = known_card(turn.row, charged_method(turn.row, case))
+        case.fresh_method, case.card = True, new if new.fingerprint else None
+        schedule(turn, case, turn.now, "new_method")
+    else:
         proceed(turn, case)
+
+
+def _untried(turn: Turn, case: Case, declined: Card | None) -> bool:
+    """Whether a new method was told while this charge was under way on the old one, so that it has not been tried yet (B35)."""
+    named = charged_method(turn.row, case)
+    told = bool(case.method) and turn.policy.retry.enabled and named != ""
+    return told and declined is not None and declined.method not in {"", named}
 
 
 def _not_made(turn: Turn, case: Case, fact: ChargeSettled, why: str, *, awaited: bool) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import msgspec
+import pytest
 
 from recovery.contracts.facts import Card, CustomerChanged, Decline, MethodChanged, SubscriptionChanged
 from recovery.decide.turn import MARGIN, VALID
@@ -243,6 +244,17 @@ def test_a_new_default_that_a_read_has_shown_before_its_event_came_is_tried_all_
     story.mail_answered()
     story.tell(of_subscription("evt_s", a.at(hours=0.005), "pm_new"))
     assert [charge.because for charge in story.charges()] == ["new_method"]
+
+
+@pytest.mark.parametrize(("declined", "tried"), [("pm_old", ["ladder_1", "new_method"]), ("pm_new", ["ladder_1"]), ("", ["ladder_1"])])
+def test_a_card_told_while_the_old_one_was_charged_is_tried_after_that(declined: str, tried: list[str]) -> None:
+    """B35: unless the charge under way was made on the new one already, or nobody can tell."""
+    story = Story().opened(card=msgspec.structs.replace(a.VISA, method="pm_old"))
+    story.days(1)
+    story.new_card("evt_c", a.at(days=1, hours=0.01), msgspec.structs.replace(a.MASTERCARD, method="pm_new"))
+    story.now = a.at(days=1, hours=0.02)
+    story.charge_answered("declined", decline=a.HARD, card=msgspec.structs.replace(a.VISA, method=declined))
+    assert [charge.because for charge in story.charges()] == tried
 
 
 def an_update(when: datetime, card: Card) -> MethodChanged:
