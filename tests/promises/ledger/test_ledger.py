@@ -203,3 +203,18 @@ def test_an_effect_that_was_never_given_up_or_waits_already_is_not_reopened(ledg
     ledger.put_back([Back(id="e1", in_doubt=False, at=9.0, why="later")])
     ledger.reopen([GivenUp(id="e1", in_doubt=True, reopened=0), GivenUp(id="e9", in_doubt=False, reopened=0)])
     assert [(row.id, row.state, row.next_try_at) for row in ledger.unfinished()] == [("e1", "waiting", 9.0)]
+
+
+def test_the_first_of_an_account_are_those_due_first_and_no_others(ledger):
+    receive(ledger, "e3", "e1", "e2", "e4", "e5")
+    ledger.put_back([Back(id="e1", in_doubt=False, at=50.0, why="busy"), Back(id="e2", in_doubt=True, at=9.0, why="cut")])
+    ledger.settle([outcome("e4")], [], 1.0)
+    ledger.claim("e5", 1.0, 1.0)
+
+    def first(kinds, limit):
+        return [(row.id, row.state) for row in ledger.first_of("acct", lambda kind: kind.in_(kinds), limit)]
+
+    assert first(["charge_requested"], 9) == [("e3", "waiting"), ("e2", "doubt"), ("e1", "waiting")]
+    assert first(["charge_requested"], 2) == [("e3", "waiting"), ("e2", "doubt")]
+    assert first(["message_requested"], 9) == []
+    assert ledger.first_of("another", lambda kind: kind.in_(["charge_requested"]), 9) == []
