@@ -99,12 +99,12 @@ class Waiting:
                     self._keep(ticket)
                     self._sleep(ticket, at)
             return
-        room, before = self._room(), self._kept[queue]
+        room = self._room()
         for ticket, at in first:
             if ticket.effect not in self._known and at <= now + HORIZON and self._kept[queue] < room:
                 self._keep(ticket)
                 self._sleep(ticket, at)
-        self._more[queue] = now if self._kept[queue] > before else now + PAUSE
+        self._more[queue] = now if self._kept[queue] > room // 2 else now + PAUSE
 
     def take(self, lane: Lane, free: int, now: float, hold: Callable[[Ticket], float]) -> list[Ticket]:
         """Up to `free` due effects of a lane; their lines are busy from now on. `hold(ticket)` is for how many seconds its account's

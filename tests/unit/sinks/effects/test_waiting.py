@@ -1,6 +1,6 @@
 """Who is next."""
 
-from sinks.effects.waiting import LEAST_ROOM, MOST, ROOM, Waiting, refer_to
+from sinks.effects.waiting import LEAST_ROOM, MOST, PAUSE, ROOM, Waiting, refer_to
 
 
 def ticket(effect, customer="c1", kind="charge_requested", account="a"):
@@ -140,8 +140,8 @@ def test_what_is_due_does_not_wait_behind_what_sleeps_for_hours():
     assert taken(waiting) == ["now"]
     assert len(waiting) == 1, "the late ones are the ledger's"
     waiting.finish(ticket("now", "c-now"))
-    assert waiting.short(1.0) == [(queue, asked)]
-    waiting.refill(queue, late, asked, 1.0)
+    assert waiting.short(PAUSE) == [(queue, asked)]
+    waiting.refill(queue, late, asked, PAUSE)
     assert waiting.short(1e9) == []
     assert len(taken(waiting, 16, now=9999.0)) == 8
 
@@ -161,3 +161,17 @@ def test_the_room_of_each_shrinks_when_very_many_accounts_have_much_to_do():
     for account in range(400):
         waiting.add(ticket(f"e{account}-{n}", f"c{n}", account=f"acct_{account}") for n in range(ROOM // 4 + 100))
     assert len(waiting) <= MOST + 400 * LEAST_ROOM
+
+
+def test_the_ledger_is_not_read_again_and_again_for_an_account_whose_rest_is_due_little_by_little():
+    waiting = Waiting(room=10)
+    waiting.add(ticket(f"e{n}", f"c{n}") for n in range(11))
+    for one in waiting.take("stripe", 16, 0.0, free) + waiting.take("stripe", 16, 0.0, free):
+        waiting.finish(one)
+    reads = 0
+    for tenth in range(100):
+        for queue, asked in waiting.short(tenth / 10):
+            reads += 1
+            rest = [(ticket(f"later{n}", f"c{n}"), 59.0 + n) for n in range(200)]
+            waiting.refill(queue, rest[:asked], asked, tenth / 10)
+    assert reads <= 10 / PAUSE + 1
