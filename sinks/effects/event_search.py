@@ -10,7 +10,7 @@ BEFORE = 60
 """Seconds before the claim at which the search begins: Stripe's clock and ours differ."""
 AFTER = 25 * 3600
 """Seconds after the claim at which it ends: a key is used for 23 hours (charges.py), and events are written within an hour."""
-FIRST_WIDTH = 300
+FIRST_WIDTH = 90
 """Seconds of the first window; each further one is twice as wide."""
 
 

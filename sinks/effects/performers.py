@@ -2,6 +2,7 @@
 
 import logging
 
+from control.addresses import is_address
 from control.lookup import Contacts, Tenants
 from recovery.config import Settings
 from sinks.effects.accounts import Accounts
@@ -48,12 +49,19 @@ def _webhooks(settings: Settings, tenants: Tenants, clocks: Clocks, ledger: Ledg
     return Webhooks(Endpoints(tenants), Sender(rules, clocks.wall), Journal(ledger.engine, ledger.writing), clocks)
 
 
+def _can_send(sender: str) -> bool:
+    """Whether mails can come from there: an address, of this machine too."""
+    return is_address(sender) or is_address(f"{sender}.example")
+
+
 def post(settings: Settings) -> Post:
     """How mail leaves. Raises ValueError when the mail server's address is none, or the keys of links cannot be read."""
     if not settings.smtp_url:
         log.warning("DUNLIN_SMTP_URL is not set: mails are skipped")
         return Post(None, settings.mail_from, False)
     where = address(settings.smtp_url)
+    if not _can_send(settings.mail_from):
+        raise ValueError(f"DUNLIN_MAIL_FROM is {settings.mail_from!r}; it takes one plain e-mail address, such as billing@heron.example.")
     may_leave = where.is_this_machine or settings.mail_to_real_addresses
     if not may_leave:
         log.warning("mails are skipped: %s is not this machine and DUNLIN_MAIL_TO_REAL_ADDRESSES is not yes", where.host)

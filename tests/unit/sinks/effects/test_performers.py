@@ -8,7 +8,7 @@ from sinks.effects.answers import Clocks
 from sinks.effects.doors import signed_links, text_server
 from sinks.effects.lanes import WORK
 from sinks.effects.ledger import Ledger
-from sinks.effects.performers import performers
+from sinks.effects.performers import performers, post
 from tests.support.listeners import TWILIO_ACCOUNT, TWILIO_TOKEN
 
 TWILIO = {"TWILIO_ACCOUNT_SID": TWILIO_ACCOUNT, "TWILIO_AUTH_TOKEN": TWILIO_TOKEN, "TWILIO_PHONE_NUMBER": "+15005550006"}
@@ -45,3 +45,14 @@ def test_links_need_an_address_and_keys(settings):
     assert signed_links(settings()) is None
     with pytest.raises(ValueError, match="link keys"):
         signed_links(settings(DUNLIN_PUBLIC_URL="https://pay.heron.example"))
+
+
+@pytest.mark.parametrize("sender", ["billing@heron.example", "billing@localhost"])
+def test_mails_come_from_a_plain_address(settings, sender):
+    assert post(settings(DUNLIN_SMTP_URL="smtp://127.0.0.1:25", DUNLIN_MAIL_FROM=sender)).sender == sender
+
+
+@pytest.mark.parametrize("sender", ["Heron <billing@heron.example>", "a..b@heron.example", "billing", "a@b.example\r\nBcc: x@y.example"])
+def test_a_sender_that_no_mail_could_name_is_refused_at_start(settings, sender):
+    with pytest.raises(ValueError, match="DUNLIN_MAIL_FROM"):
+        post(settings(DUNLIN_SMTP_URL="smtp://127.0.0.1:25", DUNLIN_MAIL_FROM=sender))
