@@ -38,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int
     ready_file: Path | None
     tick_seconds: float
+    linger_ms: int
     log_level: str
     twilio_account_sid: str
     twilio_auth_token: str
@@ -76,6 +77,7 @@ MEANINGS: dict[str, str] = {
     "DUNLIN_PARTITIONS": "partitions of every topic, chosen once (default 4)",
     "DUNLIN_READY_FILE": "a file that the process creates when it is ready to work; the supervisor sets it",
     "DUNLIN_TICK_SECONDS": "wall seconds between two TimePassed facts (default 5; a fast clock ticks more often by itself)",
+    "DUNLIN_LINGER_MS": "milliseconds between two batches of a busy stream worker; an idle one takes a fact at once (default 50)",
     "DUNLIN_LOG_LEVEL": "debug, info, warning or error (default info)",
     "TWILIO_ACCOUNT_SID": "Twilio account that texts payers (AC...); without it no SMS is sent",
     "TWILIO_AUTH_TOKEN": "that account's auth token: a secret, needed with the account",
@@ -123,6 +125,7 @@ def from_env(env: Mapping[str, str]) -> Settings:
         partitions=_number(env, "DUNLIN_PARTITIONS", 4, 1, 512),
         ready_file=_path(env, "DUNLIN_READY_FILE"),
         tick_seconds=_seconds(env, "DUNLIN_TICK_SECONDS", 5.0),
+        linger_ms=_number(env, "DUNLIN_LINGER_MS", 50, 0, 5_000),
         log_level=env.get("DUNLIN_LOG_LEVEL") or "info",
         twilio_account_sid=env.get("TWILIO_ACCOUNT_SID", ""),
         twilio_auth_token=env.get("TWILIO_AUTH_TOKEN", ""),

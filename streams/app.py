@@ -5,6 +5,7 @@ from typing import Any
 
 import faust
 
+from recovery.adapters.clock import is_stepped
 from recovery.adapters.progress import teller
 from recovery.config import Settings
 from streams.agents.recovery import handle, prepare
@@ -33,5 +34,6 @@ def build(settings: Settings) -> Any:
         outputs=OUTPUTS,
         prepare=prepare,
         progress=teller(settings.clock_file, f"streams-{settings.worker or 'worker'}"),
+        linger=0.0 if is_stepped(settings.clock_file) else settings.linger_ms / 1000,
     )
     return app

@@ -88,16 +88,20 @@ def exactly_once(
     prepare: Callable[[Shard], None] | None = None,
     patience: float = PATIENCE,
     progress: Tell | None = None,
+    linger: float = 0.0,
 ) -> None:
     """Register an agent that calls handle(shard, batch), a plain function, for each batch exactly once and in order.
 
     `outputs` are all topics the handler emits to; `prepare` is called with every freshly opened shard before its first
     batch (timers), in a thread. `handle` must be a function of the shard and the batch alone: no await, no clock, no I/O, and it must
     be done within `patience` seconds. What it raises ends the process with 70. `progress` is told what is finished (progress.py).
+
+    `linger` (seconds) is the time from one batch to the next while facts keep coming: each batch is a transaction per partition, and few
+    larger ones cost less. A fact that comes after such a pause is taken at once.
     """
     store: ShardStore = table.data
     store.names = Names(app.conf.id, table.changelog_topic.get_topic_name(), tuple(inputs.topics), tuple(outputs))
-    store.prepare, store.patience, store.progress = prepare, patience, progress
+    store.prepare, store.patience, store.linger, store.progress = prepare, patience, linger, progress
 
     async def batches(stream: Any) -> None:
         async for batch in stream:
@@ -133,6 +137,7 @@ class ShardStore(memory.Store):  # type: ignore[type-arg]  # keys and values are
     names: Names
     prepare: Callable[[Shard], None] | None
     patience: float
+    linger: float
     progress: Tell | None = None
 
     def __post_init__(self) -> None:

@@ -16,12 +16,14 @@ from faust.transport.drivers import TRANSPORTS, aiokafka
 from faust.types import TP, ConsumerMessage
 
 from streams.leaving import RESTART, leave
+from streams.linger import Linger
 from streams.partition_log import PartitionLog
 from streams.shard import Batch, Partition, Shard
 from streams.watchdog import Sign, Watchdog
 
 LOOK_AGAIN = 0.005  # seconds between looks at partitions whose records had no room
-FETCH_WAIT_MS = 10  # how long the broker may hold a fetch without data; Faust hard-codes 1500, see ConsumerThread
+FETCH_WAIT_MS = 100  # how long the broker may hold a fetch without data; Faust hard-codes 1500, see ConsumerThread
+DRAIN_SECONDS = 0.01  # beside the linger, how long fetched records may wait for us before the other partitions are fetched without theirs
 
 
 class Shards(Protocol):
@@ -30,6 +32,7 @@ class Shards(Protocol):
     shards: dict[int, Shard]
     opening: list[Shard]
     patience: float
+    linger: float
 
     @property
     def brokers(self) -> str: ...  # noqa: D102 - see ShardStore
@@ -37,6 +40,8 @@ class Shards(Protocol):
 
 class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
     """Fetches committed records only and notes from where to where, so that nothing can be skipped unseen."""
+
+    _linger = Linger(0.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,20 +51,25 @@ class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
         self.consumer.in_transaction = True  # only to get isolation_level="read_committed"
         consumer = super()._create_worker_consumer(transport)
         self.consumer.in_transaction = False
-        # A partition whose records were just taken is asked for again only when the fetch in flight for the others has
-        # returned, so this wait is latency; a shorter one costs CPU when idle.
+        # A partition whose records were just taken is asked for again only when a fetch in flight for the others has
+        # returned. Such a fetch is rare (see on_start), and a shorter wait costs broker and worker CPU when idle.
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
 
     async def on_start(self) -> None:
-        """Start, with a fetcher that does not stop for a tenth of a second while one partition's records wait for us."""
+        """Start, with a fetcher that asks for all partitions at once when we have taken what it had, and not for some of them before."""
         await super().on_start()
-        self._ensure_consumer()._fetcher._prefetch_backoff = FETCH_WAIT_MS / 1000
+        consumer: Any = self.consumer
+        self._linger = Linger(consumer.store.linger)
+        self._ensure_consumer()._fetcher._prefetch_backoff = self._linger.seconds + DRAIN_SECONDS
 
     async def _fetch_records(self, consumer: Any, *args: Any, **kwargs: Any) -> Any:
-        """What was fetched, as one Batch per partition."""
+        """What was fetched, as one Batch per partition; at the earliest `linger` after the last ones."""
+        now = asyncio.get_running_loop().time
+        if (rest := self._linger.rest(now())) > 0:
+            await asyncio.sleep(rest)
         fetched = await super()._fetch_records(consumer, *args, **kwargs)
-        batches = {}
+        self._linger.taken(now(), sum(map(len, fetched.values())))
         batches = {tp: self._hand_over(tp, records) for tp, records in fetched.items()}
         for tp, batch in batches.items():
             if batch.start is not None and batch.records[0].offset != batch.start:

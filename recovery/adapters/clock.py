@@ -39,6 +39,11 @@ def business_clock(path: Path | None) -> Clock:
     return ScaledClock(path)
 
 
+def is_stepped(path: Path | None) -> bool:
+    """Whether business time waits for what each of its steps causes: then nothing that comes is held back to come together with more."""
+    return path is not None and path.exists() and ScaledClock(path).stepped
+
+
 class ScaledClock:
     """Reads business time from a clock file; notices at once when the sandbox holds or releases the clock, and never goes back."""
 

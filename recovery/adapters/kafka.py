@@ -66,7 +66,8 @@ def consumer(bootstrap: str, group: str, **more: Any) -> kafka.Consumer:
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
-            "fetch.wait.max.ms": 50,
+            # Without data; what comes meanwhile is answered at once. The end of a partition is only told by an answer without data.
+            "fetch.wait.max.ms": 50 if more.get("enable.partition.eof") else 500,
             "fetch.queue.backoff.ms": 5,
             "log_level": 3,
             **more,
