@@ -17,8 +17,10 @@ from sinks.silence import SilenceWatch
 
 log = logging.getLogger(__name__)
 
-FLUSH_SECONDS = 0.5
-"""A partition is written at most this often, so that a steady stream makes few parts and a lone message does not wait."""
+FLUSH_SECONDS = 1.0
+"""While messages keep coming, all partitions are written together and at most this often: an insert costs the same for one row or many."""
+QUIET_SECONDS = 0.1
+"""When nothing has come for so long there is nothing to wait for, and what was read is written."""
 
 _PATIENCE = frozenset(
     {
@@ -79,6 +81,7 @@ class Loop:
         self._assignments = 0
         self._told: dict[str, float] = {}
         self._silence = SilenceWatch(consumer, topic, elapsed)
+        self._received_at = self._written_at = float("-inf")
 
     def start(self) -> None:
         """Join the group; partitions come with the first turns."""
@@ -117,6 +120,7 @@ class Loop:
             self._complain(error)
         elif (lane := self.lanes.get(raw.partition())) is not None:
             lane.receive(from_kafka(raw))
+            self._received_at = self._elapsed()
 
     def trouble(self, error: Any) -> None:
         """What the client reports by itself; it goes on unless the error is fatal. Raises Fatal."""
@@ -131,10 +135,11 @@ class Loop:
 
     def _due(self) -> list[Lane]:
         now, hurry = self._elapsed(), self._hurry()
+        pause_over = now >= self._written_at + FLUSH_SECONDS or now >= self._received_at + QUIET_SECONDS
         due = []
         for lane in self.lanes.values():
             full = lane.failures == 0 and (hurry or len(lane.waiting) >= MOST_MESSAGES)
-            if (now >= lane.not_before or full) and lane.take() is not None:
+            if ((pause_over and now >= lane.not_before) or full) and lane.take() is not None:
                 due.append(lane)
         return due
 
@@ -151,7 +156,7 @@ class Loop:
             self.rows += len(messages)
             self._ends[lane.partition] = lane.taken.end
             lane.finish()
-            lane.not_before = self._elapsed() + FLUSH_SECONDS
+            self._written_at = self._elapsed()
             self._written(self._ends)
 
     def _backlog(self) -> int:

@@ -5,7 +5,7 @@ from collections import defaultdict
 import confluent_kafka as kafka
 import pytest
 
-from sinks.consume import FLUSH_SECONDS, Loop, NotWritten
+from sinks.consume import FLUSH_SECONDS, QUIET_SECONDS, Loop, NotWritten
 from sinks.ranges import MOST_MESSAGES, Fatal, announced
 
 TOPIC = "recovery.events"
@@ -229,6 +229,26 @@ def test_what_waits_is_written_at_once_when_it_is_asked_for(world):
     assert world.turns(apart=0.1) == []
     world.hurry = True
     assert ("write", "recovery.events:0:2-2", [2]) in world.turns()
+
+
+def test_a_burst_is_written_as_soon_as_nothing_more_comes(world):
+    world.consumer.has(0, 1)
+    world.turns(apart=0.01)
+    world.consumer.has(0, 2)
+    assert world.turns(apart=QUIET_SECONDS / 2) == []
+    world.consumer.has(0, 3)
+    assert world.turns(2, apart=QUIET_SECONDS / 2) == []
+    assert ("write", "recovery.events:0:2-3", [2, 3]) in world.turns()
+
+
+def test_all_partitions_of_a_stream_are_written_together():
+    world = World(partitions=(0, 1))
+    world.consumer.has(0, 1)
+    world.turns(apart=0.01)
+    world.consumer.has(1, 4)
+    assert world.turns(apart=FLUSH_SECONDS) == []
+    world.consumer.has(0, 2)
+    assert [step[1] for step in world.turns() if step[0] == "write"] == ["recovery.events:0:2-2", "recovery.events:1:4-4"]
 
 
 def test_no_range_is_larger_than_the_limit(world):
