@@ -59,6 +59,7 @@ class MailServer:
     def __init__(self, where: Address, timeout: float = TIMEOUT) -> None:
         self._where, self._timeout = where, timeout
         self._here = threading.local()
+        self._context = ssl.create_default_context()  # reading the machine's certificates takes 10 ms and more
 
     def hand_over(
         self, sender: str, recipient: str, mail: bytes, claim: Callable[[], object], others: Sequence[str] = ()
@@ -128,7 +129,7 @@ class MailServer:
         return smtp
 
     def _open(self) -> smtplib.SMTP:
-        where, context = self._where, ssl.create_default_context()
+        where, context = self._where, self._context
         if where.tls_from_start:
             smtp: smtplib.SMTP = smtplib.SMTP_SSL(where.host, where.port, timeout=self._timeout, context=context)
         else:

@@ -56,14 +56,15 @@ def test_a_charge_leaves_the_payment_method_to_the_invoice(monkeypatch):
     """B43: no other method of the customer is ever named, so that none is used without consent, and none that was detached or disputed."""
     asked = {}
 
-    def pay(self, invoice, params=None, options=None):
-        asked[invoice] = params
+    def request(self, method, url, **params):
+        asked[method, url] = params
         raise stripe.APIConnectionError("cut")
 
-    monkeypatch.setattr(stripe.InvoiceService, "pay", pay)
+    monkeypatch.setattr(stripe.StripeClient, "raw_request", request)
     with pytest.raises(Unreachable):
         StripeDoor(Keys(), "http://127.0.0.1:1").pay("acct_1", "in_1", "dunlin-key")
-    assert {name: value for name, value in asked["in_1"].items() if name != "expand"} == {"off_session": True}
+    said = {name: value for name, value in asked["post", "/v1/invoices/in_1/pay"].items() if name != "expand"}
+    assert said == {"off_session": True, "idempotency_key": "dunlin-key"}
 
 
 def test_an_unknown_account_is_refused_without_a_request_and_without_a_wait():
