@@ -122,6 +122,13 @@ class Bench:
         self._rest()
         return self._measured(wanted, took, (counts, after), (cpu, spent), (began.timestamp(), ended.timestamp()))
 
+    def idle(self, seconds: float) -> dict[str, float]:
+        """Milliseconds of CPU a second of each part while nothing comes and business time stands."""
+        before, began = cpu_of_parts(self._pids), time.monotonic()
+        time.sleep(seconds)
+        after, took = cpu_of_parts(self._pids), time.monotonic() - began
+        return {name: round((after[name] - before[name]) * 1e3 / took, 1) for name in after}
+
     def facts(self, wanted: float, seconds: float) -> Measured:
         """Payments that went well at an even rate while business time stands."""
         self._ask("_facts", rate=wanted, seconds=seconds + SETTLE_SECONDS)
@@ -210,6 +217,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--customers", type=int, default=3_000, help="of the imaginary merchant; fewer make business time run faster")
     parser.add_argument("--month", type=float, default=75, help="seconds that the month as fast as possible may take; 0 leaves it out")
     parser.add_argument("--facts", type=float, default=500, help="webhooks a second that ask for no effect; 0 leaves them out")
+    parser.add_argument("--idle", type=float, default=5, help="seconds in which nothing comes, first; 0 leaves them out")
     parser.add_argument("--judge", type=float, default=100, help="the rate whose CPU is cpu_ms_per_webhook")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--keep", help="an empty folder for logs and data, kept afterwards")
@@ -251,6 +259,10 @@ def run(stack: Stack, work: Any, log: TextIO) -> None:
 def measure(bench: Bench, options: argparse.Namespace) -> int:
     """All windows, each with a line, and the JSON at the end."""
     figures: dict[str, Any] = {"bench": "whole"}
+    if options.idle:
+        time.sleep(SETTLE_SECONDS)
+        figures["idle_ms_per_s"] = idle = bench.idle(options.idle)
+        print(f"idle: {sum(idle.values()):.0f} ms of CPU a second ({in_words(idle)})", flush=True)
     if options.month:
         print("a month as fast as the pipeline allows", flush=True)
         month = bench.hold(float("inf"), options.month * FINDING, options.month * (1 - FINDING), 30.0)
@@ -296,11 +308,14 @@ def words_of(mix: dict[str, float]) -> str:
     )
 
 
+def in_words(cpu: dict[str, float]) -> str:
+    return ", ".join(f"{name} {ms:.2f}" for name, ms in sorted(cpu.items(), key=lambda item: -item[1]))
+
+
 def show(one: Measured) -> None:
-    by_part = ", ".join(f"{name} {ms:.2f}" for name, ms in sorted(one.cpu.items(), key=lambda item: -item[1]))
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(one.effects.items(), key=lambda item: -item[1]))
     word = "" if one.sustained else " (NOT SUSTAINED)"
-    print(f"  {one.reached:.0f} webhooks/s{word} for {one.seconds:.0f} s: {one.cpu_ms:.2f} ms of CPU each ({by_part})")
+    print(f"  {one.reached:.0f} webhooks/s{word} for {one.seconds:.0f} s: {one.cpu_ms:.2f} ms of CPU each ({in_words(one.cpu)})")
     print(f"  webhook to row p50 {one.told.p50_ms:.0f} ms, p99 {one.told.p99_ms:.0f} ms; ", end="")
     print(f"{sum(one.effects.values()) / one.seconds:.1f} effects/s ({kinds}); {one.told.expired} expired", flush=True)
 

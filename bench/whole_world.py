@@ -38,7 +38,8 @@ from sandbox.luck import Luck  # noqa: E402
 from sandbox.machine import Machine  # noqa: E402
 from sandbox.world import Setting, World  # noqa: E402
 
-SECRET = "whsec_bench"
+SECRET = "whsec_ZHVubGluLWJlbmNoLWR1bmxpbi1iZW5jaC1kdW5saW4x"
+"""Known to everybody, as all of this world is."""
 DAY = 86_400.0
 PUMP_SECONDS = 0.01
 TWICE_EVERY = 50
