@@ -28,7 +28,7 @@ from recovery.adapters.progress import Report, teller
 from recovery.config import Settings, from_env
 from recovery.contracts.codec import encode
 from recovery.contracts.facts import Fact
-from recovery.contracts.topics import FACTS, LARGEST_BYTES
+from recovery.contracts.topics import FACTS
 from recovery.ids import stream_key
 from recovery.vocabulary import Clock
 
@@ -167,7 +167,7 @@ def _replay(settings: Settings, arguments: argparse.Namespace) -> None:
     asked = Asked(who=arguments.who, why=arguments.why, business=business_clock(settings.clock_file)(), wall=wall())
     lot = ParkingLot(bootstrap)
     try:
-        replay = Replay(Tenants.load(settings.tenants), lot.message, Publisher(bootstrap, **{"message.max.bytes": LARGEST_BYTES}))
+        replay = Replay(Tenants.load(settings.tenants), lot.message, Publisher(bootstrap))
         run = Run(replay, asked, again=arguments.again, dry=arguments.dry_run)
         found = lot.find(wanted, lambda read: print(f"{read:,} parked messages read", file=sys.stderr))
         if not run.all(found):

@@ -3,13 +3,16 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from recovery.contracts import limits
+from recovery.contracts.limits import AMOUNT, ID_LENGTH
+
 Object = dict[str, Any]
 """An object of Stripe as plain data (never the SDK's StripeObject, which is no dict: stripe.md 0.12)."""
 
-LARGEST = 2**63 - 1
-"""Of whole numbers, to either side of 0; ClickHouse and Kafka's other readers hold no larger ones."""
-LAST_MOMENT = 253_402_300_799
-"""9999-12-31 in unix seconds; Python's datetime ends there."""
+LARGEST = AMOUNT
+"""Of whole numbers, to either side of 0; unix seconds are far smaller."""
+EARLIEST_SECOND, LATEST_SECOND = int(limits.FIRST_MOMENT.timestamp()), int(limits.LAST_MOMENT.timestamp())
+"""What is taken for a moment, in unix seconds."""
 
 
 class UnknownShape(ValueError):
@@ -17,9 +20,13 @@ class UnknownShape(ValueError):
 
 
 def text(data: Object, name: str, where: str) -> str:
-    """The text at `name`; empty when absent or null. Raises UnknownShape when it is something else."""
+    """The text at `name`; empty when absent or null. Raises UnknownShape when it is something else, too long or not printable."""
     value = data.get(name)
     if isinstance(value, str):
+        if len(value) > ID_LENGTH:
+            raise UnknownShape(f"{where}.{name} has {len(value):,} characters; at most {ID_LENGTH} were expected.")
+        if not value.isprintable():
+            raise UnknownShape(f"{where}.{name} holds a character that is not printable.")
         return value
     if value is None:
         return ""
@@ -34,13 +41,13 @@ def needed_text(data: Object, name: str, where: str) -> str:
 
 
 def whole(data: Object, name: str, where: str) -> int:
-    """The whole number at `name`; 0 when absent or null. Raises UnknownShape when it is something else or has more than 64 bits."""
+    """The whole number at `name`; 0 when absent or null. Raises UnknownShape when it is something else or too large."""
     value = data.get(name)
     if type(value) is int and -LARGEST <= value <= LARGEST:  # a bool is an int too, but not here
         return value
     if value is None:
         return 0
-    raise UnknownShape(f"{where}.{name} is {_kind(value)}; a whole number of at most 64 bits was expected.")
+    raise UnknownShape(f"{where}.{name} is {_kind(value)}; a whole number of at most {LARGEST:,} was expected.")
 
 
 def needed_whole(data: Object, name: str, where: str) -> int:
@@ -100,9 +107,9 @@ def id_of(data: Object, name: str, where: str) -> str:
 
 
 def moment(seconds: int, where: str = "created") -> datetime:
-    """A moment of Stripe (unix seconds) as aware UTC. Raises UnknownShape when it lies outside of 1970 to 9999."""
-    if not 0 <= seconds <= LAST_MOMENT:
-        raise UnknownShape(f"{where} is {seconds}, which is no moment in unix seconds.")
+    """A moment of Stripe (unix seconds) as aware UTC. Raises UnknownShape when it lies outside of the limits, 2010 to 2100."""
+    if not EARLIEST_SECOND <= seconds <= LATEST_SECOND:
+        raise UnknownShape(f"{where} is {seconds}, which is no moment of 2010 to 2100 in unix seconds.")
     return datetime.fromtimestamp(seconds, UTC)
 
 

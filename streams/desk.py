@@ -6,11 +6,12 @@ from typing import Final
 
 import msgspec
 
-from recovery.contracts.codec import decode_fact, encode
+from recovery.contracts.codec import Unprocessable, decode_fact, encode
 from recovery.contracts.customer import Account
 from recovery.contracts.effects import Effect
 from recovery.contracts.events import OUTCOME_TYPES, Event
 from recovery.contracts.facts import Fact, PolicyPublished, SwitchSet, TimePassed
+from recovery.contracts.limits import KEY_BYTES, MESSAGE_BYTES, ROW_BYTES
 from recovery.contracts.row import NEVER, decode_row, encode_row, stamp_of
 from recovery.contracts.topics import EVENTS, OUTCOMES, topic_of
 from recovery.decide.account import account_told
@@ -37,6 +38,7 @@ class Desk:
         self._accounts: dict[str, Account] = {}
         self._timers = Timers(self._wake)
         self._timers.load((wake, key) for key, row in shard.rows.items() if key[:1] != b"\0" and (wake := stamp_of(row)) != NEVER)
+        guard.know(key[len(ACCOUNT_ROW) :].decode() for key in shard.rows if key.startswith(ACCOUNT_ROW) and not key.endswith(b":*"))
         stored = shard.get(NOW_ROW)
         self._now: datetime | None = msgspec.json.decode(stored, type=datetime) if stored else None
 
@@ -44,6 +46,11 @@ class Desk:
     def waiting(self) -> int:
         """Timers in the heap, stale ones included."""
         return len(self._timers)
+
+    @property
+    def leaving(self) -> tuple[int, str] | None:
+        """Exit code and reason when the worker must leave after the next commit, since nearly every account fails."""
+        return self._guard.leaving
 
     def take(self, record: Record) -> None:
         """Apply one record of `facts`, or park it; never raises for its content."""
@@ -57,15 +64,20 @@ class Desk:
         if self._now is not None:
             self._shard.put(NOW_ROW, msgspec.json.encode(self._now))
 
-    def _fact(self, record: Record) -> None:
+    def _fact(self, record: Record) -> str:
+        """Apply a fact; answers the account that it is about, nothing for the time. Raises before anything is written."""
         fact = decode_fact(record.value)
+        if record.key is not None and len(record.key) > KEY_BYTES:
+            raise Unprocessable(f"The key has {len(record.key):,} bytes; at most {KEY_BYTES:,} are read.")
         if isinstance(fact, TimePassed):
             self._tick(record, fact)
-        elif isinstance(fact, PolicyPublished | SwitchSet):
+            return ""
+        if isinstance(fact, PolicyPublished | SwitchSet):
             self._told(record, fact)
         else:
             key = record.key or stream_key(fact.account, fact.customer)
             self._advance(record, key, self._shard.get(key), fact, 0)
+        return fact.account
 
     def _tick(self, record: Record, fact: TimePassed) -> None:
         self._now = max(self._now or fact.occurred_at, fact.occurred_at)
@@ -79,10 +91,11 @@ class Desk:
             )
             index += sum(written)
 
-    def _ask(self, record: Record, key: bytes, row: bytes, fact: TimePassed, index: int, written: list[int]) -> None:
+    def _ask(self, record: Record, key: bytes, row: bytes, fact: TimePassed, index: int, written: list[int]) -> str:
         account = key.split(b"/")[0].decode()
         told = msgspec.structs.replace(fact, account=account)
         written.append(self._advance(record, key, row, told, index, due=True))
+        return account
 
     def _park_row(self, record: Record, key: bytes, row: bytes, error: Exception) -> str:
         account = park_row(self._shard, key, row, record, error, self._present(record))
@@ -101,8 +114,13 @@ class Desk:
         return self._apply(record, key, step, index, due, before)
 
     def _apply(self, record: Record, key: bytes, step: Step, index: int, due: bool, before: bytes) -> int:
-        """Encode everything first: after the first write nothing may fail."""
+        """Encode everything and check its size first: after the first write nothing may fail. Raises Unprocessable."""
         row = encode_row(step.customer) if step.customer is not None else None
+        if row is not None and len(row) > ROW_BYTES:
+            cases = len(step.customer.cases) if step.customer is not None else 0
+            raise Unprocessable(
+                f"The customer's row would have {len(row):,} bytes with {cases:,} invoices; at most {ROW_BYTES:,} are kept."
+            )
         outputs = self._outputs(record, step.events, step.effects, index)
         self._shard.put(key, row)
         if row is not None:
@@ -119,11 +137,11 @@ class Desk:
         outputs: list[tuple[str, bytes]] = []
         for number, event in enumerate(events, index):
             event.id = event_id(self._shard.number, record.offset, number)
-            value = encode(event)
+            value = _within(encode(event), event.event_type)
             outputs.append((EVENTS.name, value))
             if event.event_type in OUTCOME_TYPES:
                 outputs.append((OUTCOMES.name, value))
-        outputs += [(topic_of(effect), encode(effect)) for effect in effects]
+        outputs += [(topic_of(effect), _within(encode(effect), type(effect).__name__)) for effect in effects]
         return outputs
 
     def _told(self, record: Record, fact: PolicyPublished | SwitchSet) -> None:
@@ -153,3 +171,9 @@ class Desk:
 
     def _present(self, record: Record) -> datetime:
         return self._now or datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=record.timestamp)
+
+
+def _within(value: bytes, what: str) -> bytes:
+    if len(value) > MESSAGE_BYTES:
+        raise Unprocessable(f"It would lead to a message ({what}) of {len(value):,} bytes; at most {MESSAGE_BYTES:,} are sent.")
+    return value

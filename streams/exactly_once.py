@@ -30,8 +30,9 @@ from faust.stores import STORES, memory
 from faust.types import TP
 
 from recovery.adapters.progress import Report, Tell, place
+from recovery.contracts.limits import BATCH_RECORDS
 from streams import transport
-from streams.leaving import or_leave
+from streams.leaving import leave, or_leave
 from streams.partition_log import PartitionLog
 from streams.shard import Batch, Names, Shard, connect
 
@@ -40,7 +41,8 @@ log = logging.getLogger(__name__)
 PATIENCE = 60.0  # seconds without any movement before the watchdog asks the broker; above broker_rebalance_timeout
 THREADS = ThreadPoolExecutor(32, "transaction")  # commits and openings; at least one per partition
 
-Handler = Callable[[Shard, Batch], None]
+Handler = Callable[[Shard, Batch], int | None]
+"""Applies a batch as far as one transaction takes it; answers the position after the last record that was applied, None for all."""
 
 
 class AppSettings(TypedDict):
@@ -73,7 +75,7 @@ APP_SETTINGS: Final[AppSettings] = {
     "broker_rebalance_timeout": 30.0,
     "stream_buffer_maxsize": 2,  # waiting records form one larger batch instead of many small ones
     "stream_wait_empty": False,  # a batch is done when its transaction is; there is nothing to acknowledge
-    "broker_max_poll_records": 4000,  # few, large batches
+    "broker_max_poll_records": BATCH_RECORDS,
     "consumer_max_fetch_size": 4 << 20,
 }
 
@@ -93,8 +95,10 @@ def exactly_once(
     """Register an agent that calls handle(shard, batch), a plain function, for each batch exactly once and in order.
 
     `outputs` are all topics the handler emits to; `prepare` is called with every freshly opened shard before its first
-    batch (timers), in a thread. `handle` must be a function of the shard and the batch alone: no await, no clock, no I/O, and it must
-    be done within `patience` seconds. What it raises ends the process with 70. `progress` is told what is finished (progress.py).
+    batch (timers), in a thread. `handle` decides by the shard and the batch alone, without await or I/O. It may apply the beginning of a
+    batch only and answers where it stopped: that is a transaction of its own, and the rest comes again in the next one. A transaction must
+    end within TRANSACTION_TIMEOUT_MS. What it raises ends the process with 70; with `shard.leaving` set, it leaves after the commit.
+    `progress` is told what is finished (progress.py).
 
     `linger` (seconds) is the time from one batch to the next while facts keep coming: each batch is a transaction per partition, and few
     larger ones cost less. A fact that comes after such a pause is taken at once.
@@ -123,12 +127,31 @@ async def _take(app: Any, store: "ShardStore", handle: Handler, batch: Batch) ->
         log.info("%s: at %s, but got records from %s on; rewinding", batch.tp, position, batch.start)
         await app.consumer.rewind({batch.tp: position})
         return
-    or_leave(handle, shard, batch)
-    if shard.save(batch):
+    while await _transact(store, shard, handle, batch):
+        batch = rest(batch, shard.positions[batch.tp.topic])
+        await shard.saved()
+        if shard is not store.shards.get(shard.number):
+            return  # taken away meanwhile; its next owner reads on from what was committed
+
+
+async def _transact(store: "ShardStore", shard: Shard, handle: Handler, batch: Batch) -> bool:
+    """Apply the batch, or its beginning, in one transaction. Answers whether something of it is left."""
+    end = or_leave(handle, shard, batch)
+    done = batch if end is None else batch._replace(end=end)
+    if or_leave(shard.save, done):
         shard.saving = _in_thread(or_leave, shard.commit)
-        shard.saving.add_done_callback(lambda _: store.finished(shard, batch))
+        shard.saving.add_done_callback(lambda _: store.finished(shard, done))
     else:
-        store.finished(shard, batch)
+        store.finished(shard, done)
+    if shard.leaving is not None:  # what was dead-lettered is committed first, so that the next start does not meet it again
+        await shard.saved()
+        leave(*shard.leaving)
+    return done.end < batch.end
+
+
+def rest(batch: Batch, position: int) -> Batch:
+    """What is left of a batch from a position on."""
+    return batch._replace(start=position, records=[record for record in batch.records if record.offset >= position])
 
 
 class ShardStore(memory.Store):  # type: ignore[type-arg]  # keys and values are bytes here

@@ -1,24 +1,32 @@
-"""The only `try` around a handler. Three exits: done, parked with raw bytes and reason, or stopped when nearly everything fails."""
+"""The only `try` around a handler. Three exits: done, parked with raw bytes and reason, or stopped when nearly every account fails."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
+from recovery.contracts.bounds import printable
 from recovery.contracts.codec import Unprocessable, encode
 from recovery.contracts.events import Event
+from recovery.contracts.limits import DERIVED_ID_LENGTH, ID_LENGTH, KEY_BYTES, TEXT_LENGTH
 from recovery.contracts.parked import Parked
 from recovery.contracts.topics import EVENTS, FACTS, PARKED_STREAMS
 from recovery.ids import event_id
-from streams.leaving import STAY_DOWN, leave
+from streams.leaving import STAY_DOWN
 from streams.shard import Record, Shard
 
 log = logging.getLogger(__name__)
 
-FAILURES_IN_A_ROW = 200
-ACCOUNTS_AMONG_THEM = 3
-"""So many failures without a success between them, of so many accounts, mean that the program is wrong and not the input."""
+FAILURES_OF_AN_ACCOUNT: Final = 3
+"""So many failures of an account without a success between them, and the account counts as failing."""
+FAILING_SHARE: Final = 0.9
+FAILING_ACCOUNTS: Final = 20
+"""When so large a share of all accounts seen, and no fewer than so many, are failing, the program is wrong and not the input. A few
+accounts can never stop the worker, however much they send: what fails of theirs is dead-lettered, message by message."""
+ACCOUNTS_REMEMBERED: Final = 10_000
+"""The accounts seen last; the one that was silent for longest is forgotten first."""
 
 
 class _Peek(msgspec.Struct):
@@ -35,38 +43,64 @@ class _Peek(msgspec.Struct):
 class Guard:
     """Runs a piece of work that must not write anything before it can no longer fail; parks the message when it does fail."""
 
-    def __init__(self, stop: Callable[[int, str], object] = leave) -> None:
-        """`stop(exit code, reason)` is called when too many fail in a row and is not expected to return."""
+    def __init__(self, stop: Callable[[int, str], object] | None = None) -> None:
+        """`stop(exit code, reason)` is called once, when nearly all accounts fail. The worker leaves by `leaving`, after a commit."""
         self._stop = stop
-        self._failed = 0
-        self._accounts: set[str] = set()
+        self._failures: dict[str, int] = {}  # by account, the one heard of last at the end: failures since its last success
+        self._failing = 0
+        self.leaving: tuple[int, str] | None = None
+        """Exit code and reason once nearly all accounts fail; what is dead-lettered must be committed before the worker leaves."""
 
-    def run(self, work: Callable[[], None], park: Callable[[Exception], str]) -> None:
-        """Do the work; on any failure `park` writes the message with its reason and answers the account it was about."""
+    def know(self, accounts: Iterable[str]) -> None:
+        """Count these accounts among all, though nothing was heard of them yet: whoever is heard first must not be taken for everybody."""
+        for account in accounts:
+            self._failures.setdefault(account, 0)
+            self._forget()
+
+    def run(self, work: Callable[[], str], park: Callable[[Exception], str]) -> None:
+        """Do the work; on any failure `park` writes the message with its reason. Each answers the account that it was about."""
         try:
-            work()
+            account = work()
         except Exception as error:
             if not isinstance(error, Unprocessable):
                 log.exception("a fact could not be applied; it is parked")
-            self._count(park(error), error)
+            self._failed(park(error), error)
         else:
-            self._failed = 0
+            self._succeeded(account)
 
-    def _count(self, account: str, error: Exception) -> None:
-        self._failed += 1
-        self._accounts = {account} if self._failed == 1 else self._accounts | {account}
-        if self._failed >= FAILURES_IN_A_ROW and len(self._accounts) >= ACCOUNTS_AMONG_THEM:
+    def _succeeded(self, account: str) -> None:
+        if not account:  # the time is no account's
+            return
+        if self._failures.pop(account, 0) >= FAILURES_OF_AN_ACCOUNT:
+            self._failing -= 1
+        self._failures[account] = 0
+        self._forget()
+
+    def _failed(self, account: str, error: Exception) -> None:
+        failures = self._failures[account] = self._failures.pop(account, 0) + 1
+        self._failing += failures == FAILURES_OF_AN_ACCOUNT
+        self._forget()
+        if self.leaving is None and self._failing >= max(FAILING_ACCOUNTS, FAILING_SHARE * len(self._failures)):
             reason = (
-                f"{self._failed} facts in a row, of {len(self._accounts)} accounts, could not be applied; the last one because: {error}. "
-                "Nothing is lost: they were not committed. Start the version that worked before, or mend this one, then start again."
+                f"The facts of {self._failing} of {len(self._failures)} accounts cannot be applied, the last one because: "
+                f"{reason_of(error)}. "
+                "Nothing is lost: they are dead-lettered on parked.streams. Start the version that worked before, or correct this one, "
+                "then put them back with `dunlin parked replay`."
             )
-            self._stop(STAY_DOWN, reason)
+            self.leaving = (STAY_DOWN, reason)
+            if self._stop is not None:
+                self._stop(*self.leaving)
+
+    def _forget(self) -> None:
+        if len(self._failures) > ACCOUNTS_REMEMBERED:
+            self._failing -= self._failures.pop(next(iter(self._failures))) >= FAILURES_OF_AN_ACCOUNT
 
 
 def park_record(shard: Shard, record: Record, error: Exception, now: datetime) -> str:
     """Write the message to `parked.streams` and the event that tells of it. Answers the account, as far as it can be told."""
     value, peek = record.value or b"", _peek(record.value)
-    _park(shard, record.key or b"", FACTS.name, record.offset, value, error, now, peek.trace)
+    key = record.key and record.key[:KEY_BYTES]
+    _park(shard, key or b"", FACTS.name, record.offset, value, error, now, peek.trace)
     event = Event(
         id=event_id(shard.number, record.offset, 0),
         event_type="fact_parked",
@@ -80,7 +114,7 @@ def park_record(shard: Shard, record: Record, error: Exception, now: datetime) -
         reason=reason_of(error),
         details={"invoice": peek.invoice},
     )
-    shard.emit(EVENTS.name, record.key, encode(event))
+    shard.emit(EVENTS.name, key, encode(event))
     return peek.account
 
 
@@ -91,8 +125,9 @@ def park_row(shard: Shard, key: bytes, row: bytes, tick: Record, error: Exceptio
 
 
 def reason_of(error: Exception) -> str:
-    """The reason in a line: our own words for what cannot be read, the kind and text of any other error."""
-    return str(error) if isinstance(error, Unprocessable) else f"{type(error).__name__}: {error}"
+    """The reason in a line: our own words for what cannot be read, the kind and text of any other error. It is cut and printable."""
+    text = str(error)[:TEXT_LENGTH]
+    return printable(text if isinstance(error, Unprocessable) else f"{type(error).__name__}: {text}"[:TEXT_LENGTH])
 
 
 def _park(shard: Shard, key: bytes, topic: str, offset: int, value: bytes, error: Exception, now: datetime, trace: str) -> None:
@@ -113,7 +148,14 @@ def _park(shard: Shard, key: bytes, topic: str, offset: int, value: bytes, error
 
 
 def _peek(value: bytes | None) -> _Peek:
+    """What can be told of a fact, as far as it is within the limits: the event that is made of it must be one that can be written."""
     try:
-        return msgspec.json.decode(value or b"", type=_Peek)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        peek = msgspec.json.decode(value or b"", type=_Peek)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Peek()
+    ids = {name: _within(getattr(peek, name), ID_LENGTH) for name in ("account", "customer", "invoice", "type")}
+    return _Peek(id=_within(peek.id, DERIVED_ID_LENGTH), trace=_within(peek.trace, DERIVED_ID_LENGTH), **ids)
+
+
+def _within(text: str, most: int) -> str:
+    return text if len(text) <= most and text.isprintable() else ""

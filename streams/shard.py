@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import confluent_kafka as kafka
 
+from recovery.contracts.limits import LARGEST_BYTES
 from streams.partition_log import Bounds
 from streams.settle import CannotOpen, settle
 
@@ -71,6 +72,7 @@ class Log(Protocol):
 class Shard:
     """Rows and outputs of one partition. Handlers use `number`, `get`, `put`, `emit`, `dirty`, `rows` (to read), `timers`."""
 
+    leaving: tuple[int, str] | None = None  # exit code and reason, when the worker must leave after the next commit
     timers: Any = None  # derived data of the application, made by its `prepare` when the shard has been opened
     notes_ends = False  # whether `ends` is kept: a callback for each message
 
@@ -202,6 +204,7 @@ def connect(number: int, names: Names, brokers: str) -> Shard:
             "linger.ms": 5,
             "queue.buffering.max.messages": 500_000,
             "compression.type": "lz4",
+            "message.max.bytes": LARGEST_BYTES,
             "log_level": 3,
         }
     )

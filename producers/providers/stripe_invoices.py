@@ -20,8 +20,9 @@ from recovery.contracts.facts import (
     PaymentActionRequired,
     PaymentFailed,
 )
+from recovery.contracts.limits import ID_LENGTH
 from recovery.ids import webhook_fact_id
-from recovery.stripe_fields import LARGEST, LAST_MOMENT
+from recovery.stripe_fields import EARLIEST_SECOND, LARGEST, LATEST_SECOND
 
 INVOICE_FACTS: dict[str, type[InvoiceFact]] = {
     "invoice.payment_failed": PaymentFailed,
@@ -35,9 +36,10 @@ INVOICE_FACTS: dict[str, type[InvoiceFact]] = {
 }
 """Event types about an invoice, and what each becomes."""
 
-Needed = Annotated[str, msgspec.Meta(min_length=1)]
+Needed = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH)]
+Word = Annotated[str, msgspec.Meta(max_length=ID_LENGTH)]
 Whole = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
-Seconds = Annotated[int, msgspec.Meta(ge=0, le=LAST_MOMENT)]
+Seconds = Annotated[int, msgspec.Meta(ge=EARLIEST_SECOND, le=LATEST_SECOND)]
 
 
 class _Named(msgspec.Struct, frozen=True):
@@ -47,7 +49,7 @@ class _Named(msgspec.Struct, frozen=True):
 
 
 class _Details(msgspec.Struct, frozen=True):
-    subscription: str | _Named | None = None
+    subscription: Word | _Named | None = None
 
 
 class _Parent(msgspec.Struct, frozen=True):
@@ -82,7 +84,7 @@ class _Invoice(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", ta
     """An invoice of any API version; the fields are those of stripe_shapes.invoice_state, with `payment_intent` as an id only."""
 
     id: Needed
-    customer: str | _Named | None = None
+    customer: Word | _Named | None = None
     status: Needed
     currency: Needed
     amount_due: Whole | None = None
@@ -90,18 +92,18 @@ class _Invoice(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", ta
     amount_remaining: Whole | None = None
     attempt_count: Whole | None = None
     next_payment_attempt: Seconds | None = None
-    billing_reason: str | None = None
-    collection_method: str | None = None
+    billing_reason: Word | None = None
+    collection_method: Word | None = None
     auto_advance: bool | None = None
     parent: _Parent | None = None
-    subscription: str | _Named | None = None
-    payment_intent: str | None = None
+    subscription: Word | _Named | None = None
+    payment_intent: Word | None = None
     created: Seconds
     paid_out_of_band: bool | None = None
     amount_paid_off_stripe: Whole | None = None
     lines: _Lines | None = None
-    default_payment_method: str | _Named | None = None
-    default_source: str | _Named | None = None
+    default_payment_method: Word | _Named | None = None
+    default_source: Word | _Named | None = None
 
 
 class _Previous(msgspec.Struct, frozen=True):
@@ -117,19 +119,19 @@ class _Data(msgspec.Struct, frozen=True):
 
 
 class _Request(msgspec.Struct, frozen=True):
-    id: str | None = None
-    idempotency_key: str | None = None
+    id: Word | None = None
+    idempotency_key: Word | None = None
 
 
 class InvoiceEvent(msgspec.Struct, frozen=True, kw_only=True):
     """An event about an invoice, its type one of INVOICE_FACTS."""
 
     id: Needed
-    type: str
-    account: str | None = None
+    type: Word
+    account: Word | None = None
     livemode: bool
     created: Seconds
-    request: _Request | str | None = None  # very old versions give its id alone
+    request: _Request | Word | None = None  # very old versions give its id alone
     data: _Data
 
 

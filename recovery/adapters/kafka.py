@@ -1,13 +1,14 @@
 """Kafka as the shells use it: a producer whose delivery is awaited, plain consumers, and topics created from the table."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import confluent_kafka as kafka
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from recovery.contracts.limits import LARGEST_BYTES
 from recovery.contracts.topics import TOPICS, Topic, changelog, settings
 
 log = logging.getLogger(__name__)
@@ -17,6 +18,7 @@ PRODUCER_SETTINGS: dict[str, Any] = {
     "enable.idempotence": True,
     "linger.ms": 2,
     "compression.type": "lz4",
+    "message.max.bytes": LARGEST_BYTES,  # as much as any topic takes: what is too large is refused where it is made, not by the client
     "partitioner": "murmur2_random",  # the partitioner of Java and Faust, so that a customer's partition is the same everywhere
     "log_level": 3,
 }
@@ -26,6 +28,14 @@ class NotDelivered(RuntimeError):
     """The broker did not acknowledge a message; it may be there or not, so send it again. The text says what the broker or client said."""
 
 
+class TooLarge(NotDelivered):
+    """The message is larger than any topic takes; sending it again does not help."""
+
+
+Told = Callable[[kafka.KafkaError | None, kafka.Message], None]
+"""What is called with the broker's answer to a message: an error, or None."""
+
+
 class Publisher:
     """Sends messages and waits until the broker has them all. For programs without an event loop."""
 
@@ -33,13 +43,26 @@ class Publisher:
         self._producer = kafka.Producer({"bootstrap.servers": bootstrap, **PRODUCER_SETTINGS, **more}, logger=quiet)
         self._errors: list[str] = []
 
-    def send(self, topic: str, key: bytes, value: bytes, partition: int = -1) -> None:
-        """Queue a message; partition -1 is that of its key. Blocks while the queue is full."""
+    def send(self, topic: str, key: bytes, value: bytes, partition: int = -1, told: Told | None = None) -> None:
+        """Queue a message; partition -1 is that of its key. Blocks while the queue is full.
+
+        `told` gets the broker's answer during a later call; without it `flush` raises when the message was refused.
+
+        Raises:
+            TooLarge: the client does not take so large a message.
+
+        """
         while True:
             try:
-                self._producer.produce(topic, value, key, partition, on_delivery=self._delivered)
+                self._producer.produce(topic, value, key, partition, on_delivery=told or self._delivered)
             except BufferError:
                 self._producer.poll(0.1)
+            except kafka.KafkaException as error:
+                if error.args[0].code() != kafka.KafkaError.MSG_SIZE_TOO_LARGE:
+                    raise
+                raise TooLarge(
+                    f"A message of {len(value):,} bytes for {topic} is larger than the {LARGEST_BYTES:,} that any topic takes."
+                ) from error
             else:
                 return
 

@@ -53,8 +53,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
         "cleanup.policy": ["compact" if topic.compacted else "delete"],
         "retention.ms": int(settings(topic).get("retention.ms", -1)),
     }
-    if topic.largest_bytes:
-        configuration["max.message.bytes"] = topic.largest_bytes
+    configuration["max.message.bytes"] = topic.largest_bytes
     return {
         "address": topic.name,
         "description": f"{topic.what}; key: {topic.key}",

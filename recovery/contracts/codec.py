@@ -1,13 +1,26 @@
-"""Bytes to contract and back, by type and version. JSON, so that any consumer can read it."""
+"""Bytes to contract and back, by type and version, within the limits. JSON, so that any consumer can read it."""
 
 from typing import Any, cast
 
 import msgspec
 
+from recovery.contracts.bounds import Unprocessable, check, check_depth
 from recovery.contracts.effects import AnyEffect, Effect
 from recovery.contracts.events import Event
 from recovery.contracts.facts import AnyFact, Fact
-from recovery.contracts.parked import Parked, Replayed
+from recovery.contracts.limits import LARGEST_BYTES, MESSAGE_BYTES
+from recovery.contracts.parked import Parked, Replayed, fitted
+
+__all__ = [
+    "CURRENT_VERSION",
+    "Unprocessable",
+    "decode_effect",
+    "decode_event",
+    "decode_fact",
+    "decode_note",
+    "decode_parked",
+    "encode",
+]
 
 _encoder = msgspec.json.Encoder()
 _fact = msgspec.json.Decoder(AnyFact)
@@ -19,13 +32,9 @@ CURRENT_VERSION = 1
 """The version of every contract so far; a new one brings an upcaster for each older version."""
 
 
-class Unprocessable(ValueError):
-    """Bytes that are no message of ours: no JSON, unknown type or version, a field missing or wrong. The text says which."""
-
-
 def encode(message: msgspec.Struct) -> bytes:
-    """The message as JSON bytes; the same message always gives the same bytes."""
-    return _encoder.encode(message)
+    """The message as JSON bytes; the same message always gives the same bytes. A dead letter is fitted into what a topic takes."""
+    return _encoder.encode(fitted(message) if isinstance(message, Parked) else message)
 
 
 def decode_fact(value: bytes | None) -> Fact:
@@ -45,7 +54,7 @@ def decode_event(value: bytes | None) -> Event:
 
 def decode_parked(value: bytes | None) -> Parked:
     """The parked message in a message of `parked.*`. Raises Unprocessable."""
-    return cast(Parked, _decode(_parked, value))
+    return cast(Parked, _decode(_parked, value, LARGEST_BYTES))
 
 
 def decode_note(value: bytes | None) -> Replayed:
@@ -53,13 +62,18 @@ def decode_note(value: bytes | None) -> Replayed:
     return cast(Replayed, _decode(_note, value))
 
 
-def _decode(decoder: "msgspec.json.Decoder[Any]", value: bytes | None) -> Any:
+def _decode(decoder: "msgspec.json.Decoder[Any]", value: bytes | None, most: int = MESSAGE_BYTES) -> Any:
     if value is None:
         raise Unprocessable("The message has no body.")
+    if len(value) > most:
+        raise Unprocessable(f"The message has {len(value):,} bytes; at most {most:,} are read.")
+    check_depth(value)
     try:
         message = decoder.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unprocessable(f"The message cannot be read: {error}") from error
     if message.version != CURRENT_VERSION:
         raise Unprocessable(f"Version {message.version} is not known here; this program reads version {CURRENT_VERSION}.")
+    if decoder is not _parked and decoder is not _note:
+        check(message, value)
     return message

@@ -7,18 +7,19 @@ import msgspec
 from recovery.contracts.effects import AnyEffect, Effect, EffectWithdrawn
 from recovery.contracts.events import Event
 from recovery.contracts.facts import AnyFact
+from recovery.contracts.limits import LARGEST_BYTES, TOPIC_BYTES
 from recovery.contracts.parked import Parked, Replayed
 from recovery.ids import MESSAGE_KINDS, kind_of
 
+__all__ = ["DAY_MS", "LARGEST_BYTES", "TOPICS", "Topic", "changelog", "diagram", "effects_topic", "settings", "topic_of"]
+
 DAY_MS = 86_400_000
-LARGEST_BYTES = 2 << 20
-"""Of a message with a webhook's body in it: at most 512 KiB, a third more when parked as base64, and the envelope. Brokers take 1 MiB."""
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """One topic. `key` is a pattern in words; `partitions` "shared" means the one number that all co-partitioned topics have.
 
-    `largest_bytes` is the limit of a message; 0 leaves it to the broker.
+    `largest_bytes` is the limit of a message on the broker, stated for every topic, so that no broker's default decides.
     """
 
     name: str
@@ -28,7 +29,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     carries: object = None
     retention_ms: int
     compacted: bool = False
-    largest_bytes: int = 0
+    largest_bytes: int = TOPIC_BYTES
     partitions: Literal["shared", "one"] = "shared"
     parking: str = ""
     what: str
@@ -229,9 +230,9 @@ def topic_of(effect: Effect) -> str:
 
 def settings(topic: Topic) -> dict[str, str]:
     """The topic's configuration on the broker, as strings."""
+    limit = {"max.message.bytes": str(topic.largest_bytes)}
     if topic.compacted:
-        return {"cleanup.policy": "compact", "segment.bytes": str(64 << 20), "min.cleanable.dirty.ratio": "0.3"}
-    limit = {"max.message.bytes": str(topic.largest_bytes)} if topic.largest_bytes else {}
+        return {"cleanup.policy": "compact", "segment.bytes": str(64 << 20), "min.cleanable.dirty.ratio": "0.3", **limit}
     return {"cleanup.policy": "delete", "retention.ms": str(topic.retention_ms), "message.timestamp.type": "CreateTime", **limit}
 
 

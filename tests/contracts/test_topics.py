@@ -11,7 +11,8 @@ import pytest
 
 from producers.gateway import BODY_LIMIT
 from producers.webhook import messages_of
-from recovery.contracts import asyncapi, topics
+from recovery.adapters.kafka import PRODUCER_SETTINGS
+from recovery.contracts import asyncapi, limits, topics
 from recovery.contracts.effects import AnyEffect
 from recovery.contracts.topics import TOPICS, changelog, diagram, effects_topic, settings
 
@@ -98,9 +99,17 @@ def test_the_largest_body_that_the_gateway_takes_fits_raw_and_parked():
         assert size + 65_536 < int(settings(by_name(topic))["max.message.bytes"]) == topics.LARGEST_BYTES, topic
 
 
-def test_the_broker_decides_how_large_other_messages_may_be():
-    limited = {topic.name for topic in EVERY if "max.message.bytes" in settings(topic)}
-    assert limited == {"raw", "parked.gateway"}
+def test_every_topic_states_how_large_a_message_may_be_and_every_producer_takes_as_much():
+    stated = {topic.name: int(settings(topic)["max.message.bytes"]) for topic in EVERY}
+    largest = {name for name, size in stated.items() if size == limits.LARGEST_BYTES}
+    assert largest == {"raw", "parked.gateway"}
+    assert {size for name, size in stated.items() if name not in largest} == {limits.TOPIC_BYTES}
+    assert max(stated.values()) <= PRODUCER_SETTINGS["message.max.bytes"]
+
+
+def test_what_streams_and_sinks_write_fits_into_every_topic_and_into_the_defaults_of_brokers_and_clients():
+    untold = 1_000_000  # librdkafka's message.max.bytes; brokers take 1,048,588
+    assert max(limits.MESSAGE_BYTES, limits.PARKED_BYTES, limits.ROW_BYTES) + limits.KEY_BYTES < untold < limits.TOPIC_BYTES
 
 
 @pytest.mark.parametrize("effect", get_args(AnyEffect))

@@ -183,8 +183,10 @@ def test_a_bank_debit_has_no_card():
 
 
 def test_unix_seconds_become_aware_utc():
-    assert moment(0) == datetime(1970, 1, 1, tzinfo=UTC)
-    for seconds in (-1, 10**15):
+    first, last = 1_262_304_000, 4_102_444_800  # 2010 and 2100: the limits of a moment
+    assert moment(first) == datetime(2010, 1, 1, tzinfo=UTC)
+    assert moment(last) == datetime(2100, 1, 1, tzinfo=UTC)
+    for seconds in (-1, 0, first - 1, last + 1, 10**15):
         with pytest.raises(UnknownShape):
             moment(seconds)
 

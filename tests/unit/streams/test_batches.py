@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from streams import exactly_once, transport
+from streams import exactly_once, leaving, transport
 from streams.shard import Batch, Names, Partition, Shard
 
 FACTS = Partition("facts", 0)
@@ -188,3 +188,42 @@ def test_a_partition_that_was_taken_away_is_not_rewound(fetcher):
     fetcher.rewind(3)
     assert fetcher.sought == []
     assert fetcher.fetch(3) == (None, 4)
+
+
+def test_the_rest_of_a_batch_follows_in_a_transaction_of_its_own(agent):
+    records = [SimpleNamespace(offset=offset) for offset in range(10, 15)]
+    starts = []
+
+    def two_at_a_time(shard, batch):
+        starts.append([record.offset for record in batch.records])
+        return min(batch.end, batch.records[0].offset + 2)
+
+    asyncio.run(exactly_once._take(agent, agent.store, two_at_a_time, Batch(FACTS, 10, 15, records)))
+    assert starts == [[10, 11, 12, 13, 14], [12, 13, 14], [14]]
+    assert agent.shard.positions == {"facts": 15}
+
+
+def test_a_worker_that_must_leave_does_so_after_the_commit(agent, monkeypatch):
+    order = []
+
+    def failing(shard, batch):
+        shard.emit("parked.streams", b"k", b"v")
+        shard.leaving = (75, "nearly every account fails")
+        return batch.end
+
+    monkeypatch.setattr(agent.shard, "commit", lambda: order.append("committed"))
+    monkeypatch.setattr(exactly_once, "leave", lambda code, reason: order.append((code, reason)))
+    asyncio.run(exactly_once._take(agent, agent.store, failing, a_batch(10, 15)))
+    assert order == ["committed", (75, "nearly every account fails")]
+
+
+def test_a_batch_that_cannot_be_saved_makes_the_worker_leave(agent, monkeypatch):
+    left = []
+    monkeypatch.setattr(leaving, "leave", lambda code, reason: left.append(code))
+
+    def refused(batch):
+        raise ValueError("the client refuses a message")
+
+    monkeypatch.setattr(agent.shard, "save", refused)
+    agent.take(a_batch(10, 15))
+    assert left == [leaving.RESTART]

@@ -1,5 +1,6 @@
 """The desk of a shard: facts in, rows, events and effects out, nothing half done."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -19,11 +20,12 @@ from recovery.contracts.facts import (
     TimePassed,
     WebhookIgnored,
 )
+from recovery.contracts.limits import KEY_BYTES, PARKED_BYTES
 from recovery.contracts.topics import EFFECTS_STRIPE, EVENTS, OUTCOMES, PARKED_STREAMS
 from recovery.ids import stream_key
 from recovery.policy import Policy
 from streams.desk import NOW_ROW, ROWS_PER_TICK, Desk
-from streams.guard import FAILURES_IN_A_ROW, Guard
+from streams.guard import FAILING_ACCOUNTS, FAILURES_OF_AN_ACCOUNT, Guard
 from streams.shard import Names
 
 
@@ -239,21 +241,122 @@ def test_a_row_whose_timer_failed_looks_again_when_it_is_put_back(monkeypatch: p
     assert Shard(shard.rows).desk.waiting == 1
 
 
-def test_the_worker_stops_when_nearly_everything_of_several_accounts_fails() -> None:
+def of_account(name: str, value: bytes) -> bytes:
+    return value.replace(ACCOUNT.encode(), name.encode())
+
+
+def unreadable(number: int, account: str) -> bytes:
+    return of_account(account, encode(paid(number)).replace(b'"version":1', b'"version":9'))
+
+
+def test_the_worker_leaves_when_nearly_every_account_fails() -> None:
     shard = Shard()
-    for number in range(FAILURES_IN_A_ROW):
-        broken = encode(paid(number)).replace(b'"version":1', b'"version":9').replace(ACCOUNT.encode(), b"acct_%d" % (number % 3))
-        shard.take(broken)
+    for number in range(FAILING_ACCOUNTS * FAILURES_OF_AN_ACCOUNT):
+        assert shard.desk.leaving is None
+        shard.take(unreadable(number, f"acct_{number % FAILING_ACCOUNTS}"))
     ((code, why),) = shard.stopped
     assert code == 75
-    assert "in a row" in why
+    assert f"{FAILING_ACCOUNTS} of {FAILING_ACCOUNTS} accounts" in why
+    assert shard.desk.leaving == (code, why)
 
 
-def test_one_success_between_failures_keeps_the_worker_going() -> None:
+def test_the_facts_that_made_the_worker_leave_are_dead_lettered() -> None:
     shard = Shard()
-    for number in range(FAILURES_IN_A_ROW * 2):
-        shard.take(paid(number) if number % 50 == 0 else b"{")
+    for number in range(FAILING_ACCOUNTS * FAILURES_OF_AN_ACCOUNT):
+        shard.take(unreadable(number, f"acct_{number % FAILING_ACCOUNTS}"))
+    assert len(shard.on(PARKED_STREAMS.name)) == FAILING_ACCOUNTS * FAILURES_OF_AN_ACCOUNT
+
+
+def test_a_few_accounts_cannot_stop_the_worker_however_much_they_send() -> None:
+    shard = Shard()
+    for number in range(2_000):
+        shard.take(unreadable(number, f"acct_{number % (FAILING_ACCOUNTS - 1)}"))
     assert shard.stopped == []
+
+
+def test_many_failing_accounts_cannot_stop_the_worker_while_others_are_applied() -> None:
+    shard = Shard()
+    for number in range(5):
+        shard.take(of_account(f"acct_good_{number}", encode(paid(number))), b"k")
+    for number in range(2_000):
+        shard.take(unreadable(number, f"acct_{number % 40}"))
+    assert shard.stopped == []
+
+
+def test_accounts_that_are_known_by_their_policy_count_among_all_after_a_restart() -> None:
+    shard = Shard()
+    for number in range(10):
+        shard.take(of_account(f"acct_known_{number}", encode(acting())), b"policy")
+    again = Shard(shard.rows)
+    for number in range(2_000):
+        again.take(unreadable(number, f"acct_{number % 30}"))
+    assert again.stopped == []
+
+
+def test_an_account_that_succeeds_again_is_no_failing_one() -> None:
+    shard = Shard()
+    for number in range(2_000):
+        name = f"acct_{number % 50}"
+        shard.take(of_account(name, encode(paid(number))) if number % 100 < 50 else unreadable(number, name), b"k")
+    assert shard.stopped == []
+
+
+def test_a_fact_with_an_id_beyond_the_limit_is_dead_lettered_and_changes_nothing() -> None:
+    shard = Shard()
+    shard.take(failed())
+    before = dict(shard.rows)
+    (event,) = shard.take(encode(paid()).replace(b'"invoice":"in_1"', b'"invoice":"in_%s"' % (b"x" * 600_000)), b"k")
+    assert (event.event_type, event.invoice) == ("fact_parked", "")
+    assert "bytes" in event.reason
+    assert shard.rows == before
+    (parked,) = [decode_parked(value) for value in shard.on(PARKED_STREAMS.name)]
+    assert len(parked.value) > 600_000
+
+
+def test_a_fact_that_no_dead_letter_can_hold_leaves_a_reference() -> None:
+    shard = Shard()
+    value = encode(paid()).replace(b'"invoice":"in_1"', b'"invoice":"in_%s"' % (b"x" * 1_900_000))
+    shard.take(value, b"k")
+    (sent,) = shard.on(PARKED_STREAMS.name)
+    parked = decode_parked(sent)
+    assert len(sent) <= PARKED_BYTES
+    assert (parked.value, parked.left_out, parked.sha256) == (b"", len(value), hashlib.sha256(value).hexdigest())
+    assert (parked.topic, parked.partition, parked.offset) == ("facts", 3, 0)
+
+
+def test_a_key_beyond_the_limit_is_dead_lettered() -> None:
+    shard = Shard()
+    (event,) = shard.take(paid(), b"k" * (KEY_BYTES + 1))
+    assert event.event_type == "fact_parked"
+    assert shard.rows == {}
+    assert all(len(key or b"") <= KEY_BYTES for _, key, _ in shard.sent)
+    (event,) = shard.take(paid(2), b"k" * KEY_BYTES)
+    assert event.event_type == "fact_noted"
+
+
+def test_a_row_that_would_grow_beyond_its_limit_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = Shard()
+    shard.take(acting())
+    shard.take(failed())
+    before, sent = dict(shard.rows), len(shard.sent)
+    (row,) = [value for key, value in shard.rows.items() if key[:1] != b"\0"]
+    monkeypatch.setattr(streams.desk, "ROW_BYTES", len(row) - 1)
+    (event,) = shard.take(msgspec.structs.replace(failed(), id="fail:again", invoice="in_2"))
+    assert event.event_type == "fact_parked"
+    assert "1 invoices" in event.reason or "2 invoices" in event.reason
+    assert shard.rows == before
+    assert [topic for topic, _, _ in shard.sent[sent:]] == [PARKED_STREAMS.name, EVENTS.name]
+
+
+def test_a_message_beyond_its_limit_is_refused_before_anything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    shard = Shard()
+    shard.take(acting())
+    monkeypatch.setattr(streams.desk, "MESSAGE_BYTES", 300)
+    before = dict(shard.rows)
+    (event,) = shard.take(failed())
+    assert event.event_type == "fact_parked"
+    assert shard.rows == before
+    assert shard.on(EFFECTS_STRIPE.name) == []
 
 
 def test_a_paused_account_is_asked_for_nothing_and_a_switch_for_all_pauses_it_too() -> None:

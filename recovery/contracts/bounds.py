@@ -1,0 +1,137 @@
+"""Whether a message keeps the limits that no type can express: its bytes, its depth, its times and its characters."""
+
+import re
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from recovery.contracts.limits import AHEAD_OF_ARRIVAL, FIRST_MOMENT, HORIZON, ID_LENGTH, LAST_MOMENT, NESTING
+from recovery.policy import Policy
+
+
+class Unprocessable(ValueError):
+    """Bytes that are no message of ours: no JSON, unknown type or version, a field missing, wrong or beyond a limit. The text says it."""
+
+
+FREE_TEXTS: Final = frozenset({"why", "who", "proof", "reason", "details", "because", "dispute_reason", "error"})
+"""Fields that people and servers fill with sentences: characters that are not printable are replaced there, and refused everywhere else."""
+
+_TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
+_OPENING: Final = frozenset((b"[", b"{"))
+_UNPRINTABLE_ASCII: Final = b"\x7f"
+
+
+def check_depth(value: bytes) -> None:
+    """Raise Unprocessable when the JSON in `value` is nested beyond the limit; linear in its length, and nearly free for ordinary ones."""
+    if value.count(b"[") + value.count(b"{") <= NESTING:
+        return
+    depth = 0
+    for token in _TOKENS.finditer(value):
+        found = token[0]
+        if found in _OPENING:
+            depth += 1
+            if depth > NESTING:
+                raise Unprocessable(f"The JSON is nested more than {NESTING} levels deep.")
+        elif found in (b"]", b"}"):
+            depth -= 1
+
+
+def check(message: Any, value: bytes) -> None:
+    """Raise Unprocessable when a decoded message has a time or a character beyond the limits; `value` is the message as bytes."""
+    if hasattr(message, "received_at"):
+        check_times(message, message.received_at)
+    if not (value.isascii() and b"\\" not in value and _UNPRINTABLE_ASCII not in value):
+        check_characters(message)
+
+
+def check_times(message: Any, received: datetime) -> None:
+    """Raise Unprocessable when a time in the message is not within its limit, as seen from its arrival."""
+    if not FIRST_MOMENT <= received <= LAST_MOMENT:
+        raise Unprocessable(f"received_at is {received.isoformat()}; {FIRST_MOMENT.year} to {LAST_MOMENT.year} was expected.")
+    happened = message.occurred_at
+    if not FIRST_MOMENT <= happened <= received + AHEAD_OF_ARRIVAL:
+        raise Unprocessable(
+            f"occurred_at is {happened.isoformat()}; {FIRST_MOMENT.year} to a day after its arrival ({received.isoformat()}) was expected."
+        )
+    fields = _moments(type(message))
+    if fields.moments or fields.parts:
+        _check_parts(message, fields, received + HORIZON)
+
+
+def check_characters(message: Any, where: str = "") -> None:
+    """Raise Unprocessable when an id or a word holds what is not printable; in texts for people it is replaced, in place."""
+    for name in message.__struct_fields__:
+        found = getattr(message, name)
+        if isinstance(found, str):
+            if not found.isprintable():
+                if name not in FREE_TEXTS:
+                    raise Unprocessable(f"{where}{name} holds a character that is not printable.")
+                msgspec.structs.force_setattr(message, name, printable(found))
+            elif len(found) <= ID_LENGTH < len(found.encode(errors="replace")) and name not in FREE_TEXTS:
+                raise Unprocessable(f"{where}{name} has more than {ID_LENGTH} bytes in UTF-8.")
+        elif isinstance(found, msgspec.Struct) and not isinstance(found, Policy):
+            check_characters(found, f"{where}{name}.")
+        elif isinstance(found, tuple):
+            for one in found:
+                if isinstance(one, msgspec.Struct):
+                    check_characters(one, f"{where}{name}[].")
+                elif isinstance(one, str) and not one.isprintable():
+                    raise Unprocessable(f"{where}{name}[] holds a character that is not printable.")
+
+
+def printable(text: str) -> str:
+    """The text with every character that is not printable replaced: line breaks and tabs by a space, all others by U+FFFD."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else " " if one.isspace() else "\ufffd" for one in text)
+
+
+class _Fields(msgspec.Struct, frozen=True):
+    moments: tuple[str, ...]
+    parts: tuple[str, ...]
+
+
+def _check_parts(part: Any, fields: _Fields, latest: datetime, where: str = "") -> None:
+    for name in fields.moments:
+        at = getattr(part, name)
+        if at is not None and not FIRST_MOMENT <= at <= latest:
+            raise Unprocessable(f"{where}{name} is {at.isoformat()}; {FIRST_MOMENT.year} to {latest.date().isoformat()} was expected.")
+    for name in fields.parts:
+        found = getattr(part, name)
+        for one in found if isinstance(found, tuple) else (found,):
+            if one is not None:
+                _check_parts(one, _moments(type(one)), latest, f"{where}{name}.")
+
+
+_KNOWN: Final[dict[type, _Fields]] = {}
+
+
+def _moments(kind: type) -> _Fields:
+    if (known := _KNOWN.get(kind)) is None:
+        known = _KNOWN[kind] = _found_moments(kind)
+    return known
+
+
+def _found_moments(kind: type) -> _Fields:
+    """Which fields of a struct hold times, and which hold structs that do; those of the header are looked at by themselves."""
+    if issubclass(kind, Policy):
+        return _Fields((), ())
+    moments, parts = [], []
+    for field in msgspec.inspect.type_info(kind).fields:  # type: ignore[attr-defined]  # every kind given is a struct
+        for inner in _kinds_in(field.type):
+            if isinstance(inner, msgspec.inspect.DateTimeType) and field.name not in {"occurred_at", "received_at"}:
+                moments.append(field.name)
+            elif isinstance(inner, msgspec.inspect.StructType):
+                below = _moments(inner.cls)
+                if below.moments or below.parts:
+                    parts.append(field.name)
+    return _Fields(tuple(moments), tuple(parts))
+
+
+def _kinds_in(kind: Any) -> list[Any]:
+    if isinstance(kind, msgspec.inspect.UnionType):
+        return [inner for one in kind.types for inner in _kinds_in(one)]
+    if isinstance(kind, msgspec.inspect.VarTupleType):
+        return _kinds_in(kind.item_type)
+    if isinstance(kind, msgspec.inspect.Metadata):
+        return _kinds_in(kind.type)
+    return [kind]
