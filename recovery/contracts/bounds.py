@@ -39,24 +39,27 @@ def check_depth(value: bytes) -> None:
 
 def check(message: Any, value: bytes) -> None:
     """Raise Unprocessable when a decoded message has a time or a character beyond the limits; `value` is the message as bytes."""
-    if hasattr(message, "received_at"):
-        check_times(message, message.received_at)
+    check_times(message)
     if not (value.isascii() and b"\\" not in value and _UNPRINTABLE_ASCII not in value):
         check_characters(message)
 
 
-def check_times(message: Any, received: datetime) -> None:
-    """Raise Unprocessable when a time in the message is not within its limit, as seen from its arrival."""
-    if not FIRST_MOMENT <= received <= LAST_MOMENT:
-        raise Unprocessable(f"received_at is {received.isoformat()}; {FIRST_MOMENT.year} to {LAST_MOMENT.year} was expected.")
-    happened = message.occurred_at
-    if not FIRST_MOMENT <= happened <= received + AHEAD_OF_ARRIVAL:
-        raise Unprocessable(
-            f"occurred_at is {happened.isoformat()}; {FIRST_MOMENT.year} to a day after its arrival ({received.isoformat()}) was expected."
-        )
+def check_times(message: Any) -> None:
+    """Raise Unprocessable when a time in the message is not within the limits. What is asked for may lie long after its cause arrived."""
+    for name, at in (("occurred_at", message.occurred_at), ("received_at", message.received_at)):
+        if not FIRST_MOMENT <= at <= LAST_MOMENT:
+            raise Unprocessable(f"{name} is {at.isoformat()}; {FIRST_MOMENT.year} to {LAST_MOMENT.year} was expected.")
     fields = _moments(type(message))
     if fields.moments or fields.parts:
-        _check_parts(message, fields, received + HORIZON)
+        _check_parts(message, fields, min(max(message.received_at, message.occurred_at) + HORIZON, LAST_MOMENT))
+
+
+def check_arrival(fact: Any) -> None:
+    """Raise Unprocessable when a fact tells of what happened long after it arrived."""
+    if fact.occurred_at > fact.received_at + AHEAD_OF_ARRIVAL:
+        raise Unprocessable(
+            f"occurred_at is {fact.occurred_at.isoformat()}, more than a day after the arrival at {fact.received_at.isoformat()}."
+        )
 
 
 def check_characters(message: Any, where: str = "") -> None:

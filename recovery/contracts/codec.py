@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import msgspec
 
-from recovery.contracts.bounds import Unprocessable, check, check_depth
+from recovery.contracts.bounds import Unprocessable, check, check_arrival, check_depth
 from recovery.contracts.effects import AnyEffect, Effect
 from recovery.contracts.events import Event
 from recovery.contracts.facts import AnyFact, Fact
@@ -39,7 +39,9 @@ def encode(message: msgspec.Struct) -> bytes:
 
 def decode_fact(value: bytes | None) -> Fact:
     """The fact in a message of `facts`. Raises Unprocessable."""
-    return cast(Fact, _decode(_fact, value))
+    fact = cast(Fact, _decode(_fact, value))
+    check_arrival(fact)
+    return fact
 
 
 def decode_effect(value: bytes | None) -> Effect:
