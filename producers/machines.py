@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 SOON = 5
 """Seconds (business time) after sending within which nobody has read a mail: what comes then are gateways that scan it on arrival."""
+READ_OF_AGENT = 1_024
+"""Characters of the agent's name that are looked at."""
 _AGENTS = re.compile(
     r"bot\b|crawl|spider|slurp|preview|scan|barracuda|mimecast|proofpoint|safelinks|symantec|forcepoint|trendmicro|sophos|fireeye|ironport"
     r"|facebookexternalhit|whatsapp|skypeuripreview|headless|phantomjs|curl/|wget/|python-|go-http-client|java/|okhttp|libwww|axios|node-fetch"
@@ -18,7 +20,7 @@ def machine(method: str, headers: Mapping[str, str], seconds_since_sent: float, 
 
     head, prefetch, agent, no_agent, too_soon, or many_links: `others_at_once` says that other links of the message were followed just now.
     """
-    agent = headers.get("user-agent", "").strip()
+    agent = headers.get("user-agent", "")[:READ_OF_AGENT].strip()
     if method == "HEAD":
         return "head"
     if any("prefetch" in headers.get(name, "").lower() for name in ("purpose", "sec-purpose", "x-purpose", "x-moz")):

@@ -17,10 +17,16 @@ from recovery.contracts.facts import Fact, MessageBounced, MessageComplained
 from recovery.ids import MESSAGE_KINDS, invoice_of, kind_of
 from recovery.links import Links, Sending
 
-_ADDRESS = re.compile(r"[^\s<>;:,\"']+@[^\s<>;:,\"']+")
+_WORD = re.compile(r"[^\s<>;:,\"']++")
 _TOKEN = re.compile(r"/u/([A-Za-z0-9_-]{20,2048})")
 _MESSAGE_ID = re.compile(r"<?([^<>@\s]{1,900})@[^<>@\s]+>?")
 LONGEST_WHY = 200
+READ_OF_WHY = 2_000
+"""Characters of a server's words that are looked at: cut before anything is searched in them."""
+READ_OF_HEADER = 8_192
+"""Characters of a mail's List-Unsubscribe that are looked at; ours has some hundreds."""
+LONGEST_NAME = 64
+"""Characters before an address's @ (RFC 5321)."""
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +92,7 @@ class Whose:
         )
 
     def _sendings(self, notice: Notice, accounts: Sequence[str]) -> list[Sending]:
-        for token in _TOKEN.findall(notice.unsubscribe):
+        for token in _TOKEN.findall(notice.unsubscribe[:READ_OF_HEADER]):
             link = self._links.read("unsubscribe", token)
             if link is not None and link.sending.account in accounts:
                 return [link.sending]
@@ -135,7 +141,14 @@ def _header(notice: Notice, sending: Sending) -> dict[str, Any]:
 def without_addresses(text: str, recipient: str = "") -> str:
     """The text on one line, short, with every e-mail address taken out; what stands before the recipient's @ also alone, as servers write
     it: `user jo.doe unknown`."""
-    plain, name = _ADDRESS.sub("(address)", " ".join(text.split())), recipient.strip().partition("@")[0]
-    if name:
+    cut = " ".join(text[:READ_OF_WHY].split())
+    if len(text) > READ_OF_WHY:
+        cut = cut.rpartition(" ")[0]  # the last word may be the beginning of an address
+    plain, name = _WORD.sub(_without_address, cut), recipient.strip().partition("@")[0]
+    if name and len(name) <= LONGEST_NAME:
         plain = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", "(address)", plain, flags=re.IGNORECASE)
     return plain[:LONGEST_WHY]
+
+
+def _without_address(word: re.Match[str]) -> str:
+    return "(address)" if "@" in word[0][1:-1] else word[0]

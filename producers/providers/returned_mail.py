@@ -9,6 +9,11 @@ from typing import Any
 from producers.mail_facts import Notice
 
 _STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
+_CONTENT_TYPE = re.compile(rb"^content-type:[^\n]*+(?:\n[ \t][^\n]*+)*+", re.IGNORECASE | re.MULTILINE)
+LONGEST_CONTENT_TYPE = 4_096
+"""Bytes; `email` takes a time that grows with the square of this header's length, and reads it before anybody can look."""
+READ_OF_DIAGNOSTIC = 2_000
+"""Characters of a server's words that are looked at."""
 _NOT_THE_ADDRESS = frozenset({"2.2", "2.3", "3", "6", "7"})
 """Subjects (RFC 3463) of a permanent failure that say nothing against the address: mailbox full, message too long, the system, the
 content, a policy. They count as soft."""
@@ -21,6 +26,8 @@ class NotAReport(ValueError):
 
 def notices(raw: bytes) -> list[Notice]:
     """What a returned mail tells, for each recipient; nothing for one that says that all is well. Raises NotAReport."""
+    if any(len(found[0]) > LONGEST_CONTENT_TYPE for found in _CONTENT_TYPE.finditer(raw)):
+        raise NotAReport(f"A header Content-Type has more than {LONGEST_CONTENT_TYPE:,} bytes.")
     try:
         mail = message_from_bytes(raw, policy=policy.compat32)
         kind = str(mail.get_param("report-type", "")).lower()
@@ -94,10 +101,10 @@ def _payload(part: Message) -> list[Message]:
 
 
 def _word(block: Message, name: str) -> str:
-    return str(block[name] or "").strip().lower()
+    return str(block[name] or "")[:READ_OF_DIAGNOSTIC].strip().lower()
 
 
 def _typed(block: Message, name: str) -> str:
     """The value of a typed field: `rfc822; a@b.example` without its type."""
-    value = " ".join(str(block[name] or "").split())
+    value = " ".join(str(block[name] or "")[:READ_OF_DIAGNOSTIC].split())
     return value.partition(";")[2].strip() if ";" in value else value

@@ -171,6 +171,24 @@ def test_the_reason_is_short_and_on_one_line(text, recipient):
     assert "\n" not in kept
 
 
+@pytest.mark.parametrize("text", ["a" * 400_000, "a@" * 200_000, "a " * 200_000, "<" * 400_000])
+def test_a_servers_words_are_cut_before_they_are_searched(text):
+    """A search in the whole of them would take minutes; the limit of a test ends it."""
+    assert len(without_addresses(text, "jo@payer.example")) <= 200
+
+
+def test_no_beginning_of_an_address_is_left_where_the_words_are_cut():
+    text = "jo.the.first@payer.example," * 200 + " x"
+    for more in range(30):
+        assert "jo" not in without_addresses("y" * more + " " + text)
+
+
+def test_a_header_that_the_mail_library_would_read_for_hours_makes_a_report_none():
+    header = b'Content-Type: multipart/report; x="' + b";" * 900_000
+    with pytest.raises(NotAReport, match="Content-Type"):
+        notices(header + b"\r\n\r\n")
+
+
 @pytest.mark.parametrize("raw", [OUT_OF_OFFICE, b"", b"\xff\xfe\x00", b"Content-Type: multipart/report; report-type=delivery-status\n\nx"])
 def test_what_is_no_report_is_set_aside(raw):
     with pytest.raises(NotAReport):
