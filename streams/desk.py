@@ -1,5 +1,6 @@
 """The work of one shard: gather the row, let the pure core decide, apply what it returned. Sole writer of the rows."""
 
+import logging
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final
@@ -11,18 +12,22 @@ from recovery.contracts.customer import Account
 from recovery.contracts.effects import Effect
 from recovery.contracts.events import OUTCOME_TYPES, Event
 from recovery.contracts.facts import Fact, PolicyPublished, SwitchSet, TimePassed
-from recovery.contracts.limits import KEY_BYTES, MESSAGE_BYTES, ROW_BYTES
+from recovery.contracts.limits import KEY_BYTES, MESSAGE_BYTES, ROW_BYTES, TICK_STEP
 from recovery.contracts.row import NEVER, decode_row, encode_row, stamp_of
 from recovery.contracts.topics import EVENTS, OUTCOMES, topic_of
 from recovery.decide.account import account_told
 from recovery.decide.advance import Step, advance
 from recovery.ids import event_id, stream_key
+from streams.clocks import check_clock, on_time
 from streams.guard import Guard, park_record, park_row
 from streams.shard import Record, Shard
 from streams.timers import Timers
 
+log = logging.getLogger(__name__)
 ACCOUNT_ROW: Final = b"\0account:"
 NOW_ROW: Final = b"\0now"
+HELD_ROW: Final = b"\0held"
+"""Keeps a tick that is too far ahead of the one before, until the next one confirms or contradicts it."""
 EVERYBODY: Final = "*"
 """The account of a switch that holds for all."""
 ROWS_PER_TICK: Final = 2_000
@@ -41,6 +46,8 @@ class Desk:
         guard.know(key[len(ACCOUNT_ROW) :].decode() for key in shard.rows if key.startswith(ACCOUNT_ROW) and not key.endswith(b":*"))
         stored = shard.get(NOW_ROW)
         self._now: datetime | None = msgspec.json.decode(stored, type=datetime) if stored else None
+        held = shard.get(HELD_ROW)
+        self._held: datetime | None = msgspec.json.decode(held, type=datetime) if held else None
 
     @property
     def waiting(self) -> int:
@@ -66,7 +73,7 @@ class Desk:
 
     def _fact(self, record: Record) -> str:
         """Apply a fact; answers the account that it is about, nothing for the time. Raises before anything is written."""
-        fact = decode_fact(record.value)
+        fact = on_time(record, decode_fact(record.value))
         if record.key is not None and len(record.key) > KEY_BYTES:
             raise Unprocessable(f"The key has {len(record.key):,} bytes; at most {KEY_BYTES:,} are read.")
         if isinstance(fact, TimePassed):
@@ -80,6 +87,10 @@ class Desk:
         return fact.account
 
     def _tick(self, record: Record, fact: TimePassed) -> None:
+        """Let time pass, unless the tick is one that a wrong clock would send. Raises Unprocessable."""
+        check_clock(record, fact)
+        if self._is_held(fact.occurred_at):
+            return
         self._now = max(self._now or fact.occurred_at, fact.occurred_at)
         index = 0
         for key in self._timers.due(self._now, ROWS_PER_TICK):
@@ -90,6 +101,23 @@ class Desk:
                 partial(self._park_row, record, key, row),
             )
             index += sum(written)
+
+    def _is_held(self, at: datetime) -> bool:
+        """Whether a tick is so far ahead of the last one that the next must confirm it: a clock that jumped once is corrected before.
+
+        After a pause of the whole installation the first tick is held, and the second, which agrees with it, is taken.
+        """
+        ahead = self._now is not None and at > self._now + TICK_STEP
+        confirmed = self._held is not None and self._held <= at <= self._held + TICK_STEP
+        held = at if ahead and not confirmed else None
+        if held != self._held:
+            self._shard.put(HELD_ROW, msgspec.json.encode(held) if held is not None else None)
+        if held is not None:
+            log.error("a tick says %s, but the one before said %s: it is held until the next one confirms it", at, self._now)
+        elif self._held is not None and not confirmed:
+            log.error("the tick that said %s was wrong: the next one says %s; look at the clocks of the tickers", self._held, at)
+        self._held = held
+        return held is not None
 
     def _ask(self, record: Record, key: bytes, row: bytes, fact: TimePassed, index: int, written: list[int]) -> str:
         account = key.split(b"/")[0].decode()

@@ -57,7 +57,7 @@ BATCH_SECONDS: Final = 5.0
 """Of the work of one transaction; the broker ends it after 20."""
 BATCH_BYTES: Final = 16 << 20
 """Of the facts of one transaction."""
-BATCH_RECORDS: Final = 1_000
+BATCH_RECORDS: Final = 500
 """Facts of one transaction."""
 
 

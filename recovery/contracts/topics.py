@@ -19,6 +19,7 @@ DAY_MS = 86_400_000
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """One topic. `key` is a pattern in words; `partitions` "shared" means the one number that all co-partitioned topics have.
 
+    `timestamps` says whose clock a record's time is of: the producer's or the broker's.
     `largest_bytes` is the limit of a message on the broker, stated for every topic, so that no broker's default decides.
     """
 
@@ -30,6 +31,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     retention_ms: int
     compacted: bool = False
     largest_bytes: int = TOPIC_BYTES
+    timestamps: Literal["CreateTime", "LogAppendTime"] = "CreateTime"
     partitions: Literal["shared", "one"] = "shared"
     parking: str = ""
     what: str
@@ -60,6 +62,7 @@ FACTS = Topic(
     listeners=("streams", "sinks.effects"),
     key="account/customer, or account/~object without a customer; policies, switches and the time go to every partition",
     carries=AnyFact,
+    timestamps="LogAppendTime",
     retention_ms=400 * DAY_MS,
     parking="parked.streams",
     what="everything streams can learn, the time among it; replaying it gives the same decisions",
@@ -233,7 +236,7 @@ def settings(topic: Topic) -> dict[str, str]:
     limit = {"max.message.bytes": str(topic.largest_bytes)}
     if topic.compacted:
         return {"cleanup.policy": "compact", "segment.bytes": str(64 << 20), "min.cleanable.dirty.ratio": "0.3", **limit}
-    return {"cleanup.policy": "delete", "retention.ms": str(topic.retention_ms), "message.timestamp.type": "CreateTime", **limit}
+    return {"cleanup.policy": "delete", "retention.ms": str(topic.retention_ms), "message.timestamp.type": topic.timestamps, **limit}
 
 
 def diagram() -> str:

@@ -8,7 +8,7 @@ import pytest
 
 import streams.desk
 from bench.stream_facts import ACCOUNT, START, header, invoice_state
-from recovery.contracts.codec import decode_event, decode_parked, encode
+from recovery.contracts.codec import decode_effect, decode_event, decode_parked, encode
 from recovery.contracts.events import Event
 from recovery.contracts.facts import (
     Fact,
@@ -16,15 +16,16 @@ from recovery.contracts.facts import (
     ParkedReplayed,
     PaymentFailed,
     PolicyPublished,
+    ReadFailed,
     SwitchSet,
     TimePassed,
     WebhookIgnored,
 )
-from recovery.contracts.limits import KEY_BYTES, PARKED_BYTES
+from recovery.contracts.limits import CLOCK_AHEAD, KEY_BYTES, PARKED_BYTES, TICK_STEP
 from recovery.contracts.topics import EFFECTS_STRIPE, EVENTS, OUTCOMES, PARKED_STREAMS
 from recovery.ids import stream_key
 from recovery.policy import Policy
-from streams.desk import NOW_ROW, ROWS_PER_TICK, Desk
+from streams.desk import HELD_ROW, NOW_ROW, ROWS_PER_TICK, Desk
 from streams.guard import FAILING_ACCOUNTS, FAILURES_OF_AN_ACCOUNT, Guard
 from streams.shard import Names
 
@@ -33,7 +34,7 @@ class Told(msgspec.Struct):
     key: bytes | None
     value: bytes | None
     offset: int
-    timestamp: int = 1_700_000_000_000
+    timestamp: int = int((START + timedelta(days=60)).timestamp() * 1000)
 
 
 class Shard:
@@ -126,7 +127,7 @@ def test_a_due_row_is_asked_once_and_again_at_its_next_wake() -> None:
     shard = Shard()
     shard.take(acting())
     shard.take(failed())
-    assert shard.take(tick(1)) == []
+    assert shard.take(tick(2)) == []
     assert "read_failed" in [event.event_type for event in shard.take(tick(26))]
     assert shard.take(tick(26)) == []
     assert "read_requested" in [event.event_type for event in shard.take(tick(28))]
@@ -141,6 +142,7 @@ def test_a_restarted_desk_has_the_same_timers_and_the_same_time() -> None:
     again = Shard(shard.rows)
     assert again.desk.waiting == 1
     assert msgspec.json.decode(again.rows[NOW_ROW], type=datetime) == START + timedelta(hours=2)
+    assert again.take(tick(20)) == []
     assert again.take(tick(27)) != []
 
 
@@ -239,6 +241,68 @@ def test_a_row_whose_timer_failed_looks_again_when_it_is_put_back(monkeypatch: p
     events = shard.take(ParkedReplayed(id="r", who="ada", message="streams-3-0", topic=parked.topic, **header), parked.key)
     assert [event.event_type for event in events] == ["parked_replayed", "effect_withdrawn", "read_failed"]
     assert Shard(shard.rows).desk.waiting == 1
+
+
+def test_a_tick_ahead_of_the_brokers_time_is_dead_lettered_and_moves_nothing() -> None:
+    shard = Shard()
+    shard.take(tick(1))
+    limit = int((START + timedelta(hours=2)).timestamp() * 1000)
+    ahead = TimePassed(id="t", account="*", occurred_at=START + timedelta(hours=2) + CLOCK_AHEAD, received_at=START)
+    shard.desk.take(Told(b"time", encode(ahead), 7, limit))
+    assert shard.on(PARKED_STREAMS.name) == []
+    further = msgspec.structs.replace(ahead, occurred_at=ahead.occurred_at + timedelta(seconds=1))
+    shard.desk.take(Told(b"time", encode(further), 8, limit))
+    assert len(shard.on(PARKED_STREAMS.name)) == 1
+    shard.desk.keep_time()
+    assert msgspec.json.decode(shard.rows[NOW_ROW], type=datetime) == ahead.occurred_at
+
+
+def test_a_single_tick_far_ahead_of_the_one_before_does_nothing_and_the_next_right_one_corrects_it() -> None:
+    shard = Shard()
+    shard.take(acting())
+    shard.take(failed())
+    shard.take(tick(2))
+    assert shard.take(tick(50)) == []
+    assert shard.take(tick(3)) == []
+    assert HELD_ROW not in shard.rows
+    assert shard.take(tick(51)) == []  # held anew
+    shard.desk.keep_time()
+    assert msgspec.json.decode(shard.rows[NOW_ROW], type=datetime) == START + timedelta(hours=3)
+
+
+def test_after_a_pause_of_everything_the_second_tick_confirms_the_first_even_across_a_restart() -> None:
+    shard = Shard()
+    shard.take(acting())
+    shard.take(failed())
+    shard.take(tick(2))
+    assert shard.take(tick(70)) == []
+    again = Shard(shard.rows)
+    assert again.take(tick(70.1)) != []
+    assert HELD_ROW not in again.rows
+
+
+def test_a_step_at_its_limit_needs_no_second_tick() -> None:
+    shard = Shard()
+    shard.take(tick(2))
+    step = TICK_STEP.total_seconds() / 3600
+    shard.take(tick(2 + step))
+    assert HELD_ROW not in shard.rows
+    shard.take(tick(2 + 2 * step + 1 / 3600))
+    assert HELD_ROW in shard.rows
+
+
+def test_an_outcome_of_a_sink_with_a_fast_clock_gets_the_brokers_time() -> None:
+    shard = Shard()
+    shard.take(acting())
+    shard.take(failed())
+    (read,) = [decode_effect(value) for value in shard.on(EFFECTS_STRIPE.name)]
+    about = {name: getattr(read, name) for name in ("account", "customer", "invoice")}
+    ahead = START + timedelta(days=3)
+    answer = ReadFailed(id="o", effect=read.id, why="gone", occurred_at=ahead, received_at=ahead, **about)
+    broker = START + timedelta(minutes=1)
+    shard.desk.take(Told(stream_key(read.account, read.customer), encode(answer), 9, int(broker.timestamp() * 1000)))
+    told = [decode_event(value) for topic, _, value in shard.sent if topic == EVENTS.name and b"read_failed" in value]
+    assert [event.occurred_at for event in told if event.cause == "o"] == [broker]
 
 
 def of_account(name: str, value: bytes) -> bytes:

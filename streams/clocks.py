@@ -1,0 +1,64 @@
+"""What a program with a wrong clock says is not believed: the broker's own time of a record is the measure. Pure."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from recovery.contracts.codec import Unprocessable
+from recovery.contracts.facts import (
+    AlertSettled,
+    ChargeRead,
+    ChargeSettled,
+    Fact,
+    InvoiceRead,
+    MessageSettled,
+    ReadFailed,
+    SubscriptionEndSettled,
+    TimePassed,
+    WebhookSettled,
+)
+from recovery.contracts.limits import CLOCK_AHEAD
+from streams.shard import Record
+
+log = logging.getLogger(__name__)
+OUTCOMES: Final = (
+    AlertSettled,
+    ChargeRead,
+    ChargeSettled,
+    InvoiceRead,
+    MessageSettled,
+    ReadFailed,
+    SubscriptionEndSettled,
+    WebhookSettled,
+)
+"""Facts whose `occurred_at` is read from a clock of ours."""
+
+
+def check_clock(record: Record, tick: TimePassed) -> None:
+    """Raise Unprocessable when a tick is ahead of the broker's time: it would move every decision ahead, for good."""
+    latest = _latest(record)
+    if latest is not None and tick.occurred_at > latest:
+        reason = (
+            f"The tick says {tick.occurred_at.isoformat()}, more than {CLOCK_AHEAD} ahead of the broker's time of its record. "
+            "A ticker's clock or the broker's is wrong."
+        )
+        log.error("%s It is dead-lettered.", reason)
+        raise Unprocessable(reason)
+
+
+def on_time(record: Record, fact: Fact) -> Fact:
+    """The fact; an outcome from a clock that is ahead of the broker's gets the broker's time, since losing what it tells would be worse."""
+    latest = _latest(record)
+    if latest is None or fact.occurred_at <= latest or not isinstance(fact, OUTCOMES):
+        return fact
+    log.error("%s says %s, ahead of the broker's time of its record, which is taken: a sink's clock is wrong", fact.id, fact.occurred_at)
+    return msgspec.structs.replace(fact, occurred_at=latest - CLOCK_AHEAD)
+
+
+def _latest(record: Record) -> datetime | None:
+    """The latest time that a clock of ours may have said in this record; None where the broker keeps no time."""
+    if record.timestamp <= 0:
+        return None
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=record.timestamp) + CLOCK_AHEAD
