@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from recovery.contracts.codec import decode_fact, encode
 from recovery.contracts.command_facts import Command, ExcludeAsked, ResumeAsked, RetryAsked, SnoozeAsked, StopAsked
 
 KINDS: dict[str, type[Command]] = {
@@ -21,12 +22,13 @@ def asked(
     """The fact of a command about (account, customer, invoice); an empty invoice means all of the customer's.
 
     Raises:
-        ValueError: an end is missing where one is needed, given where none is taken, or past; the message says which.
+        ValueError: an end is missing where one is needed, given where none is taken, or past, or something is beyond a limit; the message
+            says which.
 
     """
     account, customer, invoice = about
     fields: dict[str, Any] = {"who": who, "why": why, **_end(kind, until, business)}
-    return KINDS[kind](
+    command = KINDS[kind](
         id=f"command:{account}:{customer}:{invoice}:{kind}:{int(wall.timestamp() * 1000)}",
         account=account,
         customer=customer,
@@ -35,6 +37,8 @@ def asked(
         received_at=wall,
         **fields,
     )
+    decode_fact(encode(command))  # the streams would dead-letter what is beyond a limit; the person is told at once
+    return command
 
 
 def moment(text: str) -> datetime:

@@ -10,8 +10,10 @@ import msgspec
 from producers.delivery import Message
 from producers.providers.stripe import DEAUTHORIZED, WITHOUT_MEANING, Ignored, key_object, refuse_thin, translate
 from producers.providers.stripe_invoices import InvoiceEvent, invoice_event
-from recovery.contracts.codec import encode
+from recovery.contracts.bounds import Unprocessable, check_arrived
+from recovery.contracts.codec import decode_fact, encode
 from recovery.contracts.facts import Fact, SwitchSet, WebhookIgnored, WebhookParked
+from recovery.contracts.limits import AHEAD_OF_ARRIVAL, ID_LENGTH
 from recovery.contracts.parked import Parked
 from recovery.contracts.topics import FACTS, PARKED_GATEWAY, RAW
 from recovery.ids import stream_key, stub_key, trace_of, webhook_fact_id
@@ -60,8 +62,9 @@ def messages_of(
     fact = _fact(accounts, account, event, body, received_at, why)
     if traceparent:
         fact = msgspec.structs.replace(fact, trace=trace_of(traceparent, fact.trace))
+    fact, value = _within_limits(fact, account, event, body)
     key = stream_key(account, fact.customer) if fact.customer else stub_key(account, key_object(fact))
-    messages = [Message(RAW.name, account.encode(), body), Message(FACTS.name, key, encode(fact))]
+    messages = [Message(RAW.name, account.encode(), body), Message(FACTS.name, key, value)]
     if isinstance(fact, WebhookParked):
         messages.append(Message(PARKED_GATEWAY.name, account.encode(), encode(_parked(account, fact, body))))
     if isinstance(fact, WebhookIgnored) and fact.event_type == DEAUTHORIZED and fact.why == WITHOUT_MEANING[DEAUTHORIZED]:
@@ -100,6 +103,20 @@ def _fact(accounts: Accounts, account: str, event: Any, body: bytes, received_at
         return _unread(account, event, body, received_at, error)
 
 
+def _within_limits(fact: Fact, account: str, event: Any, body: bytes) -> tuple[Fact, bytes]:
+    """The fact and its bytes; where the streams would refuse it (docs/limits.md), the fact that its webhook is dead-lettered."""
+    value = encode(fact)
+    try:
+        if isinstance(event, InvoiceEvent):  # nearly all; what its decoder took is within the limits of every field
+            check_arrived(fact, value)
+        else:
+            decode_fact(value)
+    except Unprocessable as error:
+        fact = _unread(account, event, body, fact.received_at, error)
+        value = encode(fact)
+    return fact, value
+
+
 def _misdirected(path: str, signers: list[str], named: object) -> str:
     """Why a validly signed event belongs to none of our accounts; empty when it does."""
     if named is not None and named not in signers:
@@ -114,7 +131,7 @@ def _ignored(account: str, event: Any, body: bytes, received_at: datetime, why: 
 
 
 def _unread(account: str, event: Any, body: bytes, received_at: datetime, error: Exception) -> WebhookParked:
-    why = str(error) if isinstance(error, UnknownShape) else f"{type(error).__name__} while it was read"
+    why = str(error) if isinstance(error, UnknownShape | Unprocessable) else f"{type(error).__name__} while it was read"
     log.warning("parked a webhook of %s: %s", account, why)
     return WebhookParked(**_header(account, event, body, received_at), event_type=_word(event, "type"), why=why)
 
@@ -126,18 +143,20 @@ def _header(account: str, event: Any, body: bytes, received_at: datetime) -> dic
     return {
         "id": fact_id,
         "account": account,
-        "occurred_at": _created(event) or received_at,
+        "occurred_at": _created(event, received_at),
         "received_at": received_at,
         "cause": event_id,
         "trace": fact_id,
     }
 
 
-def _created(event: Any) -> datetime | None:
+def _created(event: Any, received_at: datetime) -> datetime:
+    """When the event happened, as far as that can be believed; else when it arrived."""
     try:
-        return moment_at({"created": _said(event, "created")}, "created", "event")
+        created = moment_at({"created": _said(event, "created")}, "created", "event")
     except UnknownShape:
-        return None
+        return received_at
+    return received_at if created is None or created > received_at + AHEAD_OF_ARRIVAL else created
 
 
 def _said(event: Any, name: str) -> Any:
@@ -147,7 +166,7 @@ def _said(event: Any, name: str) -> Any:
 
 def _word(event: Any, name: str) -> str:
     value = _said(event, name)
-    return value if isinstance(value, str) and len(value) <= 255 else ""
+    return value if isinstance(value, str) and len(value) <= ID_LENGTH and value.isprintable() else ""
 
 
 def _parked(account: str, fact: WebhookParked, body: bytes) -> Parked:

@@ -1,13 +1,16 @@
 """Ids, each derived from its cause: the same cause gives the same id, so a repeat is recognised and never acts twice."""
 
 import re
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from urllib.parse import quote
 
 KEY_PREFIX = "dunlin-"
 """Every idempotency key that we send to Stripe begins so; its echo in a webhook tells our attempts from others' (stripe.md 3.1)."""
 
-
+LONGEST_KEY = 255
+"""Characters of an idempotency key that Stripe takes."""
+_HASHED = "~"
+"""Begins what stands for an effect whose id is too long; no account's id begins so."""
 MESSAGE_KINDS: frozenset[str] = frozenset({"message", "sms", "notice"})
 """Kinds of effects that write to somebody: reminders by mail, reminders by SMS, and mails that are no reminder."""
 
@@ -64,7 +67,8 @@ def number_of(account: str, invoice: str, effect: str) -> int | None:
 
 def idempotency_key(effect: str) -> str:
     """The key sent to Stripe for an effect: at most 255 characters, the same for the same effect, never for another one (B32, B33)."""
-    return f"{KEY_PREFIX}{quote(effect, safe='._-')}"
+    key = f"{KEY_PREFIX}{quote(effect, safe='._-')}"
+    return key if len(key) <= LONGEST_KEY else f"{KEY_PREFIX}{_HASHED}{sha256(effect.encode()).hexdigest()}"
 
 
 def is_ours(request_key: str) -> bool:
@@ -73,8 +77,9 @@ def is_ours(request_key: str) -> bool:
 
 
 def effect_of_key(request_key: str) -> str:
-    """The effect id within one of our idempotency keys; empty when the key is somebody else's."""
-    return request_key[len(KEY_PREFIX) :] if is_ours(request_key) else ""
+    """The effect id within one of our idempotency keys; empty when the key is somebody else's, or of an effect too long to stand in it."""
+    effect = request_key[len(KEY_PREFIX) :] if is_ours(request_key) else ""
+    return "" if effect.startswith(_HASHED) else effect
 
 
 def event_id(partition: int, offset: int, index: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from recovery.contracts.facts import Card, Decline, InvoiceState, SeenAttempt
+from recovery.contracts.limits import LAST_YEAR
 from recovery.stripe_fields import (
     Object,
     UnknownShape,
@@ -188,13 +189,15 @@ def card_of_method(method: Object) -> Card | None:
 
 
 def _card(card: Object, method: str) -> Card:
+    month, year = whole(card, "exp_month", "card"), whole(card, "exp_year", "card")
+    believable = 0 <= month <= 12 and 0 <= year <= LAST_YEAR
     return Card(
         fingerprint=text(card, "fingerprint", "card"),
         brand=text(card, "brand", "card"),
         country=text(card, "country", "card"),
         funding=text(card, "funding", "card"),
-        exp_month=whole(card, "exp_month", "card"),
-        exp_year=whole(card, "exp_year", "card"),
+        exp_month=month if believable else 0,
+        exp_year=year if believable else 0,
         method=method,
     )
 

@@ -144,6 +144,7 @@ REASONS: dict[str, str] = {
     "explored_4": "a time drawn by lot for the fourth step",
     "explored_5": "a time drawn by lot for the fifth step",
     "by_hand": "somebody asked for it",
+    "too_many_cases": "this customer has too many open invoices",
     "holdout": "this customer is left alone to measure the difference",
     "renewal_first": "the next renewal comes before it",
     "stale_plan": "the offer is for an earlier step",

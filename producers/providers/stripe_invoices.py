@@ -20,7 +20,7 @@ from recovery.contracts.facts import (
     PaymentActionRequired,
     PaymentFailed,
 )
-from recovery.contracts.limits import ID_LENGTH
+from recovery.contracts.limits import COUNT, ID_LENGTH
 from recovery.ids import webhook_fact_id
 from recovery.stripe_fields import EARLIEST_SECOND, LARGEST, LATEST_SECOND
 
@@ -39,6 +39,7 @@ INVOICE_FACTS: dict[str, type[InvoiceFact]] = {
 Needed = Annotated[str, msgspec.Meta(min_length=1, max_length=ID_LENGTH)]
 Word = Annotated[str, msgspec.Meta(max_length=ID_LENGTH)]
 Whole = Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+Few = Annotated[int, msgspec.Meta(ge=-COUNT, le=COUNT)]
 Seconds = Annotated[int, msgspec.Meta(ge=EARLIEST_SECOND, le=LATEST_SECOND)]
 
 
@@ -61,7 +62,7 @@ class _Period(msgspec.Struct, frozen=True):
 
 
 class _LineDetails(msgspec.Struct, frozen=True):
-    subscription: str | _Named | None = None
+    subscription: Word | _Named | None = None
 
 
 class _LineParent(msgspec.Struct, frozen=True):
@@ -73,7 +74,7 @@ class _Line(msgspec.Struct, frozen=True):
 
     period: _Period | None = None
     parent: _LineParent | None = None
-    subscription: str | _Named | None = None
+    subscription: Word | _Named | None = None
 
 
 class _Lines(msgspec.Struct, frozen=True):
@@ -90,7 +91,7 @@ class _Invoice(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", ta
     amount_due: Whole | None = None
     amount_paid: Whole | None = None
     amount_remaining: Whole | None = None
-    attempt_count: Whole | None = None
+    attempt_count: Few | None = None
     next_payment_attempt: Seconds | None = None
     billing_reason: Word | None = None
     collection_method: Word | None = None

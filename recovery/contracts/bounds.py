@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from recovery.contracts.limits import AHEAD_OF_ARRIVAL, FIRST_MOMENT, HORIZON, ID_LENGTH, LAST_MOMENT, NESTING
+from recovery.contracts.limits import AHEAD_OF_ARRIVAL, FIRST_MOMENT, HORIZON, ID_LENGTH, LAST_MOMENT, MESSAGE_BYTES, NESTING
 from recovery.policy import Policy
 
 
@@ -60,6 +60,14 @@ def check_arrival(fact: Any) -> None:
         raise Unprocessable(
             f"occurred_at is {fact.occurred_at.isoformat()}, more than a day after the arrival at {fact.received_at.isoformat()}."
         )
+
+
+def check_arrived(fact: Any, value: bytes) -> None:
+    """Raise Unprocessable when the streams would refuse a fact that is about to be written, `value` being its bytes."""
+    if len(value) > MESSAGE_BYTES:
+        raise Unprocessable(f"The fact has {len(value):,} bytes; at most {MESSAGE_BYTES:,} are read.")
+    check(fact, value)
+    check_arrival(fact)
 
 
 def check_characters(message: Any, where: str = "") -> None:

@@ -1,5 +1,6 @@
 """What people ask for by hand, each with who and why (B93)."""
 
+from recovery.contracts.bounded import DerivedId, Text, Word
 from recovery.contracts.fact_words import Fact
 from recovery.vocabulary import Moment
 
@@ -7,8 +8,8 @@ from recovery.vocabulary import Moment
 class Command(Fact, frozen=True, kw_only=True):
     """Base of what a person asks for: who, and why (B93). Without an invoice it means all of the customer's."""
 
-    who: str
-    why: str = ""
+    who: Text
+    why: Text = ""
 
 
 class RetryAsked(Command, frozen=True, kw_only=True, tag="retry_asked"):
@@ -37,8 +38,8 @@ class ParkedReplayed(Command, frozen=True, kw_only=True, tag="parked_replayed"):
     Written to the row that it is about where a row's timer had failed: the row then looks again at what is due.
     """
 
-    message: str
-    topic: str
+    message: DerivedId
+    topic: Word
 
 
 class ResumeAsked(Command, frozen=True, kw_only=True, tag="resume_asked"):

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from recovery.contracts.bounded import Amount, Count, DerivedId, Text, Word
 from recovery.contracts.fact_words import Card, Fact
 from recovery.vocabulary import Medium, Moment
 
@@ -12,18 +13,18 @@ class MessageBounced(Fact, frozen=True, kw_only=True, tag="message_bounced"):
     to; -1 where the one who tells does not know, then the customer's own address counts for all."""
 
     medium: Medium = "email"
-    message: str = ""
+    message: DerivedId = ""
     hard: bool
-    contact: str = ""
-    why: str = ""
-    remaining: int = -1
+    contact: Word = ""
+    why: Text = ""
+    remaining: Count = -1
 
 
 class MessageComplained(Fact, frozen=True, kw_only=True, tag="message_complained"):
     """The customer called a message of ours unwanted: nothing more is sent that way (B53)."""
 
     medium: Medium = "email"
-    message: str = ""
+    message: DerivedId = ""
 
 
 class ContactSuppressed(Fact, frozen=True, kw_only=True, tag="contact_suppressed"):
@@ -31,15 +32,15 @@ class ContactSuppressed(Fact, frozen=True, kw_only=True, tag="contact_suppressed
 
     medium: Medium | Literal["all"] = "all"
     why: Literal["unsubscribed", "do_not_contact"] = "do_not_contact"
-    who: str
+    who: Text
 
 
 class ContactAllowed(Fact, frozen=True, kw_only=True, tag="contact_allowed"):
     """The customer may be written to again, for instance at a new address: lifts every suppression of the medium."""
 
     medium: Medium | Literal["all"] = "all"
-    who: str
-    why: str = ""
+    who: Text
+    why: Text = ""
 
 
 class ConsentGiven(Fact, frozen=True, kw_only=True, tag="consent_given"):
@@ -47,16 +48,16 @@ class ConsentGiven(Fact, frozen=True, kw_only=True, tag="consent_given"):
     `country` the ISO code of their telephone number, both empty where unknown."""
 
     medium: Medium = "sms"
-    proof: str
-    zone: str = ""
-    country: str = ""
+    proof: Text
+    zone: Word = ""
+    country: Word = ""
 
 
 class ConsentWithdrawn(Fact, frozen=True, kw_only=True, tag="consent_withdrawn"):
     """The customer took the consent back, for instance by STOP; it ends that medium only (B53)."""
 
     medium: Medium = "sms"
-    why: str = "stop"
+    why: Text = "stop"
 
 
 class CardExpiring(Fact, frozen=True, kw_only=True, tag="card_expiring"):
@@ -64,8 +65,8 @@ class CardExpiring(Fact, frozen=True, kw_only=True, tag="card_expiring"):
     Stripe the renewed card by itself, so that nobody need be alarmed (F68)."""
 
     card: Card
-    subscription: str
+    subscription: Word
     next_charge_at: Moment
-    amount_minor: int
-    currency: str
+    amount_minor: Amount
+    currency: Word
     updater_covers: bool = False

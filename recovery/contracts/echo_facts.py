@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from recovery.contracts.bounded import DerivedId, Text, Word
 from recovery.contracts.fact_words import Fact
 from recovery.vocabulary import Medium
 
@@ -11,37 +12,37 @@ class MessageOpened(Fact, frozen=True, kw_only=True, tag="message_opened"):
     agent, no_agent, too_soon, many_links), empty for what may be a person. Mail programs fetch images unasked: an opening proves nothing
     (B81)."""
 
-    effect: str
+    effect: DerivedId
     medium: Medium = "email"
-    contact: str = ""
-    machine: str = ""
+    contact: Word = ""
+    machine: Word = ""
 
 
 class MessageClicked(Fact, frozen=True, kw_only=True, tag="message_clicked"):
     """A link of a message was followed; told once an hour for each message. `machine` as for MessageOpened; such clicks are left out of
     every figure (B81)."""
 
-    effect: str
+    effect: DerivedId
     medium: Medium = "email"
-    contact: str = ""
-    machine: str = ""
+    contact: Word = ""
+    machine: Word = ""
 
 
 class MessageDelivered(Fact, frozen=True, kw_only=True, tag="message_delivered"):
     """The provider says that the message reached the recipient. `message` is the provider's id of it."""
 
-    effect: str
+    effect: DerivedId
     medium: Medium
-    message: str = ""
+    message: DerivedId = ""
 
 
 class MessageUndelivered(Fact, frozen=True, kw_only=True, tag="message_undelivered"):
     """The provider says that the message did not reach the recipient; `why` is its code."""
 
-    effect: str
+    effect: DerivedId
     medium: Medium
-    message: str = ""
-    why: str = ""
+    message: DerivedId = ""
+    why: Text = ""
 
 
 class MessageReceived(Fact, frozen=True, kw_only=True, tag="message_received"):
@@ -49,5 +50,5 @@ class MessageReceived(Fact, frozen=True, kw_only=True, tag="message_received"):
     number is none that we know; `message` is the provider's id, by which the text can be looked up there."""
 
     medium: Medium = "sms"
-    message: str = ""
+    message: DerivedId = ""
     word: Literal["stop", "start", "help", "other"]

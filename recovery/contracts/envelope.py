@@ -2,6 +2,7 @@
 
 import msgspec
 
+from recovery.contracts.bounded import DerivedId, Word
 from recovery.vocabulary import Moment
 
 
@@ -12,12 +13,12 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     `cause` is the id of the message it follows from; `trace` ties a request's messages together.
     """
 
-    id: str
-    account: str
+    id: DerivedId
+    account: Word
     occurred_at: Moment
     received_at: Moment
-    customer: str = ""
-    invoice: str = ""
-    cause: str = ""
-    trace: str = ""
+    customer: Word = ""
+    invoice: Word = ""
+    cause: DerivedId = ""
+    trace: DerivedId = ""
     version: int = 1

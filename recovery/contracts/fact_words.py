@@ -1,8 +1,12 @@
 """What facts are made of: an invoice, a decline, a card, an attempt, and the base of every fact."""
 
+from typing import Annotated
+
 import msgspec
 
+from recovery.contracts.bounded import Amount, Count, Word
 from recovery.contracts.envelope import Header
+from recovery.contracts.limits import LAST_YEAR
 from recovery.vocabulary import Moment
 
 
@@ -13,49 +17,49 @@ class InvoiceState(msgspec.Struct, frozen=True, kw_only=True):
     `own_method`: the payment method that the invoice itself names, which is charged before any other (B36); empty where it names none.
     """
 
-    status: str
-    currency: str
-    amount_due: int = 0
-    amount_paid: int = 0
-    amount_remaining: int = 0
-    attempt_count: int = 0
+    status: Word
+    currency: Word
+    amount_due: Amount = 0
+    amount_paid: Amount = 0
+    amount_remaining: Amount = 0
+    attempt_count: Count = 0
     next_payment_attempt: Moment | None = None
-    billing_reason: str = ""
-    collection_method: str = ""
+    billing_reason: Word = ""
+    collection_method: Word = ""
     auto_advance: bool = True
-    subscription: str = ""
+    subscription: Word = ""
     created: Moment
     paid_out_of_band: bool = False
-    paid_off_stripe: int = 0
+    paid_off_stripe: Amount = 0
     renews_at: Moment | None = None
-    own_method: str = ""
+    own_method: Word = ""
 
 
 class Decline(msgspec.Struct, frozen=True, kw_only=True):
     """Why a payment failed, in Stripe's raw words (stripe.md 1.1); empty where Stripe said nothing. Never interpreted here."""
 
-    code: str = ""
-    decline_code: str = ""
-    advice_code: str = ""
-    network_advice_code: str = ""
-    network_decline_code: str = ""
-    outcome_type: str = ""
-    outcome_reason: str = ""
-    network_status: str = ""
-    intent_status: str = ""
-    method_type: str = ""
+    code: Word = ""
+    decline_code: Word = ""
+    advice_code: Word = ""
+    network_advice_code: Word = ""
+    network_decline_code: Word = ""
+    outcome_type: Word = ""
+    outcome_reason: Word = ""
+    network_status: Word = ""
+    intent_status: Word = ""
+    method_type: Word = ""
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
     """A card as far as we may know it: no number, only Stripe's fingerprint (B94)."""
 
-    fingerprint: str = ""
-    brand: str = ""
-    country: str = ""
-    funding: str = ""
-    exp_month: int = 0
-    exp_year: int = 0
-    method: str = ""
+    fingerprint: Word = ""
+    brand: Word = ""
+    country: Word = ""
+    funding: Word = ""
+    exp_month: Annotated[int, msgspec.Meta(ge=0, le=12)] = 0
+    exp_year: Annotated[int, msgspec.Meta(ge=0, le=LAST_YEAR)] = 0
+    method: Word = ""
 
 
 class Fact(Header, frozen=True, kw_only=True):
@@ -68,16 +72,16 @@ class InvoiceFact(Fact, frozen=True, kw_only=True):
 
     state: InvoiceState
     livemode: bool = False
-    request_id: str = ""
-    request_key: str = ""
+    request_id: Word = ""
+    request_key: Word = ""
 
 
 class SeenAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """One charge on an invoice as Stripe lists it, whoever made it. `reached_network` is False for Radar blocks (B23)."""
 
-    charge: str
+    charge: Word
     at: Moment
     succeeded: bool
-    fingerprint: str = ""
-    brand: str = ""
+    fingerprint: Word = ""
+    brand: Word = ""
     reached_network: bool = True

@@ -1,9 +1,10 @@
 """Everything streams can learn, in the past tense: what Stripe told, what became of our effects, what people set, and the time."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from recovery.contracts.bounded import Amount, Count, DerivedId, Most, Text, Word
 from recovery.contracts.command_facts import Command, ExcludeAsked, ParkedReplayed, ResumeAsked, RetryAsked, SnoozeAsked, StopAsked
 from recovery.contracts.contact_facts import (
     CardExpiring,
@@ -128,46 +129,46 @@ class InvoiceWrittenOff(InvoiceFact, frozen=True, kw_only=True, tag="invoice_wri
 class ChargeFailed(Fact, frozen=True, kw_only=True, tag="charge_failed"):
     """A charge failed; carries the network's codes, and from basil on no invoice."""
 
-    charge: str
-    payment_intent: str = ""
-    amount_minor: int
-    currency: str
+    charge: Word
+    payment_intent: Word = ""
+    amount_minor: Amount
+    currency: Word
     decline: Decline
     card: Card | None = None
-    request_key: str = ""
+    request_key: Word = ""
 
 
 class IntentFailed(Fact, frozen=True, kw_only=True, tag="intent_failed"):
     """A payment intent's attempt failed."""
 
-    payment_intent: str
-    amount_minor: int
-    currency: str
+    payment_intent: Word
+    amount_minor: Amount
+    currency: Word
     decline: Decline
     card: Card | None = None
-    request_key: str = ""
+    request_key: Word = ""
 
 
 class ChargeRefunded(Fact, frozen=True, kw_only=True, tag="charge_refunded"):
     """Money of a charge went back; `amount_refunded` is the total so far."""
 
-    charge: str
-    payment_intent: str = ""
-    amount_refunded: int
-    currency: str
+    charge: Word
+    payment_intent: Word = ""
+    amount_refunded: Amount
+    currency: Word
 
 
 class DisputeOpened(Fact, frozen=True, kw_only=True, tag="dispute_opened"):
     """A charge is disputed. Carries no customer: keyed by the dispute. `status` is Stripe's: those that begin with `warning_` are an
     inquiry of the bank, by which no money went back; a dispute told by its withdrawn funds follows if it becomes more."""
 
-    dispute: str
-    charge: str = ""
-    payment_intent: str = ""
-    reason: str = ""
-    amount_minor: int
-    currency: str
-    status: str = ""
+    dispute: Word
+    charge: Word = ""
+    payment_intent: Word = ""
+    reason: Text = ""
+    amount_minor: Amount
+    currency: Word
+    status: Word = ""
 
 
 class CustomerChanged(Fact, frozen=True, kw_only=True, tag="customer_changed"):
@@ -175,7 +176,7 @@ class CustomerChanged(Fact, frozen=True, kw_only=True, tag="customer_changed"):
     `default_method` is the id of the one there is now, empty for none; `email_changed` when the address was (it is no part of this)."""
 
     default_method_changed: bool = False
-    default_method: str = ""
+    default_method: Word = ""
     email_changed: bool = False
 
 
@@ -189,23 +190,23 @@ class SubscriptionChanged(Fact, frozen=True, kw_only=True, tag="subscription_cha
     payment method that it names itself is another now, `own_method`, or none (B36). `ending_since`: when an end by date was set, None
     where that is not told. `pause_unclear`: the status is paused and its event does not tell why. `why` is Stripe's cancellation reason."""
 
-    subscription: str
-    status: str
+    subscription: Word
+    status: Word
     cancel_at_period_end: bool = False
     paused: bool = False
-    pause_behavior: str = ""
-    own_method: str = ""
+    pause_behavior: Word = ""
+    own_method: Word = ""
     own_method_changed: bool = False
     ending_since: Moment | None = None
     pause_unclear: bool = False
-    why: str = ""
+    why: Text = ""
 
 
 class SubscriptionEnded(Fact, frozen=True, kw_only=True, tag="subscription_ended"):
     """A subscription was cancelled; `why` is Stripe's cancellation reason (B67)."""
 
-    subscription: str
-    why: str = ""
+    subscription: Word
+    why: Text = ""
 
 
 class MethodChanged(Fact, frozen=True, kw_only=True, tag="method_changed"):
@@ -219,15 +220,15 @@ class MethodChanged(Fact, frozen=True, kw_only=True, tag="method_changed"):
 class WebhookIgnored(Fact, frozen=True, kw_only=True, tag="webhook_ignored"):
     """A validly signed webhook that means nothing to us: unknown type or wrong mode (product decision 38)."""
 
-    event_type: str
-    why: str
+    event_type: Word
+    why: Text
 
 
 class WebhookParked(Fact, frozen=True, kw_only=True, tag="webhook_parked"):
     """A validly signed webhook that could not be translated; its bytes are on `parked.gateway`."""
 
-    event_type: str
-    why: str
+    event_type: Word
+    why: Text
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,11 +245,11 @@ class PlanOffered(Fact, frozen=True, kw_only=True, tag="plan_offered"):
     the times (model, ...), `model_version` which one; `propensity` is the probability with which this plan was chosen among others.
     """
 
-    slots: tuple[Slot, ...]
-    source: str
-    model_version: str = ""
-    attempt: int = 1
-    request: str = ""
+    slots: Annotated[tuple[Slot, ...], Most]
+    source: Word
+    model_version: Word = ""
+    attempt: Count = 1
+    request: DerivedId = ""
     propensity: float = 1.0
 
 
@@ -258,10 +259,10 @@ class PolicyPublished(Fact, frozen=True, kw_only=True, tag="policy_published"):
     `draft`: a policy that is only tried on paper beside it, its decisions recorded and none carried out (F66).
     """
 
-    number: int
+    number: Count
     policy: Policy
-    who: str
-    why: str = ""
+    who: Text
+    why: Text = ""
     draft: Policy | None = None
 
 
@@ -269,8 +270,8 @@ class SwitchSet(Fact, frozen=True, kw_only=True, tag="switch_set"):
     """The account's kill switch: paused or not (B45, product decision 39). Written once to every partition; account `*` means all."""
 
     paused: bool
-    who: str
-    why: str = ""
+    who: Text
+    why: Text = ""
 
 
 class TimePassed(Fact, frozen=True, kw_only=True, tag="time_passed"):

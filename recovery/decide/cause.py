@@ -24,7 +24,7 @@ def settlement(fact: Fact, charge: str) -> dict[str, str]:
 def charge_of_key(account: str, case: Case, request_key: str) -> bool:
     """Whether the key of the call that paid is that of a charge of this case (stripe.md 3.1), known to the row or not."""
     prefix = idempotency_key(effect_id(account, case.invoice, "charge", 0))[:-1]
-    return request_key.startswith(prefix)
+    return request_key.startswith(prefix) or any(request_key == idempotency_key(effect) for effect in case.charges)
 
 
 EXTERNAL = Credit("external", {"evidence": "out_of_band"})

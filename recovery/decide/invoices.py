@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from recovery.contracts.customer import Case
+from recovery.contracts.customer import Case, Customer
 from recovery.contracts.facts import (
     InvoiceChanged,
     InvoiceFact,
@@ -13,6 +13,7 @@ from recovery.contracts.facts import (
     PaymentActionRequired,
     PaymentFailed,
 )
+from recovery.contracts.limits import ENDED_CASES, OPEN_CASES
 from recovery.decide import cause, dunning, hints, holdout, methods, reopening
 from recovery.decide.classify import AUTHENTICATION
 from recovery.decide.commands import forbidden
@@ -114,7 +115,7 @@ def action_required(turn: Turn, fact: PaymentActionRequired) -> None:
 
 
 def _open(turn: Turn, fact: InvoiceFact, decline_known: PaymentFailed | None = None) -> Case | None:
-    why, state = forbidden(turn.row, fact.invoice, turn.now) or ignored(fact, turn.policy), fact.state
+    why, state = forbidden(turn.row, fact.invoice, turn.now) or ignored(fact, turn.policy) or _no_room(turn.row, fact.invoice), fact.state
     if why:
         amounts = {"amount_minor": state.amount_remaining, "currency": state.currency, "subscription": state.subscription}
         turn.tell_row("failure_ignored", why, **amounts)
@@ -150,6 +151,15 @@ def _open(turn: Turn, fact: InvoiceFact, decline_known: PaymentFailed | None = N
 def by_request(fact: InvoiceFact) -> bool:
     """Whether somebody asked Stripe for it, and not we: the customer on its page, or the merchant. Stripe's own doing has no request."""
     return bool(fact.request_id or fact.request_key) and not is_ours(fact.request_key)
+
+
+def _no_room(row: Customer, invoice: str) -> str:
+    """Why the row has no room for another open case. Of ended ones, those that ended first are forgotten beyond their limit."""
+    ended = sorted((case.ended_at, case.invoice) for case in row.cases.values() if case.ended_at is not None and case.invoice != invoice)
+    for _, oldest in ended[: max(0, len(ended) - ENDED_CASES)]:
+        del row.cases[oldest]
+    running = sum(1 for case in row.cases.values() if case.ended_at is None)
+    return "too_many_cases" if running >= OPEN_CASES else ""
 
 
 def _again(turn: Turn, case: Case, fact: InvoiceFact) -> None:

@@ -16,6 +16,7 @@ from recovery.adapters.logs import scrub
 from recovery.contracts.codec import Unprocessable, decode_effect, encode
 from recovery.contracts.effects import Effect
 from recovery.contracts.facts import Fact
+from recovery.contracts.limits import TEXT_LENGTH
 from recovery.contracts.parked import Parked
 from recovery.contracts.topics import AGAIN_SINKS, FACTS, PARKED_SINKS
 from recovery.ids import stream_key
@@ -279,6 +280,8 @@ def outgoing(effect: Effect, fact: Fact, reopened: int = 0) -> Outgoing:
     The outcome of an effect that was given up before is another fact than that it was given up.
     """
     fact = msgspec.structs.replace(fact, id=f"{fact.id}:{reopened}") if reopened else fact
+    if len(why := getattr(fact, "why", "")) > TEXT_LENGTH:
+        fact = msgspec.structs.replace(fact, why=why[:TEXT_LENGTH])
     return Outgoing(id=effect.id, topic=FACTS.name, key=stream_key(fact.account, fact.customer), value=encode(fact))
 
 

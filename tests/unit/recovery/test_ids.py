@@ -28,6 +28,14 @@ def test_an_effects_key_leads_back_to_it():
     assert len(key) <= 255
 
 
+@pytest.mark.parametrize("length", [100, 200, 228, 229, 230, 255])
+def test_no_key_is_longer_than_stripe_takes_and_each_is_of_one_effect(length):
+    keys = {ids.idempotency_key(ids.effect_id("acct_1", "i" * length, "charge", number)) for number in range(1, 4)}
+    assert len(keys) == 3
+    assert all(len(key) <= 255 and ids.is_ours(key) for key in keys)
+    assert {ids.effect_of_key(key) for key in keys} <= {"", *(f"acct_1.{'i' * length}.charge.{number}" for number in range(1, 4))}
+
+
 def test_somebody_elses_key_is_not_ours():
     assert not ids.is_ours("merchant-key")
     assert ids.effect_of_key("merchant-key") == ""
