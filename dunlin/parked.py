@@ -52,6 +52,7 @@ def in_full(held: Held, parked: Parked) -> str:
         "key": parked.key.decode(errors="backslashreplace"),
         "why": reason_of(parked.why, parked.error),
         "trace": parked.trace or "none",
+        **({"left out": f"{parked.left_out:,} bytes, SHA-256 {parked.sha256}"} if parked.left_out else {}),
         "headers": ", ".join(f"{name}={value}" for name, value in parked.headers.items()) or "none",
         "put back": told.put_back or "not yet",
         "try": advice(held, parked),

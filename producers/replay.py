@@ -18,7 +18,7 @@ from recovery.adapters.parked import Held, Place, account_of
 from recovery.contracts.codec import Unprocessable, decode_fact, encode
 from recovery.contracts.facts import ContactAllowed, ParkedReplayed, ResumeAsked, RetryAsked, SwitchSet, WebhookParked
 from recovery.contracts.parked import DECIDED_ANEW, Parked, Replayed
-from recovery.contracts.topics import AGAIN_SINKS, FACTS, PARKED_NOTES
+from recovery.contracts.topics import AGAIN_SINKS, FACTS, PARKED_NOTES, TOPICS
 from recovery.ids import stub_key
 
 NOBODY = "~unknown"
@@ -59,6 +59,10 @@ class Sends(Protocol):
         """Return when everything sent so far is acknowledged. Raises NotDelivered."""
 
 
+_TOPICS = frozenset(topic.name for topic in TOPICS)
+"""Those whose messages are put back; the changelog's rows are not, they are only woken."""
+
+
 class Replay:
     """Puts single messages back. `message_of` finds a parked message by its place."""
 
@@ -87,9 +91,14 @@ class Replay:
         self._publisher.flush()
 
     def _written(self, held: Held, parked: Parked) -> list[Out]:
+        if parked.left_out and parked.topic in _TOPICS:
+            raise Refused(
+                f"Its {parked.left_out:,} bytes are more than a dead letter holds. They are on {parked.topic}, partition "
+                f"{parked.partition}, offset {parked.offset}, as long as that topic keeps them; SHA-256 {parked.sha256}."
+            )
         if held.place.stage == "gateway":
             return [_translated(self._accounts, parked)]
-        if held.place.stage == "sinks":
+        if held.place.stage == "sinks" and parked.topic != FACTS.name:
             return [_for_sinks(parked)]
         return [_for_streams(parked)] if parked.topic == FACTS.name else []  # a row is woken by the fact that tells of this
 

@@ -176,7 +176,7 @@ def _held(stage: str, message: kafka.Message) -> Held | None:
         why=parked.why,
         error=parked.error,
         trace=parked.trace,
-        size=len(parked.value),
+        size=parked.left_out or len(parked.value),
         parked_at=_moment(message),
     )
 

@@ -231,3 +231,17 @@ def test_a_name_is_a_place_and_nothing_else():
     for wrong in ("", "streams", "streams-2", "streams-2-x", "kitchen-1-1", "streams--1-2"):
         with pytest.raises(ValueError, match="names no parked message"):
             Place.named(wrong)
+
+
+def test_a_dead_letter_without_its_bytes_is_refused_and_says_where_they_are(put_back, broker):
+    letter = parked("streams", "facts", b"", left_out=1_900_000, sha256="ab" * 32)
+    with pytest.raises(Refused, match="offset 7.*" + "ab" * 32):
+        put_back(letter)
+    assert broker.sent == []
+
+
+def test_an_outcome_that_was_too_large_goes_to_the_streams_and_not_to_a_sink(put_back, broker):
+    letter = msgspec.structs.replace(parked("sinks", "facts", FACT), partition=-1, offset=-1)
+    put_back(letter)
+    assert (b"acct_1/cus_1", FACT, -1) in [(key, value, partition) for _, key, value, partition in broker.on("facts")]
+    assert broker.on("again.sinks") == []
