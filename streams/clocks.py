@@ -23,15 +23,17 @@ from recovery.contracts.limits import CLOCK_AHEAD
 from streams.shard import Record
 
 log = logging.getLogger(__name__)
-OUTCOMES: Final = (
-    AlertSettled,
-    ChargeRead,
-    ChargeSettled,
-    InvoiceRead,
-    MessageSettled,
-    ReadFailed,
-    SubscriptionEndSettled,
-    WebhookSettled,
+OUTCOMES: Final = frozenset(
+    (
+        AlertSettled,
+        ChargeRead,
+        ChargeSettled,
+        InvoiceRead,
+        MessageSettled,
+        ReadFailed,
+        SubscriptionEndSettled,
+        WebhookSettled,
+    )
 )
 """Facts whose `occurred_at` is read from a clock of ours."""
 
@@ -50,8 +52,10 @@ def check_clock(record: Record, tick: TimePassed) -> None:
 
 def on_time(record: Record, fact: Fact) -> Fact:
     """The fact; an outcome from a clock that is ahead of the broker's gets the broker's time, since losing what it tells would be worse."""
+    if type(fact) not in OUTCOMES:
+        return fact
     latest = _latest(record)
-    if latest is None or fact.occurred_at <= latest or not isinstance(fact, OUTCOMES):
+    if latest is None or fact.occurred_at <= latest:
         return fact
     log.error("%s says %s, ahead of the broker's time of its record, which is taken: a sink's clock is wrong", fact.id, fact.occurred_at)
     return msgspec.structs.replace(fact, occurred_at=latest - CLOCK_AHEAD)

@@ -1,7 +1,9 @@
 """Whether a message keeps the limits that no type can express: its bytes, its depth, its times and its characters."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -19,7 +21,10 @@ FREE_TEXTS: Final = frozenset({"why", "who", "proof", "reason", "details", "beca
 
 _TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
 _OPENING: Final = frozenset((b"[", b"{"))
-_UNPRINTABLE_ASCII: Final = b"\x7f"
+_FIRST_YEAR: Final = FIRST_MOMENT.year
+_LAST_YEAR: Final = LAST_MOMENT.year
+_YEARS: Final = HORIZON.days // 366
+"""Whole years that are surely within HORIZON."""
 
 
 def check_depth(value: bytes) -> None:
@@ -39,8 +44,19 @@ def check_depth(value: bytes) -> None:
 
 def check(message: Any, value: bytes) -> None:
     """Raise Unprocessable when a decoded message has a time or a character beyond the limits; `value` is the message as bytes."""
-    check_times(message)
-    if not (value.isascii() and b"\\" not in value and _UNPRINTABLE_ASCII not in value):
+    received: datetime = message.received_at
+    year, happened = received.year, message.occurred_at.year
+    shape = _SHAPES.get(type(message)) or _shape(type(message))
+    # Whole years first: nearly every message is far from the limits, and their exact comparison costs as much as the decoding.
+    if not _FIRST_YEAR <= year < _LAST_YEAR or not _FIRST_YEAR <= happened < _LAST_YEAR or shape.parts:
+        check_times(message)
+    elif shape.times is not None:
+        last = min(year + _YEARS, _LAST_YEAR)
+        for at in shape.times(message):
+            if at is not None and not _FIRST_YEAR <= at.year < last:
+                check_times(message)
+                break
+    if not (value.isascii() and b"\\" not in value and b"\x7f" not in value):
         check_characters(message)
 
 
@@ -49,9 +65,7 @@ def check_times(message: Any) -> None:
     for name, at in (("occurred_at", message.occurred_at), ("received_at", message.received_at)):
         if not FIRST_MOMENT <= at <= LAST_MOMENT:
             raise Unprocessable(f"{name} is {at.isoformat()}; {FIRST_MOMENT.year} to {LAST_MOMENT.year} was expected.")
-    fields = _moments(type(message))
-    if fields.moments or fields.parts:
-        _check_parts(message, fields, min(max(message.received_at, message.occurred_at) + HORIZON, LAST_MOMENT))
+    _check_parts(message, min(max(message.received_at, message.occurred_at) + HORIZON, LAST_MOMENT))
 
 
 def check_arrival(fact: Any) -> None:
@@ -96,46 +110,62 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(one if one.isprintable() else " " if one.isspace() else "\ufffd" for one in text)
 
 
-class _Fields(msgspec.Struct, frozen=True):
+class _Shape(msgspec.Struct, frozen=True):
+    """Where a kind of struct holds times: in itself, and in parts that may be missing or many. `times` gets all those of the former and
+    of the parts that are always there, at once."""
+
     moments: tuple[str, ...]
+    needed: tuple[str, ...]
     parts: tuple[str, ...]
+    times: Callable[[Any], tuple[Any, ...]] | None
 
 
-def _check_parts(part: Any, fields: _Fields, latest: datetime, where: str = "") -> None:
-    for name in fields.moments:
+_SHAPES: Final[dict[type, _Shape]] = {}
+_HEADER: Final = frozenset({"occurred_at", "received_at"})
+
+
+def _check_parts(part: Any, latest: datetime, where: str = "") -> None:
+    shape = _SHAPES.get(type(part)) or _shape(type(part))
+    for name in shape.moments:
         at = getattr(part, name)
         if at is not None and not FIRST_MOMENT <= at <= latest:
             raise Unprocessable(f"{where}{name} is {at.isoformat()}; {FIRST_MOMENT.year} to {latest.date().isoformat()} was expected.")
-    for name in fields.parts:
+    for name in (*shape.needed, *shape.parts):
         found = getattr(part, name)
         for one in found if isinstance(found, tuple) else (found,):
             if one is not None:
-                _check_parts(one, _moments(type(one)), latest, f"{where}{name}.")
+                _check_parts(one, latest, f"{where}{name}.")
 
 
-_KNOWN: Final[dict[type, _Fields]] = {}
+def _shape(kind: type) -> _Shape:
+    moments: list[str] = []
+    needed: list[str] = []
+    parts: list[str] = []
+    times: list[str] = []
+    for field in () if issubclass(kind, Policy) else msgspec.inspect.type_info(kind).fields:  # type: ignore[attr-defined]  # a struct
+        kinds = _kinds_in(field.type)
+        if field.name not in _HEADER and any(isinstance(inner, msgspec.inspect.DateTimeType) for inner in kinds):
+            moments.append(field.name)
+            times.append(field.name)
+        for inner in kinds:
+            if not isinstance(inner, msgspec.inspect.StructType):
+                continue
+            below = _SHAPES.get(inner.cls) or _shape(inner.cls)
+            if isinstance(field.type, msgspec.inspect.StructType) and not below.parts:
+                if below.times is not None:
+                    needed.append(field.name)
+                    times += [f"{field.name}.{name}" for name in (*below.moments, *_nested(inner.cls))]
+            elif below.times is not None or below.parts:
+                parts.append(field.name)
+    getter = attrgetter(*times) if len(times) > 1 else (lambda part, one=attrgetter(times[0]): (one(part),)) if times else None
+    found = _SHAPES[kind] = _Shape(tuple(moments), tuple(needed), tuple(parts), getter)
+    return found
 
 
-def _moments(kind: type) -> _Fields:
-    if (known := _KNOWN.get(kind)) is None:
-        known = _KNOWN[kind] = _found_moments(kind)
-    return known
-
-
-def _found_moments(kind: type) -> _Fields:
-    """Which fields of a struct hold times, and which hold structs that do; those of the header are looked at by themselves."""
-    if issubclass(kind, Policy):
-        return _Fields((), ())
-    moments, parts = [], []
-    for field in msgspec.inspect.type_info(kind).fields:  # type: ignore[attr-defined]  # every kind given is a struct
-        for inner in _kinds_in(field.type):
-            if isinstance(inner, msgspec.inspect.DateTimeType) and field.name not in {"occurred_at", "received_at"}:
-                moments.append(field.name)
-            elif isinstance(inner, msgspec.inspect.StructType):
-                below = _moments(inner.cls)
-                if below.moments or below.parts:
-                    parts.append(field.name)
-    return _Fields(tuple(moments), tuple(parts))
+def _nested(kind: type) -> list[str]:
+    """The times within the parts that a kind always has."""
+    fields = {field.name: field.type.cls for field in msgspec.inspect.type_info(kind).fields if field.name in _SHAPES[kind].needed}  # type: ignore[attr-defined]  # a struct
+    return [f"{name}.{time}" for name, cls in fields.items() for time in (*_SHAPES[cls].moments, *_nested(cls))]
 
 
 def _kinds_in(kind: Any) -> list[Any]:
