@@ -8,6 +8,8 @@ import msgspec
 
 MOST_MESSAGES = 5_000
 """Messages in one range."""
+MOST_BYTES = 16 << 20
+"""Of the messages in one range; a single one is always taken."""
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.2, 5.0
 
 
@@ -86,7 +88,7 @@ class Lane(msgspec.Struct):
     def take(self) -> Range | None:
         """The next range to write: the one under way, else the announced one once complete, else all that waits."""
         if self.taken is None and self.waiting:
-            count = self._complete() if self.redo else min(len(self.waiting), MOST_MESSAGES)
+            count = self._complete() if self.redo else self._that_fit()
             if count:
                 first, end = self.redo or (self.waiting[0].offset, self.waiting[count - 1].offset + 1)
                 self.taken = Range(self.topic, self.partition, first, end)
@@ -109,6 +111,14 @@ class Lane(msgspec.Struct):
         self.failures += 1
         self.not_before = now + delay
         return delay
+
+    def _that_fit(self) -> int:
+        left = MOST_BYTES
+        for count, message in enumerate(self.waiting[:MOST_MESSAGES]):
+            left -= len(message.value or b"")
+            if left < 0 and count:
+                return count
+        return min(len(self.waiting), MOST_MESSAGES)
 
     def _complete(self) -> int:
         if self.redo is None or self.waiting[-1].offset < self.redo[1] - 1:

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-ENOUGH: Final = 1_000
-"""Records at once that show a backlog: the next ones are taken without a pause."""
+ENOUGH: Final = 400
+"""Records at once that show a backlog (a batch has at most 500): the next ones are taken without a pause."""
 
 
 class Linger:

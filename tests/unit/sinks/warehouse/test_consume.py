@@ -6,7 +6,7 @@ import confluent_kafka as kafka
 import pytest
 
 from sinks.consume import FLUSH_SECONDS, QUIET_SECONDS, Loop, NotWritten
-from sinks.ranges import MOST_MESSAGES, Fatal, announced
+from sinks.ranges import MOST_BYTES, MOST_MESSAGES, Fatal, Lane, Message, Range, announced
 
 TOPIC = "recovery.events"
 
@@ -331,3 +331,16 @@ def test_an_outage_that_the_client_reports_is_told_now_and_then_and_ends_nothing
 def test_a_fatal_error_that_the_client_reports_ends_the_process(world):
     with pytest.raises(Fatal):
         world.loop.trouble(kafka.KafkaError(kafka.KafkaError._FATAL, "fenced", fatal=True))
+
+
+def test_a_range_of_large_messages_ends_by_its_bytes_and_takes_one_at_least():
+    lane, size = Lane(TOPIC, 0, 0), MOST_BYTES // 4
+    for offset in range(6):
+        lane.receive(Message(TOPIC, 0, offset, b"k", b"x" * size))
+    assert lane.take() == Range(TOPIC, 0, 0, 4)
+    lane.finish()
+    assert lane.take() == Range(TOPIC, 0, 4, 6)
+    lane.finish()
+    lane.receive(Message(TOPIC, 0, 6, b"k", b"x" * (MOST_BYTES + 1)))
+    lane.receive(Message(TOPIC, 0, 7, b"k", b"x"))
+    assert lane.take() == Range(TOPIC, 0, 6, 7)
