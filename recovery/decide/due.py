@@ -1,6 +1,7 @@
 """An alarm is a question: what is due on the row, and may it be done now?"""
 
 from datetime import datetime
+from operator import attrgetter
 
 from recovery.contracts.customer import Case
 from recovery.decide import commands, dunning, reading, retrying
@@ -8,21 +9,33 @@ from recovery.decide.progress import Rounds
 from recovery.decide.schedule import after_pause, spread
 from recovery.decide.turn import Turn, frozen
 
+_failed_at = attrgetter("failed_at")
+
 
 def look(turn: Turn) -> None:
     """Do what is due for every open case of the row, the oldest failure first (B37).
 
     Answers that did not come in time are seen to before anything else: no case waits for a charge that nobody waits for any more.
     """
-    cases = sorted(turn.row.cases.values(), key=lambda case: case.failed_at)
+    now, cases = turn.now, sorted(turn.row.cases.values(), key=_failed_at)
     for case in cases:
-        if case.active and case.flight is not None and case.flight.until <= turn.now:
+        if case.flight is not None and case.flight.until <= now and case.active:
             _unanswered(turn, case)
     for case in cases:
+        if _rests(case, now):
+            continue
         if case.active:
             _look(turn, case)
-        elif case.read_at is not None and case.read_at <= turn.now:
+        elif case.read_at is not None and case.read_at <= now:
             _look_after_the_end(turn, case)
+
+
+def _rests(case: Case, now: datetime) -> bool:
+    """Whether nothing of the case can be due, as nearly always of a customer with many invoices: this is all that it costs a decision."""
+    if case.queued or case.pause_noted:
+        return False
+    read, retry, mail, text = case.read_at, case.retry_at, case.dunning_at, case.sms_at
+    return (read is None or read > now) and (retry is None or retry > now) and (mail is None or mail > now) and (text is None or text > now)
 
 
 def _look(turn: Turn, case: Case) -> None:
@@ -72,6 +85,8 @@ def _act(turn: Turn, case: Case) -> None:
 
 def _write(turn: Turn, case: Case) -> None:
     """Every round sends, ends or passes over a step, or appoints a later moment; after the last step there is one more round."""
+    if case.dunning_at is None or case.dunning_at > turn.now:
+        return
     rounds = Rounds(f"The dunning of {case.invoice}")
     while case.active and case.flight is None and case.dunning_at is not None and case.dunning_at <= turn.now:
         rounds.again(case.dunning_step)

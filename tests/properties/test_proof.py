@@ -1,6 +1,6 @@
 """A fast sample of `make prove-decisions`, and proof that the watch over the promises sees each of them broken."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from recovery.contracts.facts import ConsentGiven, Decline, StopAsked, Subscript
 from recovery.decide.advance import Step
 from recovery.policy import Budgets, ContactPolicy, DunningPolicy, Experiment, RetryPolicy, SmsPolicy
 from tests.support import builders as a
-from tests.support.proof.__main__ import prove
+from tests.support.proof.__main__ import prove, together
 from tests.support.proof.life import Life
 from tests.support.proof.promises import Watch
 
@@ -59,7 +59,7 @@ class Watched:
     def __init__(self, account: Account | None = None) -> None:
         self.watch = Watch()
         self.account = account or a.an_account()
-        self.row = a.a_customer(a.a_case(card=a.VISA))
+        self.row = a.a_customer(a.a_case(card=a.VISA, retry_at=a.at(days=2)))
         self.tell(a.a_failure(), events=[an_event("payment_failed", 1, status="retrying")])
 
     def tell(self, fact: Any, *effects: Effect, events: list[Event] | None = None, days: float = 1) -> "Watched":
@@ -69,7 +69,7 @@ class Watched:
 
     def other(self, invoice: str) -> "Watched":
         """A second open case on the same card."""
-        self.row.cases[invoice] = a.a_case(invoice=invoice, card=a.VISA)
+        self.row.cases[invoice] = a.a_case(invoice=invoice, card=a.VISA, retry_at=a.at(days=2))
         return self.tell(a.a_failure(), events=[an_event("payment_failed", 1, invoice=invoice, status="retrying")])
 
     @property
@@ -150,6 +150,52 @@ def cases() -> list[tuple[str, Watched]]:
 @pytest.mark.parametrize(("promise", "watched"), cases())
 def test_each_broken_promise_is_seen(promise: str, watched: Watched) -> None:
     assert promise in watched.broken
+
+
+def test_a_decision_that_goes_on_and_on_is_seen() -> None:
+    many = [an_event("case_updated", number + 2, status="retrying") for number in range(60)]
+    assert Watched().tell(a.a_tick(NOW), events=many).broken == {"a decision ends soon"}
+
+
+def test_a_row_that_is_always_due_is_seen() -> None:
+    watched = Watched()
+    watched.row.wake = NOW
+    for _ in range(9):
+        watched.tell(a.a_tick(NOW), events=[])
+    assert watched.broken == {"a decision leaves an appointment ahead"}
+
+
+@pytest.mark.parametrize("appointment", [None, a.at(days=500)])
+def test_an_open_case_without_an_appointment_or_with_one_out_of_sight_is_seen(appointment: datetime | None) -> None:
+    watched = Watched()
+    watched.row.cases[a.INVOICE].retry_at = appointment
+    assert watched.tell(a.a_tick(NOW), events=[]).broken == {"an open case has an appointment"}
+
+
+@pytest.mark.parametrize("event", [{"recovered_minor": 2**63}, {"occurred_at": datetime(2300, 1, 1, tzinfo=UTC)}])
+def test_an_event_that_the_warehouse_cannot_hold_is_seen(event: dict[str, Any]) -> None:
+    watched = Watched().tell(a.a_tick(NOW), events=[an_event("case_updated", 2, **event)])
+    assert "every message keeps its contract" in watched.broken
+
+
+def test_a_decision_that_fails_is_seen() -> None:
+    def fails(*_: object) -> Step:
+        raise OverflowError("date value out of range")
+
+    assert {promise for promise, _ in Life(3, 8, fails).run().watch.breaches} == {"a decision is made without an error"}
+
+
+def test_lives_with_jumps_many_invoices_and_impossible_facts_are_among_them() -> None:
+    lives = [Life(11, number) for number in range(300)]
+    assert sum(life.twisted for life in lives) > 10
+    assert sum(life.jumps > 0 for life in lives) > 20
+    assert sum(len(life.truth.bills) > 5 for life in lives) > 2
+
+
+def test_a_proof_by_several_processes_is_the_sum_of_its_parts() -> None:
+    whole = together(2_000, 5, 2)
+    parts = [prove(1_000, 5, first, None, 2) for first in range(2)]
+    assert (whole.decisions, whole.asked) == (sum(part.decisions for part in parts), parts[0].asked + parts[1].asked)
 
 
 def test_a_case_that_never_ends_is_seen() -> None:

@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from itertools import count
 
 from tests.support.proof.life import Life
@@ -39,11 +40,18 @@ class Proof:
             if len(shown) < SHOWN:
                 shown.append(f"life {number}: {what}")
 
+    def join(self, other: "Proof") -> None:
+        """Add what another process came to."""
+        self.lives, self.decisions = self.lives + other.lives, self.decisions + other.decisions
+        self.asked, self.ended, self.breaches = self.asked + other.asked, self.ended + other.ended, self.breaches + other.breaches
+        for promise, shown in other.examples.items():
+            self.examples[promise] = [*self.examples.get(promise, ()), *shown][:SHOWN]
 
-def prove(decisions: int, seed: int, first: int = 0, last: int | None = None) -> Proof:
-    """Live through lives from number `first` on, until there are so many decisions."""
+
+def prove(decisions: int, seed: int, first: int = 0, last: int | None = None, every: int = 1) -> Proof:
+    """Live through lives from number `first` on, each or every so many, until there are so many decisions."""
     proof, spoken = Proof(), time.monotonic()
-    for number in count(first):
+    for number in count(first, every):
         if proof.decisions >= decisions or (last is not None and number > last):
             return proof
         proof.add(number, Life(seed, number).run())
@@ -53,15 +61,29 @@ def prove(decisions: int, seed: int, first: int = 0, last: int | None = None) ->
     raise AssertionError("numbers do not end")
 
 
+def together(decisions: int, seed: int, processes: int) -> Proof:
+    """The same by several processes, each with lives of its own."""
+    whole = Proof()
+    with ProcessPoolExecutor(processes) as pool:
+        share = -(-decisions // processes)
+        for part in [pool.submit(prove, share, seed, first, None, processes) for first in range(processes)]:
+            whole.join(part.result())
+    return whole
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Prove, tell, and answer the exit code."""
     parser = argparse.ArgumentParser(description="Generated decisions, held against the promises.")
     parser.add_argument("--decisions", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--life", type=int, help="only this life")
     told = parser.parse_args(arguments)
     started = time.monotonic()
-    proof = prove(told.decisions, told.seed, told.life or 0, told.life)
+    if told.life is not None:
+        proof = prove(told.decisions, told.seed, told.life, told.life)
+    else:
+        proof = together(told.decisions, told.seed, told.processes)
     for promise, number in proof.breaches.most_common():
         print(f"BROKEN {number} times: {promise}")
         print("\n".join(f"  {example}" for example in proof.examples[promise]))

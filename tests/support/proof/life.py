@@ -1,20 +1,20 @@
 """One generated life: happenings at Stripe, facts late, twice and in disorder, effects performed late or never, until all rests."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
 from recovery.contracts import effects, facts
-from recovery.contracts.customer import Customer
+from recovery.contracts.customer import Account, Customer
 from recovery.contracts.effects import Effect
 from recovery.contracts.facts import Fact
 from recovery.contracts.row import decode_row, encode_row
-from recovery.decide.advance import advance
+from recovery.decide.advance import Step, advance
 from recovery.ids import idempotency_key
 from tests.support import builders as a
-from tests.support.proof import policies
+from tests.support.proof import hostile, policies
 from tests.support.proof.happenings import COMMON, RARE, Happening, goes_on
 from tests.support.proof.promises import Watch
 from tests.support.proof.stripe import Bill, Truth
@@ -29,14 +29,16 @@ Item = Fact | Effect | tuple[Happening, str, str]
 class Life:
     """Number `number` of the generated lives under `seed`; the same two give the same life. `watch` says which promises were broken."""
 
-    def __init__(self, seed: int, number: int) -> None:
+    def __init__(self, seed: int, number: int, decide: Callable[[Customer | None, Fact, datetime, Account], Step] = advance) -> None:
+        self._decide = decide
         self.luck = luck = Random(f"{seed}:{number}")
-        self.truth = Truth(luck, START)
+        self.truth = Truth(luck, START, luck.choice((6, 8, 12, 20)) if luck.random() < 0.03 else 0)
         self.account = policies.account(luck, 1)
         self.row: bytes | None = None
         self.now = START
         self.decisions = 0
-        self.watch = Watch()
+        self.twisted, self.jumps = luck.random() < 0.1, luck.randrange(1, 5) if luck.random() < 0.2 else 0
+        self.watch = Watch(twisted=self.twisted)
         self.withdrawn: set[str] = set()
         self._queue: list[tuple[datetime, int, Item]] = []
         self._count = 0
@@ -52,9 +54,12 @@ class Life:
 
     def run(self) -> "Life":
         """Live until nothing is left to come."""
-        end = START + END
-        for _ in range(MOST_STEPS):
+        end, most = START + END, MOST_STEPS * max(1, len(self.truth.bills) // 3)
+        for _ in range(most):
             wake = self._customer_wake()
+            if self.jumps and self.luck.random() < 0.03:
+                jump = self.luck.choice(hostile.JUMPS)
+                self.now, end, self.jumps = self.now + jump, end + jump, self.jumps - 1
             if self._queue and (wake is None or self._queue[0][0] <= wake):
                 when, _, item = heapq.heappop(self._queue)
                 self.now = max(self.now, when)
@@ -65,7 +70,7 @@ class Life:
             else:
                 break
         else:
-            self.watch.broken("every story comes to rest", f"{MOST_STEPS} steps were not enough")
+            self.watch.broken("every story comes to rest", f"{most} steps were not enough")
         self.watch.finished(self._customer())
         return self
 
@@ -84,6 +89,8 @@ class Life:
         for _ in range(2 if self.luck.random() < 0.15 else 1):
             late = self.luck.random() < 0.4 * self._rough
             self._put(self.now + timedelta(minutes=self.luck.uniform(0, 60 * 60) if late else self.luck.choice((0, 0, 1))), fact)
+        if fact.id.endswith(":outcome") and self.luck.random() < 0.05:
+            self._put(self.now + timedelta(days=self.luck.uniform(0, 30)), fact)  # told again after much else, as by a redrive
 
     def _happen(self, item: Item) -> None:
         if isinstance(item, tuple):
@@ -109,9 +116,18 @@ class Life:
             self.account.paused = False
         before = self._customer()
         had_row = before is not None
-        step = advance(before, fact, self.now, self.account)
+        if self.twisted and self.luck.random() < 0.15 and not isinstance(fact, facts.TimePassed):
+            fact = hostile.twisted(self.luck, fact, self.now)
         self.decisions += 1
-        self.row = encode_row(step.customer) if step.customer is not None else None
+        try:
+            step = self._decide(before, fact, self.now, self.account)
+            self.row = encode_row(step.customer) if step.customer is not None else None
+        except Exception as error:  # noqa: BLE001 - any is a breach
+            self.watch.broken(
+                "a decision is made without an error", f"{type(fact).__name__} at {self.now}: {type(error).__name__}: {error}"
+            )
+            self._wake = None
+            return
         self._wake = step.customer.wake if step.customer is not None else None
         self.watch.step(had_row, fact, self.now, self.account, step)
         for effect in step.effects:

@@ -88,7 +88,8 @@ class Bill:
 class Truth:
     """The customer at Stripe."""
 
-    def __init__(self, luck: Random, start: datetime) -> None:
+    def __init__(self, luck: Random, start: datetime, crowd: int = 0) -> None:
+        """`crowd`: so many invoices, all of one card and failing within hours, instead of one to three."""
         self.luck = luck
         self.card = luck.choice(CARDS)
         self.bills: dict[str, Bill] = {}
@@ -98,12 +99,12 @@ class Truth:
         self.own_methods: dict[str, str] = {}
         self.deleted = False
         self.charges = 0
-        for number in range(luck.choice((1, 1, 2, 3))):
-            self._bill(number, start)
+        for number in range(crowd or luck.choice((1, 1, 2, 3))):
+            self._bill(number, start, crowded=bool(crowd))
 
-    def _bill(self, number: int, start: datetime) -> None:
+    def _bill(self, number: int, start: datetime, *, crowded: bool) -> None:
         luck, shared = self.luck, self.luck.random() < 0.3
-        created = start + timedelta(days=luck.choice((0, 0, 3, 10)) * number)
+        created = start + (timedelta(minutes=luck.randrange(180)) if crowded else timedelta(days=luck.choice((0, 0, 3, 10)) * number))
         self.bills[f"in_{number}"] = Bill(
             id=f"in_{number}",
             subscription="" if luck.random() < 0.05 else "sub_0" if shared else f"sub_{number}",
