@@ -1,5 +1,6 @@
 """What may still be attempted on a card and on an invoice, all actors' attempts counted (B31, product decisions 10 and 42)."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -12,6 +13,8 @@ from recovery.vocabulary import Money
 KEEP = timedelta(days=35)
 """How long an attempt is remembered: the longest window of a network, and a margin."""
 
+MOST, OF_A_CARD, MOST_OF_ALL = 256, 64, 2_000
+"""From so many attempts on a row keeps so many of one card, and those on open invoices; in all so many, the latest."""
 ANSWER = timedelta(hours=25)
 """So long the answer to a charge is awaited; one that is out for longer is in doubt, and counts as made."""
 
@@ -176,7 +179,21 @@ def remember(row: Customer, attempt: Attempt, now: datetime) -> bool:
             return False
     forget(row, now)
     row.attempts.append(attempt)
+    if len(row.attempts) > MOST and len(row.attempts) % 64 == 0:
+        _bound(row)
     return True
+
+
+def _bound(row: Customer) -> None:
+    """Of a card that is tried again and again, as by somebody who tries out stolen numbers, the latest attempts are kept, and more of open
+    invoices: more of them than any limit of a network counts. Of very many cards the latest attempts are kept."""
+    counts: Counter[str] = Counter()
+    kept: list[Attempt] = []
+    for attempt in sorted(row.attempts, key=lambda known: known.at, reverse=True):
+        counts[attempt.fingerprint] += 1
+        if counts[attempt.fingerprint] <= OF_A_CARD or (attempt.invoice and _is_open(row, attempt.invoice)):
+            kept.append(attempt)
+    row.attempts = kept[:MOST_OF_ALL][::-1]
 
 
 def forget(row: Customer, now: datetime) -> None:

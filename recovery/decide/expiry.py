@@ -47,7 +47,7 @@ def notice_at(fact: CardExpiring, days_before: int, now: datetime) -> datetime |
 
 
 def expiring(turn: Turn, fact: CardExpiring) -> None:
-    """Appoint the one mail about this card and charge, or say why there is none."""
+    """Appoint the one mail about this card and charge, or say why there is none. Of many subscriptions on one card not each is told of."""
     if not turn.policy.prevention.enabled:
         _skip(turn, fact.subscription, "prevention_disabled")
         return
@@ -55,9 +55,14 @@ def expiring(turn: Turn, fact: CardExpiring) -> None:
     if isinstance(at, NoAlarm):
         _skip(turn, fact.subscription, at.because)
         return
-    known = turn.row.warned.get(fact.subscription)
-    if known == fact.next_charge_at:
+    row = turn.row
+    row.warned = {one: charge_at for one, charge_at in row.warned.items() if charge_at > turn.now}
+    if row.warned.get(fact.subscription) == fact.next_charge_at:
         turn.note = "as_known"
+        return
+    others = (row.expiring.keys() | row.warned.keys()) - {fact.subscription}
+    if len(others) >= turn.policy.contact.max_per_30_days:
+        _skip(turn, fact.subscription, "mail_cap")
         return
     appointed = Expiring(at, fact.card, fact.next_charge_at, fact.amount_minor, fact.currency)
     turn.row.expiring = {**turn.row.expiring, fact.subscription: appointed}

@@ -139,3 +139,18 @@ def test_a_card_learnt_later_is_taken_over_and_a_known_one_is_kept() -> None:
     budgets.remember(row, Attempt("ch_1", a.START, a.INVOICE, "fp", "visa", False), a.START)
     budgets.remember(row, Attempt("ch_1", a.START, "in_2", "fp_2", "visa", False), a.START)
     assert [(known.invoice, known.fingerprint) for known in row.attempts] == [(a.INVOICE, "fp")]
+
+
+def test_attempts_without_end_are_remembered_as_far_as_a_limit_counts_them() -> None:
+    """Somebody tries out card numbers: the row stays small, the card's budget is used up all the same, and an open invoice's is exact."""
+    row = a.a_customer(a.a_case())
+    for number in range(5_000):
+        at = a.at(hours=number / 100)
+        invoice = a.INVOICE if number < 5 else ""
+        budgets.remember(row, Attempt(f"ch_{number}", at, invoice, "fp", "mastercard", False), at)
+    assert len(row.attempts) <= 256 + 64
+    assert budgets.tried(row.attempts, a.INVOICE) == 5
+    assert budgets.free_at(row.attempts, "fp", "mastercard", LIMITS, a.at(hours=50)) > a.at(hours=50)
+    for number in range(5_000):
+        budgets.remember(row, Attempt(f"other_{number}", a.at(hours=51), "", f"fp_{number}", "visa", False), a.at(hours=51))
+    assert len(row.attempts) <= 2_000 + 64

@@ -225,3 +225,32 @@ def test_prevention_is_off_unless_switched_on() -> None:
     story = Story()
     story.tell(expiring())
     assert (story.last("notice_skipped").reason, story.customer) == ("prevention_disabled", None)
+
+
+def test_a_card_that_many_subscriptions_share_is_not_told_for_each_of_them() -> None:
+    """B18, B54: no more warnings at a time than the policy allows mails in a month; what was charged meanwhile makes room."""
+    story = Story(a.an_account(a.a_policy(prevention=PreventionPolicy(enabled=True), contact=ContactPolicy(max_per_30_days=3))))
+    card = Card(fingerprint="fp", brand="visa", exp_month=3, exp_year=2026)
+
+    def told(subscription: str, now: float, charge: float) -> None:
+        fields: dict[str, Any] = {
+            "card": card,
+            "subscription": subscription,
+            "next_charge_at": a.at(charge),
+            "amount_minor": 900,
+            "currency": "eur",
+        }
+        story.tell(CardExpiring(**a.header(f"evt_{subscription}_{now}", a.at(now), ""), **fields))
+
+    for number in range(50):
+        told(f"sub_{number}", 0, 40)
+    assert len([event for event in story.events if event.reason == "mail_cap"]) == 47
+    story.until(a.at(35))
+    for number in range(50):
+        told(f"sub_{number}", 35, 40)
+    assert len(story.messages()) == 3
+    story.until(a.at(41))
+    told("sub_9", 41, 45)
+    assert len(story.messages()) == 4
+    assert story.customer is not None
+    assert set(story.customer.warned) == {"sub_9"}
