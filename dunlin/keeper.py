@@ -29,6 +29,8 @@ LOOK_SECONDS = 0.002
 LONGEST_LOOK_SECONDS = 0.05
 PATIENCE_SECONDS = 300.0
 """Wall seconds without any change after which the keeper gives up."""
+HELD = Wait(1, "clock that is held")
+"""Whoever holds it may take as long as they like."""
 OPEN = """
 SELECT count(*) FROM effects WHERE state != 'published' AND id NOT IN (
     SELECT effect FROM digest_members JOIN digests ON digests.id = digest WHERE digests.state = 'open' AND closes_at > :now)
@@ -96,7 +98,7 @@ class Keeper:
         self._wait(lambda: steps.unwritten(self._pipeline.reports(), steps.events_end(self._pipeline.reports())))
 
     def _step(self, to: float) -> None:
-        self._until(lambda: self._sandbox.step(to), "clock that is held")
+        self._wait(lambda: None if self._sandbox.step(to) else HELD, float("inf"))
         self._now, self.steps = to, self.steps + 1
         self._wait(lambda: steps.untold(self._pipeline.reports(), to))
         self._settle()
@@ -171,8 +173,8 @@ class Keeper:
     def _until(self, done: Callable[[], bool], what: str) -> None:
         self._wait(lambda: None if done() else Wait(1, what))
 
-    def _wait(self, unfinished: Callable[[], Wait | None]) -> None:
-        """Look until nothing is unfinished. Raises NotQuietError when nothing has changed for PATIENCE_SECONDS."""
+    def _wait(self, unfinished: Callable[[], Wait | None], patience: float = PATIENCE_SECONDS) -> None:
+        """Look until nothing is unfinished. Raises NotQuietError when nothing has changed for `patience` seconds."""
         pause, before = LOOK_SECONDS, None
         began = since = time.monotonic()
         what = ""
@@ -180,9 +182,9 @@ class Keeper:
             self.waits, what = str(left), left.what
             if left != before:
                 since, before = time.monotonic(), left
-            elif time.monotonic() - since > PATIENCE_SECONDS:
+            elif time.monotonic() - since > patience:
                 raise NotQuietError(
-                    f"{left.count} {left.what}: nothing has moved for {PATIENCE_SECONDS:g} s. `dunlin status` and the logs say why."
+                    f"{left.count} {left.what}: nothing has moved for {patience:g} s. `dunlin status` and the logs say why."
                 )
             self._sleep(pause)
             pause = min(pause * 1.2, LONGEST_LOOK_SECONDS)

@@ -1,6 +1,7 @@
 """A shard's buffering, positions and opening, with a producer and a log that only remember."""
 
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import confluent_kafka as kafka
 import pytest
@@ -233,3 +234,23 @@ def test_other_errors_are_raised():
     call, _ = failing(kafka.KafkaError(kafka.KafkaError._FENCED, "cut off", fatal=True))
     with pytest.raises(kafka.KafkaException):
         retry(call, 1.0)
+
+
+def test_the_ends_of_its_messages_are_noted_when_the_broker_has_them_and_only_if_it_is_asked_to():
+    callbacks = []
+
+    class Acknowledging(RememberingProducer):
+        def produce(self, topic, value, key, partition, acknowledged=None):
+            callbacks.append(acknowledged)
+
+    shard = Shard(0, NAMES, Acknowledging())
+    shard.emit("events", b"key", b"value")
+    shard.notes_ends = True
+    shard.emit("events", b"key", b"value")
+    assert shard.ends == {}
+    silent, acknowledged = callbacks
+    assert silent is None
+    acknowledged("refused", None)
+    assert shard.ends == {}
+    acknowledged(None, SimpleNamespace(topic=lambda: "events", offset=lambda: 41))
+    assert shard.ends == {"events": 42}
