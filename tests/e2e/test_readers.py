@@ -21,7 +21,7 @@ def _asked(month: Demonstration, query: str) -> str:
 
 
 @pytest.mark.real
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 def test_openings_and_clicks_of_people_and_mails_about_expiring_cards_are_in_the_view(tmp_path: Path) -> None:
     with demonstration(tmp_path, "--customers", "400", "--minutes", "1") as month:
-        until(lambda: _asked(month, READ) == "1", 180, "a mail that was opened and clicked, and one about a card")
+        until(lambda: _asked(month, READ) == "1", 900, "a mail that was opened and clicked, and one about a card")

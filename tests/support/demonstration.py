@@ -63,12 +63,12 @@ class Demonstration:
     def verify(self) -> dict[str, Any]:
         """Run `dunlin verify --json`; answers the object of its last line."""
         done = subprocess.run(
-            [sys.executable, "-m", "dunlin", "verify", "--json", "--patience", "240"],
+            [sys.executable, "-m", "dunlin", "verify", "--json", "--patience", "900"],
             cwd=REPOSITORY,
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1000,
             check=False,
         )
         assert done.stdout.strip(), f"verify said nothing (exit {done.returncode}): {done.stderr[-4000:]}"
@@ -88,7 +88,7 @@ def demonstration(home: Path, *options: str) -> Iterator[Demonstration]:
         )
         running = Demonstration(home, process)
         try:
-            until(lambda: _is_ready(running), 300, "the demonstration's stack to be ready")
+            until(lambda: _is_ready(running), 600, "the demonstration's stack to be ready")
             yield running
         finally:
             process.send_signal(signal.SIGTERM)
