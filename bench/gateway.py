@@ -1,7 +1,7 @@
 """How fast is the gateway? The real one with a real broker against the same uvicorn answering 200 to the same bytes, in one run.
 
 Prints accepted webhooks per second, p50 and p99, and CPU microseconds per request of the server process for both.
-The last line is one JSON object; aims on a shared machine: `ratio` at least 0.3, `cpu_ratio` at most 3.
+The last line is one JSON object; aims: `ratio` at least 0.4, `cpu_ratio` at most 2.5, `p99_ms` at most 10.
 
     python bench/gateway.py [--seconds 8] [--rounds 2] [--connections 64]
 """
