@@ -4,9 +4,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dunlin import state
 from recovery.config import Settings
+
+if TYPE_CHECKING:
+    from recovery.adapters.kafka_cluster import Cluster
 
 
 def kafka_of(home: Path, configured: str) -> str:
@@ -14,6 +18,16 @@ def kafka_of(home: Path, configured: str) -> str:
     found = configured or state.address_of(home, "kafka", "bootstrap")
     if found is None:
         raise ValueError(f"No stack runs in {home} and DUNLIN_KAFKA_BOOTSTRAP is not set: there is no broker to tell.")
+    return found
+
+
+def cluster_of(settings: Settings) -> "Cluster":
+    """That broker with the settings' login, once it has answered. Raises ValueError when there is none, and KafkaUnusable."""
+    from recovery.adapters.kafka_cluster import cluster
+    from recovery.adapters.kafka_trouble import check
+
+    found = cluster(settings, kafka_of(settings.home, settings.kafka_bootstrap))
+    check(found)
     return found
 
 

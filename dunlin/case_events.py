@@ -30,13 +30,13 @@ def warehouse(home: Path, configured: str) -> Iterator[Any]:
     from clickhouse_connect.driver.exceptions import ClickHouseError
 
     from recovery.adapters.clickhouse import client
+    from recovery.adapters.clickhouse_trouble import sentence
 
     address = warehouse_of(home, configured)
     try:
         yield client(address)
     except ClickHouseError as error:
-        said = scrub(" ".join(str(error).split()))[:300]
-        raise ValueError(f"ClickHouse could not be asked: {said}. Does it run, and is DUNLIN_CLICKHOUSE_URL right?") from error
+        raise ValueError(f"ClickHouse could not be asked. {scrub(sentence(address, error))}") from error
 
 
 def events_of(client: Any, invoice: str, account: str = "") -> list[dict[str, Any]]:

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import confluent_kafka as kafka
 import sqlalchemy as sql
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # public, but not in its __all__
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # public, but not in its __all__
 
 from dunlin import steps
 from dunlin.demo import Sandbox
 from dunlin.proof import Addresses
 from dunlin.quiet import NotQuietError, unread_effects
 from dunlin.steps import Ends, Wait
-from recovery.adapters.kafka import quiet
+from recovery.adapters.kafka_trouble import admin
 from recovery.adapters.progress import Report, place, reports
 from recovery.contracts.topics import FACTS
 
@@ -43,7 +43,7 @@ class Pipeline:
 
     def __init__(self, bootstrap: str, partitions: int, ledger: str, clock_file: Path, unread_effects: Callable[[], int]) -> None:
         """`unread_effects` counts by reading what nobody has taken; slow, and needed only when a stream worker was started anew."""
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3}, logger=quiet)
+        self._admin = admin(bootstrap)
         self._facts = [kafka.TopicPartition(FACTS.name, number) for number in range(partitions)]
         self._ledger = sql.create_engine(ledger)
         self._clock_file, self.unread_effects = clock_file, unread_effects

@@ -8,6 +8,7 @@ import msgspec
 
 from dunlin.replay import CannotReplayError, Kept
 from recovery.adapters.kafka import consumer
+from recovery.adapters.kafka_cluster import Kafka
 from recovery.contracts.topics import FACTS, changelog
 from streams.partition_log import PartitionLog
 
@@ -27,7 +28,7 @@ class Fact(msgspec.Struct, frozen=True):
 class KafkaPartition:
     """Partition `number` as the broker keeps it. Close it after use."""
 
-    def __init__(self, bootstrap: str, app_id: str, number: int) -> None:
+    def __init__(self, bootstrap: Kafka, app_id: str, number: int) -> None:
         self.number = number
         self._bootstrap, self._changelog = bootstrap, changelog(app_id).name
         self._log = PartitionLog(bootstrap, number)

@@ -23,6 +23,8 @@ from producers.commands import asked, moment
 from producers.mailboxes import MailboxFailed
 from recovery.adapters.clock import ScaledClock, business_clock, wall
 from recovery.adapters.kafka import NotDelivered, Publisher
+from recovery.adapters.kafka_cluster import Cluster, cluster
+from recovery.adapters.kafka_trouble import check
 from recovery.adapters.logs import set_up
 from recovery.adapters.progress import Report, teller
 from recovery.config import Settings, from_env
@@ -52,10 +54,17 @@ def main() -> int:
     return 0
 
 
-def _bootstrap(settings: Settings) -> str:
+def _named_kafka(settings: Settings) -> Cluster:
     if not settings.kafka_bootstrap:
         raise ValueError("DUNLIN_KAFKA_BOOTSTRAP is not set; give host:port of the broker (`dunlin up` sets it for its parts).")
-    return settings.kafka_bootstrap
+    return cluster(settings)
+
+
+def _kafka(settings: Settings) -> Cluster:
+    """The cluster of the settings, which has answered. Raises KafkaUnusable."""
+    found = _named_kafka(settings)
+    check(found)
+    return found
 
 
 def _gateway(settings: Settings, _: argparse.Namespace) -> None:
@@ -68,7 +77,7 @@ def _gateway(settings: Settings, _: argparse.Namespace) -> None:
     from producers.http_bounds import Limits
     from producers.serve import serve
 
-    delivery = KafkaDelivery(_bootstrap(settings))
+    delivery = KafkaDelivery(_named_kafka(settings))  # asks the broker itself, before it listens
     tenants, metrics = Tenants.load(settings.tenants), GatewayMetrics()
     gateway = Gateway(tenants, delivery, wall, metrics, intake(settings, tenants, delivery, metrics))
     address = (settings.gateway_host, settings.gateway_port)
@@ -87,7 +96,7 @@ def _ticker(settings: Settings, _: argparse.Namespace) -> None:
     from producers.ticker import LOOK_SECONDS, STEPPED_LOOK_SECONDS, Ticker, run
 
     stop, business = _stop(), business_clock(settings.clock_file)
-    everywhere = EveryPartition(_bootstrap(settings))
+    everywhere = EveryPartition(_kafka(settings))
     stepped = _stepped(business)
     ticker = Ticker(everywhere, business, wall, settings.tick_seconds, time.monotonic, stepped, _progress(settings, "ticker"))
     log.info("ticker writes the time to %d partitions", everywhere.count)
@@ -108,7 +117,7 @@ def _book(settings: Settings, tenants: Tenants) -> "PolicyBook":
     from producers.every_partition import EveryPartition, cluster_id
     from producers.policies import PolicyBook
 
-    bootstrap = _bootstrap(settings)
+    bootstrap = _kafka(settings)
     return PolicyBook(PolicyFile(settings.home / FILE), cluster_id(bootstrap), EveryPartition(bootstrap), tenants)
 
 
@@ -140,7 +149,7 @@ def _switch(settings: Settings, arguments: argparse.Namespace) -> None:
 
     if arguments.account != EVERY_ACCOUNT:
         _refuse_unknown(settings, arguments.account)
-    everywhere = EveryPartition(_bootstrap(settings))
+    everywhere = EveryPartition(_kafka(settings))
     set_switch(everywhere, arguments.account, arguments.action, arguments.who, arguments.why, business_clock(settings.clock_file)(), wall())
     print(f"{arguments.account}: {arguments.action}d")
 
@@ -163,7 +172,7 @@ def _replay(settings: Settings, arguments: argparse.Namespace) -> None:
     wanted = Wanted(names=tuple(arguments.names), topic=arguments.topic, reason=arguments.reason, since=since, until=until)
     if wanted.anything and not arguments.all:
         raise ValueError("Name messages, a topic, a reason or a time; --all means every message that is parked.")
-    bootstrap = _bootstrap(settings)
+    bootstrap = _kafka(settings)
     asked = Asked(who=arguments.who, why=arguments.why, business=business_clock(settings.clock_file)(), wall=wall())
     lot = ParkingLot(bootstrap)
     try:
@@ -200,7 +209,7 @@ def _bounces(settings: Settings, arguments: argparse.Namespace) -> None:
     if not settings.bounces_url:
         raise ValueError("DUNLIN_BOUNCES_URL is not set; give imaps://user:password@host/Folder or maildir:/folder.")
     whose = Whose(Links(link_keys(settings.link_secret_file)), Contacts(settings.contacts_url))
-    publisher, tenants = Publisher(_bootstrap(settings)), Tenants.load(settings.tenants)
+    publisher, tenants = Publisher(_kafka(settings)), Tenants.load(settings.tenants)
     business = business_clock(settings.clock_file)
 
     def once() -> None:
@@ -215,7 +224,7 @@ def _expiring(settings: Settings, arguments: argparse.Namespace) -> None:
 
     logging.getLogger("stripe").setLevel(logging.WARNING)  # it tells every page of every list; each look has a line of ours
     tenants, business = Tenants.load(settings.tenants), business_clock(settings.clock_file)
-    cards = ExpiringCards(Publisher(_bootstrap(settings)), business, wall, settings.stripe_api_base)
+    cards = ExpiringCards(Publisher(_kafka(settings)), business, wall, settings.stripe_api_base)
 
     def once() -> None:
         cards.look_through(arguments.accounts or tenants.accounts(), tenants.api_key, lambda line: print(line, flush=True))
@@ -261,7 +270,7 @@ def _stop() -> threading.Event:
 
 
 def _tell(settings: Settings, fact: Fact) -> None:
-    publisher = Publisher(_bootstrap(settings))
+    publisher = Publisher(_kafka(settings))
     publisher.send(FACTS.name, stream_key(fact.account, fact.customer), encode(fact))
     publisher.flush()
 

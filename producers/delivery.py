@@ -14,7 +14,9 @@ from typing import Any, NamedTuple, Protocol
 
 import confluent_kafka as kafka
 
-from recovery.adapters.kafka import PRODUCER_SETTINGS, NotDelivered, quiet
+from recovery.adapters.kafka import PRODUCER_SETTINGS, NotDelivered, made
+from recovery.adapters.kafka_cluster import Kafka
+from recovery.adapters.kafka_trouble import Trouble
 from recovery.contracts.topics import FACTS
 
 log = logging.getLogger(__name__)
@@ -80,7 +82,7 @@ class _Delivery:
 class KafkaDelivery:
     """Delivers to a real broker. `start` within the event loop before the first delivery, `close` when the last is done."""
 
-    def __init__(self, bootstrap: str, wait_seconds: float = WAIT_SECONDS, **more: Any) -> None:
+    def __init__(self, bootstrap: Kafka, wait_seconds: float = WAIT_SECONDS, **more: Any) -> None:
         timeout_ms = int(wait_seconds * 1000)  # the client gives up no later than we do, so that no stale queue builds up
         settings = {
             **PRODUCER_SETTINGS,
@@ -88,7 +90,8 @@ class KafkaDelivery:
             "request.timeout.ms": timeout_ms,
             "linger.ms": LINGER_MS,
         }
-        self._producer = kafka.Producer({"bootstrap.servers": bootstrap, **settings, **more}, logger=quiet)
+        self._trouble = Trouble(bootstrap)
+        self._producer = made(kafka.Producer, bootstrap, {**settings, "error_cb": self._trouble, **more})
         self._wait_seconds = wait_seconds
         self._waiting: deque[_Delivery] = deque()
         self._looking = False
@@ -103,15 +106,16 @@ class KafkaDelivery:
         """Whether the broker answered when it was asked last, and no delivery failed lately."""
         return self._reached and time.monotonic() - self._failed_at > FORGIVEN_SECONDS
 
-    def warm(self, topics: Iterable[str], seconds: float = 30.0) -> None:
+    def warm(self, topics: Iterable[str], seconds: float = 10.0) -> None:
         """Ask the broker about the topics, so that the first requests do not wait for it. Raises NotDelivered."""
         for topic in topics:
             try:
                 found = self._producer.list_topics(topic, timeout=seconds).topics[topic]
             except kafka.KafkaException as error:
-                raise NotDelivered(f"The broker did not answer within {seconds:g} s: {error}. Is DUNLIN_KAFKA_BOOTSTRAP right?") from error
+                self._producer.poll(0)  # what the client has to report
+                raise NotDelivered(self._trouble.why(error)) from error
             if found.error is not None:
-                raise NotDelivered(f"Topic {topic} is not there: {found.error}. Create the topics with `dunlin topics create`.")
+                raise NotDelivered(self._trouble.why(kafka.KafkaException(found.error)))
 
     def start(self) -> None:
         """Take the running event loop for acknowledgements, and begin to ask whether the broker is there."""

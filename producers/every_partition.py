@@ -1,11 +1,13 @@
 """Facts that concern everybody in a partition: written to every partition of `facts`, and awaited."""
 
 from collections.abc import Callable
+from typing import Any
 
 import confluent_kafka as kafka
-from confluent_kafka.admin import AdminClient
 
-from recovery.adapters.kafka import NotDelivered, Publisher, quiet
+from recovery.adapters.kafka import NotDelivered, Publisher
+from recovery.adapters.kafka_cluster import Kafka
+from recovery.adapters.kafka_trouble import admin, unusable
 from recovery.contracts.codec import encode
 from recovery.contracts.facts import Fact
 from recovery.contracts.topics import FACTS
@@ -18,11 +20,12 @@ class EveryPartition:
     """Writes to all partitions of `facts`, as many as the broker says there are.
 
     Raises:
-        NotDelivered: the broker does not answer, or the topic is not there.
+        KafkaUnusable: the broker does not answer.
+        NotDelivered: the topic is not there.
 
     """
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: Kafka) -> None:
         self.count = _partitions(bootstrap)
         self._publisher = Publisher(bootstrap, **{"delivery.timeout.ms": int(PATIENCE_SECONDS * 1000)})
 
@@ -33,23 +36,22 @@ class EveryPartition:
         self._publisher.flush(PATIENCE_SECONDS * 2)
 
 
-def cluster_id(bootstrap: str) -> str:
-    """The id of the broker's cluster: another one knows nothing of what was published here. Raises NotDelivered."""
-    try:
-        return str(AdminClient({"bootstrap.servers": bootstrap, "log_level": 3}, logger=quiet).list_topics(timeout=30).cluster_id)
-    except kafka.KafkaException as error:
-        raise _unreachable(bootstrap, error) from error
+def cluster_id(bootstrap: Kafka) -> str:
+    """The id of the broker's cluster: another one knows nothing of what was published here. Raises KafkaUnusable."""
+    return str(_facts(bootstrap).cluster_id)
 
 
-def _partitions(bootstrap: str) -> int:
+def _facts(bootstrap: Kafka) -> Any:
     try:
-        found = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3}, logger=quiet).list_topics(FACTS.name, timeout=30)
+        return admin(bootstrap).list_topics(FACTS.name, timeout=30)
     except kafka.KafkaException as error:
-        raise _unreachable(bootstrap, error) from error
-    if not (count := len(found.topics[FACTS.name].partitions)):
+        raise unusable(bootstrap, error) from error
+
+
+def _partitions(bootstrap: Kafka) -> int:
+    found = _facts(bootstrap).topics[FACTS.name]
+    if found.error is not None and found.error.code() == kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        raise unusable(bootstrap, kafka.KafkaException(found.error))
+    if not (count := len(found.partitions)):
         raise NotDelivered(f"Topic {FACTS.name} is not there. Create the topics with `dunlin topics create`.")
     return count
-
-
-def _unreachable(bootstrap: str, error: kafka.KafkaException) -> NotDelivered:
-    return NotDelivered(f"The broker at {bootstrap} did not answer within 30 s: {error}. Is DUNLIN_KAFKA_BOOTSTRAP right?")

@@ -16,6 +16,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     home: Path
     kafka_bootstrap: str
+    kafka_security_protocol: str
+    kafka_sasl_mechanism: str
+    kafka_sasl_username: str
+    kafka_sasl_password_file: Path | None
+    kafka_oauth_token_url: str
+    kafka_oauth_client_id: str
+    kafka_oauth_client_secret_file: Path | None
+    kafka_oauth_scope: str
+    kafka_ssl_ca_file: Path | None
+    kafka_ssl_certificate_file: Path | None
+    kafka_ssl_key_file: Path | None
+    kafka_ssl_key_password_file: Path | None
+    kafka_properties_file: Path | None
+    kafka_replication: int
     clickhouse_url: str
     tenants: Path
     clock_file: Path | None
@@ -51,9 +65,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_ports: tuple[int, ...]
 
 
+SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
+
 MEANINGS: dict[str, str] = {
     "DUNLIN_HOME": "folder of all local state: broker, database, ledger, contacts, logs (default .dunlin)",
-    "DUNLIN_KAFKA_BOOTSTRAP": "host:port of a real Kafka; when set, no broker is started",
+    "DUNLIN_KAFKA_BOOTSTRAP": "host:port of a real Kafka, several with commas between them; when set, no broker is started",
+    "DUNLIN_KAFKA_SECURITY_PROTOCOL": "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL (default PLAINTEXT)",
+    "DUNLIN_KAFKA_SASL_MECHANISM": "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER, for a protocol with SASL",
+    "DUNLIN_KAFKA_SASL_USERNAME": "user of PLAIN and SCRAM",
+    "DUNLIN_KAFKA_SASL_PASSWORD_FILE": "file whose first line is that user's password",
+    "DUNLIN_KAFKA_OAUTH_TOKEN_URL": "where OAUTHBEARER gets its tokens: an OpenID provider's token endpoint (client credentials grant)",
+    "DUNLIN_KAFKA_OAUTH_CLIENT_ID": "client id at that endpoint",
+    "DUNLIN_KAFKA_OAUTH_CLIENT_SECRET_FILE": "file whose first line is that client's secret",
+    "DUNLIN_KAFKA_OAUTH_SCOPE": "scope asked for at that endpoint (default none)",
+    "DUNLIN_KAFKA_SSL_CA_FILE": "certificates (PEM) of the authorities that vouch for the brokers (default: those of the machine)",
+    "DUNLIN_KAFKA_SSL_CERTIFICATE_FILE": "client certificate (PEM), for brokers that ask for one",
+    "DUNLIN_KAFKA_SSL_KEY_FILE": "key of the client certificate (PEM)",
+    "DUNLIN_KAFKA_SSL_KEY_PASSWORD_FILE": "file whose first line is that key's password, where it has one",
+    "DUNLIN_KAFKA_PROPERTIES_FILE": "further properties of Kafka's clients, name=value in librdkafka's names (docs/operations.md)",
+    "DUNLIN_KAFKA_REPLICATION": "copies of every topic that Dunlin creates; 0 leaves it to the brokers (default 0)",
     "DUNLIN_CLICKHOUSE_URL": "http://user:password@host:port/ of a real ClickHouse; when set, none is started",
     "DUNLIN_TENANTS": "the tenants file (default DUNLIN_HOME/tenants.toml)",
     "DUNLIN_CLOCK_FILE": "clock file of a sandbox run; without it business time is wall time",
@@ -103,6 +134,20 @@ def from_env(env: Mapping[str, str]) -> Settings:
     return Settings(
         home=home,
         kafka_bootstrap=env.get("DUNLIN_KAFKA_BOOTSTRAP", ""),
+        kafka_security_protocol=_choice(env, "DUNLIN_KAFKA_SECURITY_PROTOCOL", SECURITY_PROTOCOLS),
+        kafka_sasl_mechanism=_choice(env, "DUNLIN_KAFKA_SASL_MECHANISM", SASL_MECHANISMS),
+        kafka_sasl_username=env.get("DUNLIN_KAFKA_SASL_USERNAME", ""),
+        kafka_sasl_password_file=_path(env, "DUNLIN_KAFKA_SASL_PASSWORD_FILE"),
+        kafka_oauth_token_url=env.get("DUNLIN_KAFKA_OAUTH_TOKEN_URL", ""),
+        kafka_oauth_client_id=env.get("DUNLIN_KAFKA_OAUTH_CLIENT_ID", ""),
+        kafka_oauth_client_secret_file=_path(env, "DUNLIN_KAFKA_OAUTH_CLIENT_SECRET_FILE"),
+        kafka_oauth_scope=env.get("DUNLIN_KAFKA_OAUTH_SCOPE", ""),
+        kafka_ssl_ca_file=_path(env, "DUNLIN_KAFKA_SSL_CA_FILE"),
+        kafka_ssl_certificate_file=_path(env, "DUNLIN_KAFKA_SSL_CERTIFICATE_FILE"),
+        kafka_ssl_key_file=_path(env, "DUNLIN_KAFKA_SSL_KEY_FILE"),
+        kafka_ssl_key_password_file=_path(env, "DUNLIN_KAFKA_SSL_KEY_PASSWORD_FILE"),
+        kafka_properties_file=_path(env, "DUNLIN_KAFKA_PROPERTIES_FILE"),
+        kafka_replication=_number(env, "DUNLIN_KAFKA_REPLICATION", 0, 0, 32),
         clickhouse_url=env.get("DUNLIN_CLICKHOUSE_URL", ""),
         tenants=Path(env.get("DUNLIN_TENANTS") or home / "tenants.toml").absolute(),
         clock_file=_path(env, "DUNLIN_CLOCK_FILE"),
@@ -147,6 +192,13 @@ def _account(env: Mapping[str, str], name: str) -> str:
     value = env.get(name, "").strip()
     if not re.fullmatch(r"[A-Za-z0-9_]{0,255}", value):
         raise ValueError(f"{name} is {value!r}; it takes the id of one Stripe account, such as acct_1Nx7.")
+    return value
+
+
+def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
+    value = env.get(name, "").strip().upper()
+    if value and value not in choices:
+        raise ValueError(f"{name} is {value!r}; it takes one of {', '.join(choices)}.")
     return value
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import confluent_kafka as kafka
 
+from recovery.adapters.kafka_trouble import BROKERS, sentence
 from sinks.ranges import MOST_MESSAGES, Fatal, Lane, Message, Range, announced, from_kafka
 from sinks.silence import SilenceWatch
 
@@ -125,12 +126,12 @@ class Loop:
     def trouble(self, error: Any) -> None:
         """What the client reports by itself; it goes on unless the error is fatal. Raises Fatal."""
         if error.fatal():
-            raise Fatal(f"Kafka: {error}")
-        self._tell("kafka", "Kafka: %s; waiting for it", error)
+            raise Fatal(sentence(BROKERS, [error]))
+        self._tell("kafka", "%s The sink is waiting for it.", sentence(BROKERS, [error]))
 
     def _complain(self, error: Any) -> None:
         if error.code() not in _PATIENCE:
-            raise Fatal(f"Kafka: {error}")
+            raise Fatal(sentence(BROKERS, [error]))
         self.trouble(error)
 
     def _due(self) -> list[Lane]:

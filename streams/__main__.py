@@ -8,6 +8,8 @@ from typing import Any
 import faust
 
 from recovery.adapters import logs
+from recovery.adapters.kafka_cluster import cluster
+from recovery.adapters.kafka_trouble import KafkaUnusable, check
 from recovery.config import Settings, from_env
 from streams.app import build
 
@@ -22,9 +24,13 @@ def main(arguments: list[str]) -> None:
         sys.exit(str(error))
     if not settings.kafka_bootstrap:
         sys.exit("DUNLIN_KAFKA_BOOTSTRAP is not set; `dunlin up` sets it, or name your broker, such as kafka-1:9092.")
-    app = build(settings)
-    _tell_when_ready(app, settings)
     logs.set_up(settings.log_level)
+    try:
+        check(cluster(settings))
+        app = build(settings)
+    except (KafkaUnusable, ValueError) as error:
+        sys.exit(str(error))
+    _tell_when_ready(app, settings)
     worker: Any = faust.Worker(app, redirect_stdouts=False, override_logging=False)
     worker.spinner = None  # it would draw on the log
     for chatty in ("mode", "faust"):

@@ -6,9 +6,11 @@ from typing import Any
 import faust
 
 from recovery.adapters.clock import is_stepped
+from recovery.adapters.kafka_cluster import cluster
 from recovery.adapters.progress import teller
 from recovery.config import Settings
 from streams.agents.recovery import handle, prepare
+from streams.credentials import faust_settings
 from streams.exactly_once import APP_SETTINGS, exactly_once
 from streams.topology import OUTPUTS, facts, rows
 
@@ -17,14 +19,16 @@ def build(settings: Settings) -> Any:
     """The app with its agent registered; nothing is connected yet. Autodiscovery stays off."""
     data = Path(settings.home) / "streams"
     data.mkdir(parents=True, exist_ok=True)
+    brokers = cluster(settings)
     app = faust.App(
         settings.app_id,
-        broker=";".join(f"shard://{server.strip()}" for server in settings.kafka_bootstrap.split(",")),  # Faust wants semicolons
+        broker=";".join(f"shard://{server}" for server in brokers.bootstrap.split(",")),  # Faust wants semicolons
         datadir=str(data),
         topic_partitions=settings.partitions,
-        topic_replication_factor=1,
+        topic_replication_factor=settings.kafka_replication or 1,
         consumer_group_instance_id=settings.worker or None,
         **APP_SETTINGS,
+        **faust_settings(brokers),
     )
     exactly_once(
         app,
@@ -33,6 +37,7 @@ def build(settings: Settings) -> Any:
         handle,
         outputs=OUTPUTS,
         prepare=prepare,
+        brokers=brokers,
         progress=teller(settings.clock_file, f"streams-{settings.worker or 'worker'}"),
         linger=0.0 if is_stepped(settings.clock_file) else settings.linger_ms / 1000,
     )

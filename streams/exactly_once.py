@@ -29,6 +29,7 @@ from faust import Schema
 from faust.stores import STORES, memory
 from faust.types import TP
 
+from recovery.adapters.kafka_cluster import Kafka
 from recovery.adapters.progress import Report, Tell, place
 from recovery.contracts.limits import BATCH_RECORDS
 from streams import transport
@@ -91,6 +92,7 @@ def exactly_once(
     patience: float = PATIENCE,
     progress: Tell | None = None,
     linger: float = 0.0,
+    brokers: Kafka | None = None,
 ) -> None:
     """Register an agent that calls handle(shard, batch), a plain function, for each batch exactly once and in order.
 
@@ -101,11 +103,13 @@ def exactly_once(
     `progress` is told what is finished (progress.py).
 
     `linger` (seconds) is the time from one batch to the next while facts keep coming: each batch is a transaction per partition, and few
-    larger ones cost less. A fact that comes after such a pause is taken at once.
+    larger ones cost less. A fact that comes after such a pause is taken at once. `brokers` is the cluster of shards and watchdog, by default
+    the app's addresses without a login.
     """
     store: ShardStore = table.data
     store.names = Names(app.conf.id, table.changelog_topic.get_topic_name(), tuple(inputs.topics), tuple(outputs))
     store.prepare, store.patience, store.linger, store.progress = prepare, patience, linger, progress
+    store.cluster = brokers
 
     async def batches(stream: Any) -> None:
         async for batch in stream:
@@ -162,6 +166,7 @@ class ShardStore(memory.Store):  # type: ignore[type-arg]  # keys and values are
     patience: float
     linger: float
     progress: Tell | None = None
+    cluster: Kafka | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -171,9 +176,9 @@ class ShardStore(memory.Store):  # type: ignore[type-arg]  # keys and values are
         self._rebalances = 0
 
     @property
-    def brokers(self) -> str:
-        """Bootstrap servers of the app, as confluent-kafka wants them."""
-        return transport.bootstrap_servers(self.app)
+    def brokers(self) -> Kafka:
+        """The cluster of the app, as confluent-kafka's clients want it."""
+        return self.cluster or transport.bootstrap_servers(self.app)
 
     def finished(self, shard: Shard, batch: Batch) -> None:
         """A batch needs nothing more: it is committed, or changed nothing."""

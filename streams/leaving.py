@@ -5,6 +5,9 @@ import os
 from collections.abc import Callable
 from typing import NoReturn, ParamSpec, TypeVar
 
+import confluent_kafka as kafka
+
+from recovery.adapters.kafka_trouble import said
 from streams.settle import CannotOpen
 
 log = logging.getLogger(__name__)
@@ -25,6 +28,8 @@ def or_leave(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return call(*args, **kwargs)
     except CannotOpen as error:
         leave(STAY_DOWN, str(error))
+    except kafka.KafkaException as error:
+        leave(RESTART, f"{call.__qualname__} failed. {said(error)}")
     except BaseException as error:
         log.critical("%s failed", call.__qualname__, exc_info=True)
         leave(RESTART, f"{call.__qualname__} failed: {error!r}")

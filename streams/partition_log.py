@@ -6,6 +6,9 @@ from typing import NamedTuple, Self
 
 import confluent_kafka as kafka
 
+from recovery.adapters.kafka import made
+from recovery.adapters.kafka_cluster import Kafka
+
 ANSWER_WITHIN = 30.0  # seconds for one question to the broker
 
 
@@ -20,9 +23,8 @@ class Bounds(NamedTuple):
 class PartitionLog:
     """Reads partition `number` of any topic. Blocking, for one thread; close it (or use `with`) to free its connections."""
 
-    def __init__(self, brokers: str, number: int) -> None:
+    def __init__(self, brokers: Kafka, number: int) -> None:
         settings = {
-            "bootstrap.servers": brokers,
             "group.id": "unused",  # the client insists on a name; nothing joins or commits
             "enable.auto.commit": False,
             "enable.partition.eof": True,
@@ -30,11 +32,10 @@ class PartitionLog:
             "fetch.wait.max.ms": 10,  # the end of the log is only known from a fetch that found nothing
             "fetch.queue.backoff.ms": 5,
             "queued.max.messages.kbytes": 4_096,  # of each partition; what waits to be loaded is memory beside the rows
-            "log_level": 3,
         }
         self.number = number
-        self._decided = kafka.Consumer(settings | {"isolation.level": "read_committed"})
-        self._everything = kafka.Consumer(settings | {"isolation.level": "read_uncommitted"})
+        self._decided = made(kafka.Consumer, brokers, settings | {"isolation.level": "read_committed"})
+        self._everything = made(kafka.Consumer, brokers, settings | {"isolation.level": "read_uncommitted"})
 
     def __enter__(self) -> Self:
         return self

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 import confluent_kafka as kafka
 
+from recovery.adapters.kafka import made
+from recovery.adapters.kafka_cluster import Kafka
 from recovery.contracts.limits import LARGEST_BYTES
 from streams.partition_log import Bounds
 from streams.settle import CannotOpen, settle
@@ -191,11 +193,12 @@ class Shard:
         retry(self.producer.abort_transaction, ANSWER_WITHIN)
 
 
-def connect(number: int, names: Names, brokers: str) -> Shard:
+def connect(number: int, names: Names, brokers: Kafka) -> Shard:
     """A shard with a real producer, not opened yet."""
-    producer = kafka.Producer(
+    producer = made(
+        kafka.Producer,
+        brokers,
         {
-            "bootstrap.servers": brokers,
             "transactional.id": f"{names.app}-{number}",
             "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
             # Begin is refused while the coordinator still ends the previous transaction; the default of 100 ms costs
@@ -205,8 +208,7 @@ def connect(number: int, names: Names, brokers: str) -> Shard:
             "queue.buffering.max.messages": 500_000,
             "compression.type": "lz4",
             "message.max.bytes": LARGEST_BYTES,
-            "log_level": 3,
-        }
+        },
     )
     return Shard(number, names, producer)
 

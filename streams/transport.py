@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import confluent_kafka as kafka
-from confluent_kafka.admin import AdminClient
 from faust.transport.drivers import TRANSPORTS, aiokafka
 from faust.types import TP, ConsumerMessage
 
+from recovery.adapters.kafka_cluster import Kafka
+from recovery.adapters.kafka_trouble import admin
 from streams.leaving import RESTART, leave
 from streams.linger import Linger
 from streams.partition_log import PartitionLog
@@ -35,7 +36,7 @@ class Shards(Protocol):
     linger: float
 
     @property
-    def brokers(self) -> str: ...  # noqa: D102 - see ShardStore
+    def brokers(self) -> Kafka: ...  # noqa: D102 - see ShardStore
 
 
 class ConsumerThread(aiokafka.AIOKafkaConsumerThread):
@@ -206,7 +207,7 @@ class BatchConsumer(aiokafka.Consumer):
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Silent: Faust would warn that nothing is ever committed. The watchdog looks instead."""
 
-    def _signs(self, brokers: str) -> Iterable[Sign]:
+    def _signs(self, brokers: Kafka) -> Iterable[Sign]:
         """What must move while this worker lives."""
         yield Sign("group membership", self._thread.member_lives() or None, lambda: _lost_member(self._thread, brokers))
         shards = list(self.store.shards.values())
@@ -234,11 +235,11 @@ def bootstrap_servers(app: Any) -> str:
     return ",".join(aiokafka.server_list(app.transport.url, app.transport.default_port))
 
 
-def _lost_member(thread: ConsumerThread, brokers: str) -> str | None:
+def _lost_member(thread: ConsumerThread, brokers: Kafka) -> str | None:
     return "the consumer has ended" if not thread.member_lives() and _broker_answers(brokers) else None
 
 
-def _unread(brokers: str, topic: str, number: int, position: int) -> Callable[[], str | None]:
+def _unread(brokers: Kafka, topic: str, number: int, position: int) -> Callable[[], str | None]:
     """A question for the watchdog: is there a committed record at the position that did not move?"""
 
     def ask() -> str | None:
@@ -248,9 +249,9 @@ def _unread(brokers: str, topic: str, number: int, position: int) -> Callable[[]
     return ask
 
 
-def _broker_answers(brokers: str) -> bool:
+def _broker_answers(brokers: Kafka) -> bool:
     try:
-        AdminClient({"bootstrap.servers": brokers, "log_level": 3}).list_topics(timeout=5)
+        admin(brokers).list_topics(timeout=5)
     except kafka.KafkaException:
         return False
     return True

@@ -17,7 +17,7 @@ def examine(settings: Settings, environment: Mapping[str, str], local: LocalPort
     yield machine.memory()
     yield from installed.packages()
     if settings.kafka_bootstrap:
-        yield outside.kafka(settings.kafka_bootstrap)
+        yield outside.kafka(settings)
     else:
         yield installed.java()
         yield installed.kafka_jars(environment)

@@ -1,37 +1,48 @@
 """Do the servers outside answer, when the settings name any."""
 
+from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from dunlin.checkup.finding import Finding, well, wrong
+from recovery.config import Settings
 
 
-def kafka(bootstrap: str) -> Finding:
-    """Ask the Kafka at `bootstrap` who it is, for at most 5 s."""
+def servers(settings: Settings) -> Iterator[Finding]:
+    """Ask each server that the settings name outside of the stack."""
+    if settings.kafka_bootstrap:
+        yield kafka(settings)
+    if settings.clickhouse_url:
+        yield clickhouse(settings.clickhouse_url)
+
+
+def kafka(settings: Settings) -> Finding:
+    """Ask the Kafka of the settings who it is, for at most 5 s."""
     import logging
 
-    from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient
+    from recovery.adapters.kafka_cluster import cluster
+    from recovery.adapters.kafka_trouble import KafkaUnusable, admin, check
 
-    quiet = logging.getLogger("dunlin.checkup")
-    quiet.setLevel(logging.CRITICAL)
+    logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
     try:
-        told = AdminClient({"bootstrap.servers": bootstrap}, logger=quiet).list_topics(timeout=5)
-    except KafkaException as problem:
-        advice = "Is DUNLIN_KAFKA_BOOTSTRAP right, and does a firewall let us through? Unset it to use the embedded Kafka."
-        return wrong("Kafka", f"{bootstrap} does not answer ({problem.args[0].str()}). {advice}")
-    return well("Kafka", f"{bootstrap}: {len(told.brokers)} brokers, {len(told.topics)} topics")
+        brokers = cluster(settings)
+        check(brokers, seconds=5)
+    except (KafkaUnusable, ValueError) as problem:
+        return wrong("Kafka", str(problem))
+    told = admin(brokers).list_topics(timeout=5)
+    return well("Kafka", f"{brokers}: {len(told.brokers)} brokers, {len(told.topics)} topics")
 
 
 def clickhouse(url: str) -> Finding:
     """Log in to the ClickHouse at `url` and ask its version."""
-    import clickhouse_connect
     from clickhouse_connect.driver.exceptions import Error
+
+    from recovery.adapters.clickhouse import client
+    from recovery.adapters.clickhouse_trouble import sentence
 
     parts = urlsplit(url)
     place = f"{parts.hostname}:{parts.port}"
     try:
-        with clickhouse_connect.get_client(dsn=url, connect_timeout=5, send_receive_timeout=5) as client:
-            return well("ClickHouse", f"{place}: version {client.server_version}")
-    except (Error, OSError) as problem:
-        reason = str(problem).strip().splitlines()[0][:200]
-        return wrong("ClickHouse", f"{place} does not let us in ({reason}). Check DUNLIN_CLICKHOUSE_URL: address, user, password.")
+        with client(url, send_receive_timeout=5) as server:
+            return well("ClickHouse", f"{place}: version {server.server_version}")
+    except (Error, OSError, ValueError) as problem:
+        return wrong("ClickHouse", sentence(url, problem))

@@ -112,11 +112,11 @@ def replay(
 
 @contextmanager
 def _lot() -> "Iterator[ParkingLot]":
-    from dunlin.by_hand import kafka_of
+    from dunlin.by_hand import cluster_of
     from recovery.adapters.parked import ParkingLot
 
     settings = from_env(os.environ)  # noqa: TID251 - a command is an entry point
-    lot = ParkingLot(kafka_of(settings.home, settings.kafka_bootstrap))
+    lot = ParkingLot(cluster_of(settings))
     try:
         yield lot
     finally:
@@ -126,11 +126,12 @@ def _lot() -> "Iterator[ParkingLot]":
 @contextmanager
 def _refusals() -> Iterator[None]:
     """What cannot be done is said on standard error, and the command leaves with 1."""
+    from recovery.adapters.kafka_trouble import KafkaUnusable
     from recovery.adapters.parked import CannotRead
 
     try:
         yield
-    except (LookupError, ValueError, CannotRead) as error:
+    except (LookupError, ValueError, CannotRead, KafkaUnusable) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dunlin.replay import Replayed
+    from recovery.adapters.kafka_cluster import Cluster
 
 
 def replay(
@@ -20,18 +21,19 @@ def replay(
     """Rebuild the stream's state from `facts`, in memory; leaves with 0 when nothing differs, else with 1."""
     import msgspec
 
-    from dunlin.by_hand import kafka_of
+    from dunlin.by_hand import cluster_of
     from dunlin.cli.terminal import PlainConsole
     from dunlin.replay import CannotReplayError
+    from recovery.adapters.kafka_trouble import KafkaUnusable
     from recovery.config import from_env
 
     settings = from_env(os.environ)  # noqa: TID251 - a command is an entry point
     console = PlainConsole(stderr=as_json)
     numbers = range(settings.partitions) if partition is None else [partition]
     try:
-        bootstrap = kafka_of(settings.home, settings.kafka_bootstrap)
-        done = [_one(console, bootstrap, settings.app_id, number, verify) for number in numbers]
-    except (CannotReplayError, ValueError) as error:
+        brokers = cluster_of(settings)
+        done = [_one(console, brokers, settings.app_id, number, verify) for number in numbers]
+    except (CannotReplayError, KafkaUnusable, ValueError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     differences = sum(one.differences for one in done)
@@ -41,12 +43,12 @@ def replay(
     raise typer.Exit(1 if differences else 0)
 
 
-def _one(console: "Console", bootstrap: str, app_id: str, number: int, verify: bool) -> "Replayed":
+def _one(console: "Console", brokers: "Cluster", app_id: str, number: int, verify: bool) -> "Replayed":
     from dunlin.partition_source import KafkaPartition
     from dunlin.replay import apart, replay
     from recovery.contracts.topics import FACTS
 
-    source = KafkaPartition(bootstrap, app_id, number)
+    source = KafkaPartition(brokers, app_id, number)
     try:
         with console.status(f"partition {number}: reading the stream's rows") as status:
 

@@ -13,11 +13,15 @@ app = typer.Typer(help="The topics: create, list, draw.", no_args_is_help=True)
 def create() -> None:
     """Create every topic that is absent on the broker of DUNLIN_KAFKA_BOOTSTRAP; leave the others as they are."""
     from recovery.adapters.kafka import create_topics
+    from recovery.adapters.kafka_cluster import cluster
+    from recovery.adapters.kafka_trouble import KafkaUnusable
 
-    settings = from_env(os.environ)  # noqa: TID251 - a command is an entry point
     try:
-        created = create_topics(settings.kafka_bootstrap, settings.app_id, settings.partitions)
-    except ValueError as error:
+        settings = from_env(os.environ)  # noqa: TID251 - a command is an entry point
+        if not settings.kafka_bootstrap:
+            raise ValueError("DUNLIN_KAFKA_BOOTSTRAP is not set; give host:port of the broker (`dunlin up` creates the topics by itself).")
+        created = create_topics(cluster(settings), settings.app_id, settings.partitions, settings.kafka_replication or -1)
+    except (KafkaUnusable, ValueError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     typer.echo(f"created {', '.join(created)}" if created else "all topics are there")

@@ -23,6 +23,7 @@ def up(
     quiet: Annotated[bool, typer.Option("--quiet", help="Show the stack's own lines alone; the logs have the rest.")] = False,
 ) -> None:
     """Start everything and keep it running until Ctrl-C or `dunlin down`."""
+    from dunlin.checkup.outside import servers
     from dunlin.local import local_parts, run_to_the_end, settle_ports
     from dunlin.parts import LocalPorts, chosen
     from dunlin.stack import Stack
@@ -47,6 +48,10 @@ def up(
         raise typer.Exit(2) from error
     if not settings.tenants.is_file() and (needing := [part.name for part in parts if part.name in _NEED_TENANTS]):
         typer.echo(_no_tenants(str(settings.tenants), needing), err=True)
+        raise typer.Exit(1)
+    outside = [found.text for found in servers(settings) if found.is_wrong]
+    if outside:
+        typer.echo("\n".join(outside), err=True)
         raise typer.Exit(1)
     stack = Stack(parts, home=settings.home, environment=environment, clock=wall, out=sys.stdout, quiet=quiet)
     stack.say(f"starting {', '.join(part.name for part in parts)}")

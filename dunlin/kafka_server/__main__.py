@@ -55,13 +55,14 @@ def _train_beside(jvm: Jvm) -> None:
     subprocess.run(["/bin/sh", "-c", '"$@" &', "sh", *command], stdin=subprocess.DEVNULL, check=True)
 
 
-def _run(root: Path, port: int, controller_port: int, take_over: bool) -> None:
+def _run(root: Path, port: int, controller_port: int, take_over: bool, properties: Path | None) -> None:
     lock = root_lock.take_over(root) if take_over else root_lock.acquire(root)
     os.set_inheritable(lock, True)
+    more = properties.read_text() if properties else ""
     jvm = _jvm()
     aot = jvm.aot_cache(_cache())
     extra = [f"-XX:AOTCache={aot}"] if aot.exists() else []
-    command = prepare(jvm, root, (port, controller_port), secrets.token_bytes(16), extra)
+    command = prepare(jvm, root, (port, controller_port), secrets.token_bytes(16), extra, more)
     _train_beside(jvm)
     _say(f"starting Kafka {KAFKA_VERSION} on 127.0.0.1:{port}, log in {root / 'kafka.log'}")
     os.execv(command[0], command)  # noqa: S606 - no shell is wanted
@@ -83,6 +84,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, help="the directory of the data, the lock and the log")
     parser.add_argument("--port", type=int, default=9092, help="clients connect here (default 9092)")
     parser.add_argument("--controller-port", type=int, help="for the broker itself (default: port + 1)")
+    parser.add_argument("--properties", type=Path, metavar="FILE", help="further lines for server.properties, such as another listener")
     parser.add_argument("--take-over", action="store_true", help="end a leftover broker of this directory first")
     parser.add_argument("--train-for", type=int, metavar="PID", help="only write the start-up cache, while PID lives")
     args = parser.parse_args()
@@ -93,7 +95,7 @@ def main() -> None:
             parser.error("--root is required")
         else:
             controller_port = args.controller_port or args.port + 1
-            _run(args.root.resolve(), args.port, controller_port, args.take_over)
+            _run(args.root.resolve(), args.port, controller_port, args.take_over, args.properties)
     except (root_lock.InUseError, PortTakenError, jars.JarsMissingError, KafkaFailedError) as problem:
         sys.exit(f"Kafka: {problem}")
     except OSError as problem:

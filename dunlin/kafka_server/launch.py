@@ -41,11 +41,11 @@ class Jvm:
         return cache / f"kafka-{key}.aot"
 
 
-def prepare(jvm: Jvm, root: Path, ports: tuple[int, int], seed: bytes, extra: Sequence[str] = ()) -> list[str]:
+def prepare(jvm: Jvm, root: Path, ports: tuple[int, int], seed: bytes, extra: Sequence[str] = (), more_properties: str = "") -> list[str]:
     """Make `root` ready and give the broker's command; the caller holds the lock of `root`.
 
-    `ports` are the clients' and the controller's; `seed` (16 bytes) becomes the cluster id if the directory is new.
-    Raises PortTakenError, KafkaFailedError.
+    `ports` are the clients' and the controller's; `seed` (16 bytes) becomes the cluster id if the directory is new; `more_properties` are
+    lines for the broker's configuration. Raises PortTakenError, KafkaFailedError.
     """
     port, controller_port = ports
     refuse_taken(port, "Kafka")
@@ -53,17 +53,17 @@ def prepare(jvm: Jvm, root: Path, ports: tuple[int, int], seed: bytes, extra: Se
     properties, log4j = root / "server.properties", root / "log4j2.properties"
     log4j.write_text(LOG4J)
     if not (root / "data" / "meta.properties").exists():
-        _format(jvm, root, ports, seed, [flag for flag in extra if flag.startswith("-XX:AOTCache=")])
-    properties.write_text(server_properties(port, controller_port, root / "data"))
+        _format(jvm, root, ports, seed, more_properties, [flag for flag in extra if flag.startswith("-XX:AOTCache=")])
+    properties.write_text(server_properties(port, controller_port, root / "data", more_properties))
     logging = [f"-Dlog4j2.configurationFile={log4j}", f"-Ddunlin.log={root / 'kafka.log'}"]
     return jvm.command("kafka.Kafka", str(properties), extra=[*extra, *logging])
 
 
-def _format(jvm: Jvm, root: Path, ports: tuple[int, int], seed: bytes, extra: Sequence[str]) -> None:
+def _format(jvm: Jvm, root: Path, ports: tuple[int, int], seed: bytes, more: str, extra: Sequence[str]) -> None:
     """Format beside and then rename: a stop in the middle must not leave half a directory that refuses to start."""
     fresh, properties = root / "data.new", root / "format.properties"
     shutil.rmtree(fresh, ignore_errors=True)
-    properties.write_text(server_properties(*ports, fresh))
+    properties.write_text(server_properties(*ports, fresh, more))
     # An id that starts with a dash would look like an option to the tool.
     cluster = base64.urlsafe_b64encode(seed).decode().rstrip("=").replace("-", "A", 1)
     command = jvm.command("kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties), extra=extra)

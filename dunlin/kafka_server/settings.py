@@ -67,6 +67,9 @@ JVM_FLAGS = (
 )
 
 
-def server_properties(port: int, controller_port: int, data: Path) -> str:
-    """Write the broker's configuration: clients on `port`, its own controller on `controller_port`, logs in `data`."""
-    return _SERVER.format(host=HOST, port=port, controller_port=controller_port, data=data)
+def server_properties(port: int, controller_port: int, data: Path, more: str = "") -> str:
+    """Write the broker's configuration: clients on `port`, its own controller on `controller_port`, logs in `data`.
+
+    `more` are lines of the same form; where they name a property again, the last one counts.
+    """
+    return _SERVER.format(host=HOST, port=port, controller_port=controller_port, data=data) + more

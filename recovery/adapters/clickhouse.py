@@ -1,9 +1,13 @@
 """ClickHouse clients with time-outs; always a URL, so the embedded server and a real one are the same to us."""
 
+import logging
 from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
+
+for chatty in ("clickhouse_connect", "urllib3"):
+    logging.getLogger(chatty).addHandler(logging.NullHandler())  # where no log is set up, only our sentence is written
 
 
 def client(url: str, database: str = "default", send_receive_timeout: int = 60) -> Client:

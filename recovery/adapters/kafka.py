@@ -2,17 +2,18 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import confluent_kafka as kafka
-from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from recovery.adapters.kafka_cluster import Kafka, client_properties
+from recovery.adapters.kafka_trouble import Trouble, admin, check, misconfigured, quiet, unusable
 from recovery.contracts.limits import LARGEST_BYTES
 from recovery.contracts.topics import TOPICS, Topic, changelog, settings
 
 log = logging.getLogger(__name__)
-quiet = logging.getLogger("librdkafka")
+Client = TypeVar("Client")
 PRODUCER_SETTINGS: dict[str, Any] = {
     "acks": "all",
     "enable.idempotence": True,
@@ -20,7 +21,6 @@ PRODUCER_SETTINGS: dict[str, Any] = {
     "compression.type": "lz4",
     "message.max.bytes": LARGEST_BYTES,  # as much as any topic takes: what is too large is refused where it is made, not by the client
     "partitioner": "murmur2_random",  # the partitioner of Java and Faust, so that a customer's partition is the same everywhere
-    "log_level": 3,
 }
 
 
@@ -39,8 +39,8 @@ Told = Callable[[kafka.KafkaError | None, kafka.Message], None]
 class Publisher:
     """Sends messages and waits until the broker has them all. For programs without an event loop."""
 
-    def __init__(self, bootstrap: str, **more: Any) -> None:
-        self._producer = kafka.Producer({"bootstrap.servers": bootstrap, **PRODUCER_SETTINGS, **more}, logger=quiet)
+    def __init__(self, bootstrap: Kafka, **more: Any) -> None:
+        self._producer = producer(bootstrap, **more)
         self._errors: list[str] = []
 
     def send(self, topic: str, key: bytes, value: bytes, partition: int = -1, told: Told | None = None) -> None:
@@ -80,11 +80,25 @@ class Publisher:
             self._errors.append(str(error))
 
 
-def consumer(bootstrap: str, group: str, **more: Any) -> kafka.Consumer:
+def made(kind: Callable[..., Client], bootstrap: Kafka, properties: dict[str, Any]) -> Client:
+    """A client of the cluster, which says in the log why it cannot reach it. Raises KafkaUnusable when its properties are wrong."""
+    try:
+        return kind({**client_properties(bootstrap), "log_level": 3, "error_cb": Trouble(bootstrap), **properties}, logger=quiet)
+    except kafka.KafkaException as error:
+        raise misconfigured(error) from error
+
+
+def producer(bootstrap: Kafka, **more: Any) -> kafka.Producer:
+    """A producer that loses and doubles nothing."""
+    return made(kafka.Producer, bootstrap, {**PRODUCER_SETTINGS, **more})
+
+
+def consumer(bootstrap: Kafka, group: str, **more: Any) -> kafka.Consumer:
     """A consumer that reads only committed messages, from the beginning when the group is new, and commits only when told."""
-    return kafka.Consumer(
+    return made(
+        kafka.Consumer,
+        bootstrap,
         {
-            "bootstrap.servers": bootstrap,
             "group.id": group,
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
@@ -92,27 +106,34 @@ def consumer(bootstrap: str, group: str, **more: Any) -> kafka.Consumer:
             # Without data; what comes meanwhile is answered at once. The end of a partition is only told by an answer without data.
             "fetch.wait.max.ms": 50 if more.get("enable.partition.eof") else 500,
             "fetch.queue.backoff.ms": 5,
-            "log_level": 3,
             **more,
         },
-        logger=quiet,
     )
 
 
-def create_topics(bootstrap: str, app_id: str, partitions: int, replication: int = -1) -> list[str]:
+def create_topics(bootstrap: Kafka, app_id: str, partitions: int, replication: int = -1) -> list[str]:
     """Create every topic of the table that is absent; answers the names created. Existing ones are left as they are.
 
     Raises:
         ValueError: an existing topic has another number of partitions than asked for; the message says what to do.
+        KafkaUnusable: the broker does not answer, does not let us in, or withholds the right.
 
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3}, logger=quiet)
+    check(bootstrap)
+    try:
+        return _create_topics(bootstrap, app_id, partitions, replication)
+    except kafka.KafkaException as error:
+        raise unusable(bootstrap, error) from error
+
+
+def _create_topics(bootstrap: Kafka, app_id: str, partitions: int, replication: int) -> list[str]:
+    client = admin(bootstrap)
     wanted = (*TOPICS, changelog(app_id))
-    present = admin.list_topics(timeout=30).topics
+    present = client.list_topics(timeout=30).topics
     _refuse_other_counts(wanted, {name: len(topic.partitions) for name, topic in present.items()}, partitions)
     absent = [topic for topic in wanted if topic.name not in present]
     new = [NewTopic(t.name, num_partitions=partitions, replication_factor=replication, config=settings(t)) for t in absent]
-    for name, future in (admin.create_topics(new, operation_timeout=30) if new else {}).items():
+    for name, future in (client.create_topics(new, operation_timeout=30) if new else {}).items():
         try:
             future.result()
         except kafka.KafkaException as error:

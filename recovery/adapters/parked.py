@@ -8,6 +8,8 @@ import confluent_kafka as kafka
 import msgspec
 
 from recovery.adapters.kafka import consumer
+from recovery.adapters.kafka_cluster import Kafka
+from recovery.adapters.kafka_trouble import sentence, unusable
 from recovery.contracts.codec import Unprocessable, decode_note, decode_parked
 from recovery.contracts.parked import Parked, Replayed
 from recovery.contracts.topics import PARKED_GATEWAY, PARKED_NOTES, PARKED_SINKS, PARKED_STREAMS
@@ -100,7 +102,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 class ParkingLot:
     """All parking topics of one broker. Close it after use. Its methods raise CannotRead when the broker does not answer."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: Kafka) -> None:
+        self._bootstrap = bootstrap
         self._reader = consumer(bootstrap, "dunlin-parked", **{"enable.partition.eof": True, "queued.max.messages.kbytes": 16_384})
 
     def close(self) -> None:
@@ -140,7 +143,7 @@ class ParkingLot:
                 number: self._reader.get_watermark_offsets(kafka.TopicPartition(topic, number), timeout=PATIENCE)[1] for number in known
             }
         except kafka.KafkaException as error:
-            raise CannotRead(f"The broker does not tell of {topic}: {error}. Is it running?") from error
+            raise CannotRead(f"{topic} cannot be read. {unusable(self._bootstrap, error)}") from error
         wanted = [partition for partition in starts if 0 <= partition.offset < ends[partition.partition]]
         yield from self._read(wanted, ends)
 
@@ -157,7 +160,7 @@ class ParkingLot:
             for message in self._reader.consume(500, 0.1):
                 heard, number, error = time.monotonic(), message.partition(), message.error()
                 if error is not None and error.code() != kafka.KafkaError._PARTITION_EOF:
-                    raise CannotRead(f"{partitions[0].topic} cannot be read: {error}.")
+                    raise CannotRead(f"{partitions[0].topic} cannot be read. {sentence(self._bootstrap, [error])}")
                 offset = message.offset() or 0
                 if error is None and number in open_ones and offset < ends[number]:
                     yield message

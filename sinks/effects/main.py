@@ -14,6 +14,8 @@ from control.lookup import Tenants
 from control.private import private_folder
 from recovery.adapters.clock import business_clock, wall
 from recovery.adapters.kafka import Publisher, consumer
+from recovery.adapters.kafka_cluster import cluster
+from recovery.adapters.kafka_trouble import KafkaUnusable, check, unusable
 from recovery.adapters.progress import Report, teller
 from recovery.config import Settings
 from sinks.effects.accounts import Accounts
@@ -112,7 +114,13 @@ def run(settings: Settings) -> int:
     except (LedgerTaken, ValueError, FileNotFoundError) as error:
         log.error("The effects sink cannot start: %s", error)
         return EXIT_CONFIG
-    except (ConsumerFailed, KafkaException, SQLAlchemyError) as error:
+    except KafkaUnusable as error:
+        log.error("The effects sink cannot work: %s", error)
+        return EXIT_FAILED
+    except KafkaException as error:
+        log.error("The effects sink stops, and goes on from the ledger when it is started again. %s", unusable(cluster(settings), error))
+        return EXIT_FAILED
+    except (ConsumerFailed, SQLAlchemyError) as error:
         log.error("The effects sink stops: %s. Nothing is lost: it goes on from the ledger when it is started again.", error)
         return EXIT_FAILED
     return 0
@@ -122,6 +130,8 @@ def _run(settings: Settings) -> None:
     if not settings.kafka_bootstrap:
         raise ValueError("DUNLIN_KAFKA_BOOTSTRAP is not set; give host:port of the broker.")
     logging.getLogger("stripe").setLevel(logging.WARNING)  # it tells every request and answer; each effect has a line of ours
+    brokers = cluster(settings)
+    check(brokers)
     private_folder(settings.home)
     clocks = Clocks(business_clock(settings.clock_file), wall)
     ledger = Ledger(settings.ledger_url)
@@ -135,9 +145,9 @@ def _run(settings: Settings) -> None:
                 tell(Report(process=process, read=ends))
 
         static = {"group.instance.id": group, "enable.partition.eof": True}
-        inbox = Inbox(consumer(settings.kafka_bootstrap, group, **static), ledger, wall, stored)
+        inbox = Inbox(consumer(brokers, group, **static), ledger, wall, stored)
         calm = {"enable.partition.eof": True, "fetch.wait.max.ms": 500}  # a switch need not be heard within milliseconds
-        switches = Switches(consumer(settings.kafka_bootstrap, f"{group}-switches", **calm), ledger)
+        switches = Switches(consumer(brokers, f"{group}-switches", **calm), ledger)
         tenants = Tenants.load(settings.tenants)
         door = StripeDoor(Accounts(tenants), settings.stripe_api_base)
 
@@ -145,7 +155,7 @@ def _run(settings: Settings) -> None:
             return switches.paused(account) if inbox.current else None
 
         dispatcher = Dispatcher(ledger, performers(settings, door, tenants, clocks, ledger), door, clocks, paused)
-        outbox = Outbox(ledger, Publisher(settings.kafka_bootstrap))
+        outbox = Outbox(ledger, Publisher(brokers))
         loop = Loop(ledger, inbox, switches, dispatcher, outbox, clocks)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, loop.stop)

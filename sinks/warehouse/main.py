@@ -11,6 +11,8 @@ import confluent_kafka as kafka
 from recovery.adapters import clickhouse
 from recovery.adapters.clock import ScaledClock, business_clock
 from recovery.adapters.kafka import Publisher, consumer
+from recovery.adapters.kafka_cluster import cluster
+from recovery.adapters.kafka_trouble import KafkaUnusable, check, unusable
 from recovery.adapters.progress import Report, place, teller
 from recovery.config import Settings
 from recovery.contracts.topics import AGAIN_SINKS, EVENTS, Topic
@@ -29,7 +31,12 @@ def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda sign, _frame: stopped.append(sign))
-    target = Warehouse(lambda: clickhouse.client(settings.clickhouse_url), Publisher(settings.kafka_bootstrap), wall)
+    try:
+        check(cluster(settings))
+    except KafkaUnusable as error:
+        log.error("%s", error)
+        return 70
+    target = Warehouse(lambda: clickhouse.client(settings.clickhouse_url), Publisher(cluster(settings)), wall)
     ready = settings.ready_file.touch if settings.ready_file else lambda: None
     events = _loop(settings, instance, "warehouse", EVENTS, target, ready, _progress(settings, instance))
     put_back = _loop(settings, instance, "warehouse-again", AGAIN_SINKS, Again(target), lambda: None, lambda _: None)
@@ -37,7 +44,10 @@ def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
         events.start()
         put_back.start()
         _turn_until(stopped, events, put_back, target)
-    except (Fatal, kafka.KafkaException) as error:
+    except kafka.KafkaException as error:
+        log.error("warehouse sink ends, to be started again: %s", unusable(cluster(settings), error))
+        return 70
+    except Fatal as error:
         log.error("warehouse sink ends, to be started again: %s", error)
         return 70
     events.close()
@@ -86,7 +96,7 @@ def _loop(
         loop.trouble(error)
 
     group = f"{settings.app_id}-{name}"
-    reader = consumer(settings.kafka_bootstrap, group, **membership(group, instance), error_cb=trouble)
+    reader = consumer(cluster(settings), group, **membership(group, instance), error_cb=trouble)
     loop = Loop(reader, topic.name, target, ready, hurry=_stepped(settings), written=written)
     return loop
 

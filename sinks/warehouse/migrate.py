@@ -10,8 +10,10 @@ from time import monotonic, sleep
 import msgspec
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import Error
+from urllib3.exceptions import HTTPError
 
 from recovery.adapters import clickhouse
+from recovery.adapters.clickhouse_trouble import refused, sentence
 
 FOLDER = Path(__file__).parent / "migrations"
 LOCK = "dunlin_internal.migration_lock"
@@ -67,11 +69,14 @@ def run(url: str, say: Say, wait_seconds: float = 60.0, folder: Path = FOLDER) -
     """
     files = read(folder)
     server = _connect(url, say, wait_seconds)
-    for database in ("dunlin", "dunlin_internal"):
-        server.command(f"CREATE DATABASE IF NOT EXISTS {database}")
-    server.command(_BOOK)
-    with _lock(server, say):
-        return _run_missing(server, files, say)
+    try:
+        for database in ("dunlin", "dunlin_internal"):
+            server.command(f"CREATE DATABASE IF NOT EXISTS {database}")
+        server.command(_BOOK)
+        with _lock(server, say):
+            return _run_missing(server, files, say)
+    except (Error, HTTPError, OSError) as error:
+        raise MigrationError(sentence(url, error)) from error
 
 
 _BOOK = """CREATE TABLE IF NOT EXISTS dunlin_internal.migrations (
@@ -125,10 +130,10 @@ def _connect(url: str, say: Say, wait_seconds: float) -> Client:
         try:
             return clickhouse.client(url)
         except Error as error:
+            if refused(error):
+                raise MigrationError(sentence(url, error)) from error
             if monotonic() > deadline:
-                raise MigrationError(
-                    f"ClickHouse did not answer within {wait_seconds:g} s: {error}. Is it running, and is DUNLIN_CLICKHOUSE_URL right?"
-                ) from error
+                raise MigrationError(f"ClickHouse did not answer within {wait_seconds:g} s. {sentence(url, error)}") from error
             if monotonic() - told > 2:
                 told = monotonic()
                 say(f"waiting for ClickHouse, {deadline - told:.0f} s left")

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,43 @@ def test_every_dunlin_setting_in_it_exists() -> None:
 
     named = {name for service in COMPOSE["services"].values() for name in service.get("environment", {}) if name.startswith("DUNLIN_")}
     assert named <= set(MEANINGS)
+
+
+SECRETS = "./config:/etc/dunlin:ro"
+
+
+def test_only_those_who_need_secrets_and_contacts_mount_them() -> None:
+    mounted = {name: service.get("volumes", []) for name, service in COMPOSE["services"].items()}
+    assert {name for name, volumes in mounted.items() if SECRETS in volumes} == {"policies", "gateway", "effects", "expiring", "bounces"}
+    assert {name for name, volumes in mounted.items() if "state:/var/lib/dunlin" in volumes} == {
+        "policies",
+        "gateway",
+        "effects",
+        "bounces",
+    }
+
+
+def test_only_those_who_write_to_clickhouse_know_its_password() -> None:
+    users = {name: service.get("environment", {}).get("DUNLIN_CLICKHOUSE_URL", "") for name, service in COMPOSE["services"].items()}
+    assert {name for name, url in users.items() if "//dunlin:" in url} == {"migrate", "warehouse"}
+    assert {name for name, url in users.items() if "//dashboard:" in url} == {"dashboard"}
+
+
+def test_the_dashboards_user_is_limited_in_every_table_with_rows_of_accounts() -> None:
+    from recovery.contracts.warehouse import ACCOUNT_TABLES, DATABASE
+
+    user = ET.parse(ROOT / "docker" / "clickhouse-users.xml").find("users/dashboard")
+    assert user is not None
+    tables = user.find(f"databases/{DATABASE}")
+    assert tables is not None
+    assert {table.tag: [rule.get("from_env") for rule in table] for table in tables} == dict.fromkeys(ACCOUNT_TABLES, ["DASHBOARD_ROWS"])
+    server = COMPOSE["services"]["clickhouse"]
+    assert {"DASHBOARD_ROWS", "CLICKHOUSE_DASHBOARD_PASSWORD"} <= set(server["environment"])
+    assert any(volume.startswith("./docker/clickhouse-users.xml:/etc/clickhouse-server/users.d/") for volume in server["volumes"])
+
+
+def test_every_part_that_speaks_to_kafka_can_be_given_a_login() -> None:
+    for name, service in COMPOSE["services"].items():
+        environment = service.get("environment", {})
+        if "DUNLIN_KAFKA_BOOTSTRAP" in environment:
+            assert {"DUNLIN_KAFKA_SECURITY_PROTOCOL", "DUNLIN_KAFKA_SASL_PASSWORD_FILE"} <= set(environment), name
