@@ -103,8 +103,8 @@ def exactly_once(
     `progress` is told what is finished (progress.py).
 
     `linger` (seconds) is the time from one batch to the next while facts keep coming: each batch is a transaction per partition, and few
-    larger ones cost less. A fact that comes after such a pause is taken at once. `brokers` is the cluster of shards and watchdog, by default
-    the app's addresses without a login.
+    larger ones cost less. A fact that comes after such a pause is taken at once. `brokers` is the cluster of shards and watchdog, by
+    default the app's addresses without a login.
     """
     store: ShardStore = table.data
     store.names = Names(app.conf.id, table.changelog_topic.get_topic_name(), tuple(inputs.topics), tuple(outputs))
