@@ -40,10 +40,12 @@ class House:
         publisher.flush()
 
     def pass_days(self, days: int) -> None:
-        publisher, when = Publisher(self.broker.bootstrap), self.began + timedelta(days=days)
-        for partition in range(4):
-            tick = TimePassed(id=f"time:{partition}:{when.timestamp()}", account="", occurred_at=when, received_at=when)
-            publisher.send(FACTS.name, b"time", encode(tick), partition)
+        """Two ticks: a step of more than a day is taken when the second one confirms it."""
+        publisher = Publisher(self.broker.bootstrap)
+        for when in (self.began + timedelta(days=days), self.began + timedelta(days=days, minutes=1)):
+            for partition in range(4):
+                tick = TimePassed(id=f"time:{partition}:{when.timestamp()}", account="", occurred_at=when, received_at=when)
+                publisher.send(FACTS.name, b"time", encode(tick), partition)
         publisher.flush()
 
     def effects(self, topic: str, kind: type, customer: str) -> list:
@@ -93,7 +95,10 @@ def house(broker: Broker, tmp_path: Path):
     worker = Program(tmp_path, ["streams", "worker"], {**gateway.settings, "DUNLIN_READY_FILE": str(ready), "DUNLIN_WORKER": "test"})
     try:
         worker.until(ready.exists, "the stream is ready")
-        yield House(tmp_path, broker, gateway, datetime.fromtimestamp(int(time.time()), UTC))
+        began = datetime.fromtimestamp(int(time.time()), UTC) - timedelta(days=70)  # no tick may be ahead of the broker's time
+        house = House(tmp_path, broker, gateway, began)
+        house.pass_days(0)
+        yield house
     finally:
         worker.stop()
         gateway.client.close()
