@@ -100,11 +100,12 @@ def park_record(shard: Shard, record: Record, error: Exception, now: datetime) -
     """Write the message to `parked.streams` and the event that tells of it. Answers the account, as far as it can be told."""
     value, peek = record.value or b"", _peek(record.value)
     key = record.key and record.key[:KEY_BYTES]
+    account = peek.account or _account_of(key)
     _park(shard, key or b"", FACTS.name, record.offset, value, error, now, peek.trace)
     event = Event(
         id=event_id(shard.number, record.offset, 0),
         event_type="fact_parked",
-        account=peek.account,
+        account=account,
         customer=peek.customer,
         occurred_at=now,
         received_at=now,
@@ -115,7 +116,7 @@ def park_record(shard: Shard, record: Record, error: Exception, now: datetime) -
         details={"invoice": peek.invoice},
     )
     shard.emit(EVENTS.name, key, encode(event))
-    return peek.account
+    return account
 
 
 def park_row(shard: Shard, key: bytes, row: bytes, tick: Record, error: Exception, now: datetime) -> str:
@@ -155,6 +156,12 @@ def _peek(value: bytes | None) -> _Peek:
         return _Peek()
     ids = {name: _within(getattr(peek, name), ID_LENGTH) for name in ("account", "customer", "invoice", "type")}
     return _Peek(id=_within(peek.id, DERIVED_ID_LENGTH), trace=_within(peek.trace, DERIVED_ID_LENGTH), **ids)
+
+
+def _account_of(key: bytes | None) -> str:
+    """The account that a key names before its first slash, for a fact that tells nothing; the event of it is then one of that account."""
+    named, slash, _ = (key or b"").partition(b"/")
+    return _within(named.decode(errors="replace"), ID_LENGTH) if slash else ""
 
 
 def _within(text: str, most: int) -> str:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import confluent_kafka as kafka_client
@@ -84,7 +84,8 @@ def test_what_no_component_can_carry_is_dead_lettered_and_not_met_again(worker, 
     publisher = Publisher(worker.brokers, **{"compression.type": "none"})
     largest = paid(1, now).replace(b'"invoice":"in_1"', b'"invoice":"in_%s"' % (b"x" * (TOPIC_BYTES - 3_000)))
     deep = b'{"type":"payment_failed","account":"%s","x":' % ACCOUNT.encode() + b"[" * 100_000 + b"]" * 100_000 + b"}"
-    ahead = TimePassed(id="t", account="*", occurred_at=now.replace(year=now.year + 1), received_at=now)
+    later = now + timedelta(days=365)
+    ahead = TimePassed(id="t", account="*", occurred_at=later, received_at=later)
     for value in (paid(2, now), largest, deep, encode(ahead), paid(3, now)):
         publisher.send("facts", b"acct_1/cus_1", value, 0)
     publisher.flush()

@@ -388,6 +388,14 @@ def test_a_fact_that_no_dead_letter_can_hold_leaves_a_reference() -> None:
     assert (parked.topic, parked.partition, parked.offset) == ("facts", 3, 0)
 
 
+def test_a_fact_that_tells_nothing_is_its_keys_accounts() -> None:
+    shard = Shard()
+    (event,) = shard.take(b'{"x":' + b"[" * 100_000, b"acct_1/cus_1")
+    assert (event.event_type, event.account) == ("fact_parked", "acct_1")
+    (event,) = shard.take(b"{", b"time")
+    assert event.account == ""
+
+
 def test_a_key_beyond_the_limit_is_dead_lettered() -> None:
     shard = Shard()
     (event,) = shard.take(paid(), b"k" * (KEY_BYTES + 1))
