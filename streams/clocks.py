@@ -36,6 +36,8 @@ OUTCOMES: Final = frozenset(
     )
 )
 """Facts whose `occurred_at` is read from a clock of ours."""
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+_AHEAD_MS: Final = CLOCK_AHEAD.total_seconds() * 1000
 
 
 def check_clock(record: Record, tick: TimePassed) -> None:
@@ -51,18 +53,19 @@ def check_clock(record: Record, tick: TimePassed) -> None:
 
 
 def on_time(record: Record, fact: Fact) -> Fact:
-    """The fact; an outcome from a clock that is ahead of the broker's gets the broker's time, since losing what it tells would be worse."""
-    if type(fact) not in OUTCOMES:
+    """The fact; one that happened after the broker had it gets the broker's time, since losing what it tells would be worse.
+
+    What Stripe dates ahead would otherwise hide every newer word of Stripe's until then.
+    """
+    if record.timestamp <= 0 or fact.occurred_at.timestamp() * 1000 <= record.timestamp + _AHEAD_MS or isinstance(fact, TimePassed):
         return fact
-    latest = _latest(record)
-    if latest is None or fact.occurred_at <= latest:
-        return fact
-    log.error("%s says %s, ahead of the broker's time of its record, which is taken: a sink's clock is wrong", fact.id, fact.occurred_at)
-    return msgspec.structs.replace(fact, occurred_at=latest - CLOCK_AHEAD)
+    tell = log.error if type(fact) in OUTCOMES else log.info
+    tell("%s says %s, ahead of the broker's time of its record, which is taken: a clock is wrong", fact.id, fact.occurred_at)
+    return msgspec.structs.replace(fact, occurred_at=_EPOCH + timedelta(milliseconds=record.timestamp))
 
 
 def _latest(record: Record) -> datetime | None:
     """The latest time that a clock of ours may have said in this record; None where the broker keeps no time."""
     if record.timestamp <= 0:
         return None
-    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=record.timestamp) + CLOCK_AHEAD
+    return _EPOCH + timedelta(milliseconds=record.timestamp) + CLOCK_AHEAD

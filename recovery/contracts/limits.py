@@ -36,7 +36,7 @@ AHEAD_OF_ARRIVAL: Final = timedelta(days=1)
 HORIZON: Final = timedelta(days=3_653)
 """How far after a message's arrival a time within it may lie: ten years; Stripe's longest interval of billing is three."""
 CLOCK_AHEAD: Final = timedelta(minutes=10)
-"""How far a tick or an outcome may be ahead of the broker's time of its own record."""
+"""How far a fact may be ahead of the broker's time of its own record."""
 TICK_STEP: Final = timedelta(days=1)
 """The longest step of time that a single tick may make; a longer one is taken when a second tick confirms it."""
 
@@ -116,9 +116,9 @@ LIMITS: Final = (
     _limit(
         "CLOCK_AHEAD",
         "seconds",
-        "how far a tick or an outcome may be ahead of the broker's time of its record",
+        "how far a tick or any other fact may be ahead of the broker's time of its record",
         "streams",
-        "the tick is dead-lettered, the outcome gets the broker's time; both are logged as errors",
+        "the tick is dead-lettered, with an error in the log; any other fact gets the broker's time",
     ),
     _limit("TICK_STEP", "seconds", "the step of time that one tick makes", "streams", "the tick is held until the next one confirms it"),
     _limit("BODY_BYTES", "bytes", "a webhook's body", "gateway", "answered 413"),

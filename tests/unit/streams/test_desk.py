@@ -305,6 +305,15 @@ def test_an_outcome_of_a_sink_with_a_fast_clock_gets_the_brokers_time() -> None:
     assert [event.occurred_at for event in told if event.cause == "o"] == [broker]
 
 
+def test_a_webhook_that_stripe_dates_ahead_gets_the_brokers_time() -> None:
+    shard = Shard()
+    ahead = msgspec.structs.replace(failed(), occurred_at=START + timedelta(hours=20))
+    broker = int(START.timestamp() * 1000)
+    shard.desk.take(Told(stream_key(ACCOUNT, "cus_1"), encode(ahead), 0, broker))
+    (event, *_) = [decode_event(value) for topic, _, value in shard.sent if topic == EVENTS.name]
+    assert (event.event_type, event.occurred_at) == ("payment_failed", START)
+
+
 def of_account(name: str, value: bytes) -> bytes:
     return value.replace(ACCOUNT.encode(), name.encode())
 
