@@ -192,6 +192,7 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     ladder_used: int = 0
     retry_count: int = 0
     not_done: int = 0
+    held: int = 0  # answers in a row that the account was paused, where no pause of it is known here
     tried_at: datetime | None = None
     charges: dict[str, str] = {}  # our charge effects: the charge made, "made" where its id is not known, "" while untold
 

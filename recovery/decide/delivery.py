@@ -5,6 +5,7 @@ from recovery.contracts.facts import MessageSettled
 from recovery.decide import conversation, notices
 from recovery.decide.dunning import LOOK_AGAIN, beside, next_step
 from recovery.decide.endings import abandon
+from recovery.decide.retrying import held
 from recovery.decide.schedule import after_pause
 from recovery.decide.turn import Turn
 from recovery.ids import kind_of
@@ -84,7 +85,7 @@ def _joined(turn: Turn, case: Case, fact: MessageSettled, *, summed: bool) -> No
 
 
 def _go_on(turn: Turn, case: Case, fact: MessageSettled) -> None:
-    if fact.result == "skipped" and fact.why == "account_paused":
+    if fact.result == "skipped" and fact.why == "account_paused" and held(case):
         case.dunning_step -= 1
         case.dunning_at = after_pause(case, turn.now)
     elif fact.result == "skipped" and fact.why == "no_contact":

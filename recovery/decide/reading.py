@@ -9,7 +9,7 @@ from recovery.decide.charged import charged_method
 from recovery.decide.classify import classify
 from recovery.decide.endings import beside, close, lose, paid_amount, part_paid, recover
 from recovery.decide.order import older
-from recovery.decide.retrying import bar, judge, proceed
+from recovery.decide.retrying import bar, held, judge, proceed
 from recovery.decide.schedule import after_pause
 from recovery.decide.turn import Turn, next_action
 
@@ -51,7 +51,7 @@ def show(case: Case, state: InvoiceState, at: datetime, *, by_read: bool = False
 
 def answered(turn: Turn, case: Case, fact: InvoiceRead) -> None:
     """The look's answer: the case ends by it, or goes its way with the newest decline."""
-    case.unread = 0
+    unread, case.unread = case.unread, 0
     known = case.last_failed_at
     first = case.verdict is None
     _count(turn, case, fact)
@@ -73,9 +73,9 @@ def answered(turn: Turn, case: Case, fact: InvoiceRead) -> None:
     show(case, fact.state, fact.occurred_at, by_read=True)
     if fact.state.status == "paid":
         _paid(turn, case, fact, first=first)
-    elif not newest and fact.state.status == "open":
+    elif not newest and fact.state.status == "open" and unread < REPEATS:
         turn.note = "older_than_known"
-        _restart(turn, case)
+        _restart(turn, case, unread)
     else:
         came = fact.state.amount_paid - case.paid_before
         part_paid(turn, case, came, fact.state, beside(turn, case, fact.state, came, cause.from_read(case, fact)))
@@ -89,10 +89,11 @@ def read_instead(turn: Turn, case: Case, because: str = "older_than_failure") ->
     turn.tell("case_updated", case, because)
 
 
-def _restart(turn: Turn, case: Case) -> None:
-    """A case must never be left without an appointment: an answer that is too old is asked for again."""
+def _restart(turn: Turn, case: Case, unread: int) -> None:
+    """A case must never be left without an appointment: an answer that is too old is asked for again, first at once, then hours later, and
+    in the end it is decided on what it shows. What was told before may bear a time that is yet to come."""
     if next_action(case)[1] is None:
-        case.read_at = turn.now
+        case.read_at, case.unread = turn.now + timedelta(hours=unread), unread + 1
 
 
 def _count(turn: Turn, case: Case, fact: InvoiceRead) -> None:
@@ -131,6 +132,8 @@ def _not_paid(turn: Turn, case: Case, fact: InvoiceRead, *, new_failure: bool) -
         turn.note = "answer_awaited"
     elif fact.subscription_paused:
         suspend(turn, case)
+    elif fact.state.status == "draft" and turn.now - case.last_failed_at >= LONGEST_PAUSE:
+        close(turn, case, "draft")
     elif fact.state.status == "draft":
         case.read_at, case.reason = turn.now + AGAIN, "draft"
         turn.tell("case_updated", case, "draft")
@@ -244,7 +247,7 @@ def failed(turn: Turn, case: Case, fact: ReadFailed, *, awaited: bool) -> None:
         return
     if fact.gone:
         close(turn, case, "invoice_gone")
-    elif awaited and fact.why == "account_paused":
+    elif awaited and fact.why == "account_paused" and held(case):
         case.read_at = after_pause(case, turn.now)
     elif awaited:
         _without(turn, case)

@@ -13,6 +13,9 @@ from recovery.decide.endings import beside, block, paid_amount, recover
 from recovery.decide.schedule import SOONEST, GiveUp, Plan, Wait, after_pause, may_charge, most_retries, next_slot
 from recovery.decide.turn import Turn
 
+MOST_HELD = 100
+"""So often in a row we are told that the account is paused, where no pause of it is known here, before that counts like any other refusal:
+some six days."""
 PATIENCE = 5
 """Requests in a row of which nothing came, before the case is left to dunning: every case ends."""
 NEVER_ADVICE: frozenset[str] = frozenset({"03", "21"})
@@ -172,7 +175,7 @@ def _attempted(turn: Turn, case: Case, fact: ChargeSettled) -> None:
     case.charges[fact.effect] = fact.charge or "made"
     case.retry_count += 1
     case.ladder_used += 1
-    case.not_done, case.tried_at, case.fresh_method, case.by_hand = 0, fact.occurred_at, False, False
+    case.not_done, case.held, case.tried_at, case.fresh_method, case.by_hand = 0, 0, fact.occurred_at, False, False
     card, decline = fact.card or case.card, fact.decline
     if decline is None or decline.network_status != "not_sent_to_network":  # a Radar block is no attempt on the card (B23)
         fingerprint, brand = (card.fingerprint, card.brand) if card else ("", "")
@@ -214,6 +217,12 @@ def _untried(turn: Turn, case: Case, declined: Card | None) -> bool:
     return told and declined is not None and declined.method not in {"", named}
 
 
+def held(case: Case) -> bool:
+    """Whether we wait for the end of a pause that was told with an answer; not for ever, as every case ends."""
+    case.held += 1
+    return case.held <= MOST_HELD
+
+
 def _not_made(turn: Turn, case: Case, fact: ChargeSettled, why: str, *, awaited: bool) -> None:
     case.charges.pop(fact.effect, None)  # no attempt: its position is free again (B39)
     turn.tell("retry_skipped", case, why, effect=fact.effect, result=fact.result)
@@ -221,7 +230,7 @@ def _not_made(turn: Turn, case: Case, fact: ChargeSettled, why: str, *, awaited:
         return
     if fact.state is not None:
         case.stripe_next = fact.state.next_payment_attempt if fact.state.auto_advance else None
-    if why == "account_paused":
+    if why == "account_paused" and held(case):
         schedule(turn, case, after_pause(case, turn.now), why)
         return
     case.not_done += 1

@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from recovery.contracts.customer import Case, Verdict
-from recovery.contracts.facts import Card, SubscriptionChanged
+from recovery.contracts.effects import ChargeRequested, MessageRequested, ReadRequested
+from recovery.contracts.facts import Card, Decline, SubscriptionChanged
 from recovery.decide import due, dunning
+from recovery.decide.advance import advance
 from recovery.decide.progress import DecisionDoesNotEnd, Rounds, most_events
 from recovery.decide.turn import Turn
 from tests.support import builders as a
@@ -92,3 +95,67 @@ def test_many_invoices_slept_through_their_whole_dunning_stay_far_below_the_boun
     turn = Turn(a.a_customer(*cases), a.a_tick(a.at(2) + slept), a.at(2) + slept, a.an_account())
     due.look(turn)
     assert len(turn.events) * 3 < most_events(len(cases))
+
+
+def lives_on(story: Story, days: float, why: str = "account_paused", **read: object) -> None:
+    """So many days in which each request is answered within the hour: reads as told, all else with the reason why it was not done."""
+    until, answered = story.now + timedelta(days=days), len(story.effects)
+    while story.now < until and story.row is not None:
+        for effect in story.effects[answered:]:
+            answered += 1
+            if isinstance(effect, ReadRequested):
+                story.tell(a.a_reading(effect.id, story.now, **read))  # type: ignore[arg-type] # as told
+            elif isinstance(effect, ChargeRequested):
+                story.tell(a.a_settlement(effect.id, story.now, "not_done", why=why))
+            elif isinstance(effect, MessageRequested):
+                story.tell(a.a_mail_outcome(effect.id, story.now, "skipped", why))
+        if answered == len(story.effects):
+            story.until(min(until, story.now + timedelta(hours=1)))
+
+
+@pytest.mark.parametrize("decline", [a.SOFT, a.HARD])
+@pytest.mark.parametrize("why", ["account_paused", "already_paid", "processing", "withdrawn", "stripe_attempt_near", "expired"])
+def test_a_case_whose_requests_are_refused_for_ever_ends_all_the_same(decline: Decline, why: str) -> None:
+    """B40: the same reason again and again, though what is known here says nothing of it."""
+    story = Story().opened(decline)
+    lives_on(story, 60, why, decline=decline)
+    assert story.case().ended_at is not None
+    assert len(story.effects) < 600
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_pause_that_only_the_answers_tell_of_is_waited_for_for_some_days(fresh: bool) -> None:
+    story = Story().opened()
+    if fresh:
+        story.new_card("evt_m", a.at(hours=1))
+    lives_on(story, 5)
+    assert story.case().active
+    lives_on(story, 60)
+    assert not story.case().active
+
+
+def test_a_draft_is_looked_at_for_half_a_year_and_no_longer() -> None:
+    story = Story()
+    story.tell(a.a_failure())
+    story.tell(a.a_reading(story.reads()[-1].id, story.now, state=a.a_state("draft")))
+    lives_on(story, 170, state=a.a_state("draft"))
+    assert (story.case().active, story.case().reason) == (True, "draft")
+    lives_on(story, 20, state=a.a_state("draft"))
+    assert (story.case().status, story.case().reason) == ("closed", "draft")
+
+
+def test_looks_that_are_older_than_what_was_told_are_not_repeated_at_once_for_ever() -> None:
+    """A webhook bears a time that is yet to come: the looks until then seem old, and each must not lead at once to the next."""
+    story = Story()
+    story.tell(a.a_failure())
+    ahead = msgspec.structs.replace(a.a_change("evt_c", a.at(hours=20)), received_at=a.START)
+    step = advance(story.customer, ahead, a.START, story.account)
+    assert step.customer is not None
+    story.begin(step.customer, a.START)
+    looks = 0
+    while story.case().verdict is None and looks < 50:
+        story.tell(a.a_reading(story.reads()[-1].id, story.now + timedelta(seconds=1)))
+        looks += 1
+        story.until(story.now + timedelta(hours=3))
+    assert looks <= 4
+    assert story.last("retry_scheduled").reason == "ladder_1"
