@@ -103,3 +103,10 @@ def test_every_command_in_the_readme_exists(command):
 def _help_of(words: list[str]) -> bool:
     call = [sys.executable, "-m", "dunlin", *words, "--help"]
     return bool(words) and subprocess.run(call, cwd=REPOSITORY, capture_output=True, check=False).returncode == 0
+
+
+def test_the_page_of_stripes_events_names_tests_that_are_there():
+    page = (REPOSITORY / "docs" / "stripe-events.md").read_text()
+    named = set(re.findall(r"`([a-z_/]+\.py)`", page))
+    assert named
+    assert not [name for name in named if not (REPOSITORY / "tests" / "unit" / name).exists()]
