@@ -7,6 +7,8 @@ from recovery.contracts.customer import Attempt, Case, Customer, EarlyRefund
 from recovery.contracts.facts import ChargeFailed, ChargeRead, ChargeRefunded, DisputeOpened, IntentFailed
 from recovery.decide import budgets, hints
 from recovery.decide.endings import close, reverse
+from recovery.decide.order import older
+from recovery.decide.reading import read_instead
 from recovery.decide.turn import Turn
 
 STUB_LIVES = timedelta(days=7)
@@ -122,7 +124,10 @@ def _went_back(turn: Turn, back: Return) -> None:
             _reverse(turn, case, back)
         if counts and back.total > case.reversed_minor:
             _remember(turn, back, case.invoice)
-        close(turn, case, {"refund": "refunded", "dispute": "disputed"}.get(back.what, back.what))
+        if older(turn.fact.occurred_at, case.last_failed_at):
+            read_instead(turn, case)  # of an earlier payment of this invoice, which has failed anew since
+        else:
+            close(turn, case, {"refund": "refunded", "dispute": "disputed"}.get(back.what, back.what))
     elif not counts:
         turn.note = "other_currency"  # how much of what is owed it was, nobody has told
     else:

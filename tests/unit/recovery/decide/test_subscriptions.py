@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from recovery.contracts.facts import (
+    ChargeRefunded,
     CustomerDeleted,
+    DisputeOpened,
     Fact,
     InvoiceVoided,
     InvoiceWrittenOff,
@@ -44,6 +46,8 @@ OLD_NEWS: list[Fact] = [
     InvoiceWrittenOff(**a.header("evt_old", a.at(hours=-30)), state=a.a_state("uncollectible")),
     a.a_change("evt_old", a.at(hours=-30), state=a.a_state("void")),
     a.a_payment("evt_old", a.at(hours=-30)),
+    ChargeRefunded(**a.header("evt_old", a.at(hours=-30)), charge="ch_before", amount_refunded=4900, currency="eur"),
+    DisputeOpened(**a.header("evt_old", a.at(hours=-30)), dispute="dp_1", charge="ch_before", amount_minor=4900, currency="eur"),
 ]
 TOLD = [f"{type(fact).__name__}{number}" for number, fact in enumerate(OLD_NEWS)]
 
