@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := dunlin recovery producers streams sinks dashboard ml control sandbox
 
-.PHONY: help demo test check lint types imports unit behaviours months prove-decisions prove-effects mutants survivors up down bench catalogue lock clean
+.PHONY: help demo test check lint types imports unit behaviours months prove-decisions prove-effects prove-hostile mutants survivors up down bench catalogue lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -55,6 +55,9 @@ prove-decisions: $(STAMP) ## hold a million generated decisions against every pr
 
 prove-effects: $(STAMP) ## kill the effects sink a hundred times between claim and settle, over all media; the last line is JSON
 	@$(BIN)/python -m tests.support.kills
+
+prove-hostile: $(STAMP) ## send a million hostile inputs through every stage beside an honest tenant; the last line is JSON
+	@$(BIN)/python -m tests.support.hostile
 
 mutants: ## mutation testing of recovery/decide in an environment of its own (minutes); MUTANTS='*_7' takes a sample
 	@test -x .mutants/bin/mutmut || ($(PYTHON) -m venv .mutants && .mutants/bin/pip install --quiet 'mutmut==3.8.1' 'pytest>=9.2' pytest-timeout msgspec babel tzdata lz4)
