@@ -15,6 +15,8 @@ from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
+from uvicorn.config import HTTP_PROTOCOLS
+
 from producers.asgi import Gone, Headers, Receive, Scope, Send, answer, body_of, headers_of
 from producers.deadlines import Deadlines
 from producers.delivery import Delivers
@@ -29,6 +31,8 @@ from recovery.contracts.facts import Fact
 from recovery.vocabulary import Clock
 
 log = logging.getLogger(__name__)
+# Nobody serves this application without bounds: asked for httptools by its name, uvicorn takes our protocol in this process.
+HTTP_PROTOCOLS["httptools"] = "producers.http_protocol:HttpConnection"
 PATH = "/api/stripe/webhook"
 _PATH = PATH.encode()
 _PLAIN_PATH = re.compile(rb"/[A-Za-z0-9_-]*").fullmatch

@@ -190,7 +190,3 @@ class HttpConnection(Reading):
 def bounded(limits: Limits) -> type[HttpConnection]:
     """The protocol with these limits, for `uvicorn.Config(http=...)`."""
     return type("BoundedHttpConnection", (HttpConnection,), {"limits": limits})
-
-
-# Nobody serves the gateway without bounds: asked for httptools by its name, uvicorn takes this protocol in this process.
-uvicorn.config.HTTP_PROTOCOLS["httptools"] = f"{__name__}:{HttpConnection.__name__}"

@@ -1,5 +1,9 @@
 """The gateway's server before anybody knows who sends: heads, bodies and connections end at their bounds, in bytes and in time."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
@@ -10,6 +14,7 @@ from producers.http_protocol import HttpConnection, bounded
 from producers.signature import LONGEST_BODY
 
 LIMITS = Limits(proxies=())
+REPOSITORY = Path(__file__).resolve().parents[3]
 HEAD = b"POST /hook HTTP/1.1\r\nhost: x\r\n"
 
 
@@ -390,6 +395,7 @@ def test_an_answer_to_one_who_left_does_no_harm(server):
 
 
 def test_the_gateway_is_never_served_without_bounds():
-    config = uvicorn.Config(Application(), http="httptools", log_config=None)
-    config.load()
-    assert config.http_protocol_class is HttpConnection
+    """In a process that imports the application and nothing else of ours."""
+    served = 'import producers.gateway, uvicorn; c = uvicorn.Config("x:y", http="httptools"); print(uvicorn.config.HTTP_PROTOCOLS[c.http])'
+    shown = subprocess.run([sys.executable, "-c", served], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == f"{HttpConnection.__module__}:{HttpConnection.__name__}"
