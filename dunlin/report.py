@@ -80,7 +80,9 @@ def _closing(report: Report) -> Table:
         table.add_row(cause or "unknown cause", f"{count:,}")
     table.add_section()
     low, high = PROMISED
-    table.add_row("recovered by count (nobody acting)", f"{month.recoveries / max(month.failures, 1):.1%} ({report.baseline_by_count:.1%})")
+    table.add_row("recovered by count (nobody acting)", f"{report.by_count:.1%} ({report.baseline_by_count:.1%})")
+    for rate in report.rates:
+        table.add_row(f"{rate.currency.upper()} recovered by value (nobody acting)", f"{rate.by_value:.1%} ({rate.baseline_by_value:.1%})")
     table.add_row("the product's page promises", f"{low:.0%} to {high:.0%}")
     table.add_row("fingerprint", month.fingerprint[:16])
     return table

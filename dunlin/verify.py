@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from dunlin.month import Case, Month, month
+from dunlin.month import PROMISED, Case, Month, month
 from recovery.ids import kind_of, without_tag
 
 ALERT_KINDS = frozenset({"alert", "digest"})
@@ -78,6 +78,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return sum(line.differences for line in self.lines)
 
     @property
+    def by_count(self) -> float:
+        """The share of failures that came back, over all currencies; by value there is one for each currency (`rates`)."""
+        return _share(self.recovered, self.failures)
+
+    @property
     def baseline_by_count(self) -> float:
         """The share of failures that come back when nobody acts, over all currencies."""
         failures = sum(rate.failures for rate in self.rates)
@@ -98,7 +103,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         month = msgspec.to_builtins(self.month)
         fingerprint = month.pop("fingerprint")
         whole = {"differences": self.differences, **fields, "compared": compared, "rates": rates, "sound": self.sound}
-        return {**whole, "month": month, "fingerprint": fingerprint}
+        rate = {"by_count": self.by_count, "nobody_acting_by_count": self.baseline_by_count, "promised": PROMISED}
+        return {**whole, "recovery": rate, "month": month, "fingerprint": fingerprint}
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True):

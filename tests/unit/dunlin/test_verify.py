@@ -191,3 +191,11 @@ def test_what_opens_no_case_is_no_failure() -> None:
 def test_the_figures_name_what_programs_look_for() -> None:
     figures = compare(world(), told(), BASELINE).figures()
     assert {"differences", "duplicate_charges", "lost_facts", "failures", "recovered"} <= figures.keys()
+
+
+def test_the_figures_tell_the_rate_beside_nobody_acting_and_beside_the_promise() -> None:
+    baseline = {"by_currency": {"usd": {"failures": 2, "recovered": 0, "failed_amount": 2_000, "recovered_amount": 0}}}
+    figures = compare(world(), told(), baseline).figures()
+    assert figures["recovery"] == {"by_count": 0.5, "nobody_acting_by_count": 0.0, "promised": (0.3, 0.5)}
+    assert len(figures["fingerprint"]) == 64
+    assert figures["month"]["failures"] == 0  # told() names no cases
