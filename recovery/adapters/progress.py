@@ -31,6 +31,21 @@ Tell = Callable[[Report], None]
 """Keeps a report."""
 
 
+class Reader:
+    """Tells how far a program has read whose reading outlives it: a run that begins anew goes on from the last report of the one before."""
+
+    def __init__(self, clock_file: Path | None, name: str, process: str) -> None:
+        self._tell, self._process = teller(clock_file, name), process
+        former = reports(clock_file).get(name) if clock_file is not None else None
+        self._read = dict(former.read) if former is not None else {}
+
+    def __call__(self, ends: Mapping[str, int]) -> None:
+        """Everything before these offsets is done; what was told of other partitions holds on."""
+        if self._tell is not None:
+            self._read.update(ends)
+            self._tell(Report(process=self._process, read=self._read))
+
+
 def teller(clock_file: Path | None, name: str) -> Tell | None:
     """What keeps the reports of the program `name`; None where there is no clock file."""
     if clock_file is None:

@@ -16,7 +16,7 @@ from recovery.adapters.clock import business_clock, wall
 from recovery.adapters.kafka import Publisher, consumer
 from recovery.adapters.kafka_cluster import cluster
 from recovery.adapters.kafka_trouble import KafkaUnusable, check, unusable
-from recovery.adapters.progress import Report, teller
+from recovery.adapters.progress import Reader
 from recovery.config import Settings
 from sinks.effects.accounts import Accounts
 from sinks.effects.answers import Clocks
@@ -138,12 +138,7 @@ def _run(settings: Settings) -> None:
     with Ownership(ledger):
         group = f"{settings.app_id}-effects"
         # A static member: the ledger has one owner, so a process that starts again after a crash gets its partitions back at once.
-        tell, process = teller(settings.clock_file, "effects"), str(os.getpid())
-
-        def stored(ends: dict[str, int]) -> None:
-            if tell is not None:
-                tell(Report(process=process, read=ends))
-
+        stored = Reader(settings.clock_file, "effects", str(os.getpid()))
         static = {"group.instance.id": group, "enable.partition.eof": True}
         inbox = Inbox(consumer(brokers, group, **static), ledger, wall, stored)
         calm = {"enable.partition.eof": True, "fetch.wait.max.ms": 500}  # a switch need not be heard within milliseconds

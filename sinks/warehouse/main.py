@@ -13,7 +13,7 @@ from recovery.adapters.clock import ScaledClock, business_clock
 from recovery.adapters.kafka import Publisher, consumer
 from recovery.adapters.kafka_cluster import cluster
 from recovery.adapters.kafka_trouble import KafkaUnusable, check, unusable
-from recovery.adapters.progress import Report, place, teller
+from recovery.adapters.progress import Reader, place
 from recovery.config import Settings
 from recovery.contracts.topics import AGAIN_SINKS, EVENTS, Topic
 from recovery.vocabulary import Clock
@@ -57,11 +57,10 @@ def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
 
 def _progress(settings: Settings, instance: int) -> Callable[[dict[int, int]], None]:
     """What tells, in a sandbox run, how far rows are written."""
-    tell, process = teller(settings.clock_file, f"warehouse-{instance}"), str(os.getpid())
+    reader = Reader(settings.clock_file, f"warehouse-{instance}", str(os.getpid()))
 
     def written(ends: dict[int, int]) -> None:
-        if tell is not None:
-            tell(Report(process=process, read={place(EVENTS.name, partition): end for partition, end in ends.items()}))
+        reader({place(EVENTS.name, partition): end for partition, end in ends.items()})
 
     return written
 
