@@ -67,7 +67,7 @@ class Pipeline:
 def keeper(addresses: Addresses, pace: float) -> "Keeper":
     """The keeper of a running demonstration."""
     bootstrap, partitions = addresses.bootstrap, addresses.partitions
-    unread = partial(unread_effects, bootstrap, addresses.app_id, partitions)
+    unread = partial(unread_effects, bootstrap, addresses.app_id, partitions, addresses.clock_file)
     pipeline = Pipeline(bootstrap, partitions, addresses.ledger, addresses.clock_file, unread)
     return Keeper(Sandbox(addresses.sandbox), pipeline, pace)
 

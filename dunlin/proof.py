@@ -65,6 +65,7 @@ def prove(addresses: Addresses, say: Callable[[str], None], reason: str, patienc
         bootstrap=addresses.bootstrap,
         app_id=addresses.app_id,
         partitions=addresses.partitions,
+        clock_file=addresses.clock_file,
         clickhouse=warehouse,
         open_effects=lambda: open_effects(addresses.ledger),
         open_deliveries=sandbox.open_deliveries,

@@ -8,9 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from recovery.adapters.kafka import Publisher, consumer
+from recovery.adapters.progress import place, reports
 from recovery.contracts.codec import encode
 from recovery.contracts.facts import WebhookIgnored
 from recovery.contracts.topics import EFFECTS, FACTS, PARKED_GATEWAY, PARKED_SINKS, PARKED_STREAMS
@@ -31,6 +33,7 @@ class Pipeline:
     bootstrap: str
     app_id: str
     partitions: int
+    clock_file: Path
     clickhouse: Any
     open_effects: Callable[[], int]
     open_deliveries: Callable[[], int]
@@ -45,9 +48,7 @@ def wait_until_quiet(pipeline: Pipeline, seconds: float, say: Callable[[str], No
     while True:
         _await_zero(pipeline.open_deliveries, "deliveries of webhooks", deadline, say)
         _pass_marker(pipeline, deadline, say)
-        _await_zero(
-            lambda: unread_effects(pipeline.bootstrap, pipeline.app_id, pipeline.partitions), "effects that nobody has taken", deadline, say
-        )
+        _await_zero(lambda: _unread(pipeline), "effects that nobody has taken", deadline, say)
         _await_zero(pipeline.open_effects, "effects", deadline, say)
         asked = tuple(end for topic in EFFECTS for end in _ends(pipeline, topic.name))
         if asked == before and not pipeline.open_deliveries() and not pipeline.open_effects():
@@ -94,15 +95,25 @@ def _marker(name: str, partition: int, business: datetime, wall: datetime) -> by
     )
 
 
-def unread_effects(bootstrap: str, app_id: str, partitions: int) -> int:
-    """Messages on `effects.*` that the effects sink has not put into its ledger; counted by reading, for markers are no messages."""
+def _unread(pipeline: Pipeline) -> int:
+    return unread_effects(pipeline.bootstrap, pipeline.app_id, pipeline.partitions, pipeline.clock_file)
+
+
+def unread_effects(bootstrap: str, app_id: str, partitions: int, clock_file: Path) -> int:
+    """Messages on `effects.*` that the effects sink has not put into its ledger; counted by reading, for markers are no messages.
+
+    The sink says itself how far it is (progress.py): what it commits to the broker may be lost with it, and comes again only with news.
+    """
     import confluent_kafka as kafka
 
+    told = reports(clock_file).get("effects")
+    taken = told.read if told is not None else {}
     reader = consumer(bootstrap, f"{app_id}-effects", **{"enable.partition.eof": True})
     everything = [kafka.TopicPartition(topic.name, number) for topic in EFFECTS for number in range(partitions)]
     try:
         committed = reader.committed(everything, timeout=30)
-        reader.assign([kafka.TopicPartition(at.topic, at.partition, max(at.offset, 0)) for at in committed])
+        starts = [(at, max(at.offset, 0, taken.get(place(at.topic, at.partition), 0))) for at in committed]
+        reader.assign([kafka.TopicPartition(at.topic, at.partition, start) for at, start in starts])
         unread, ended = 0, 0
         while ended < len(everything):
             for message in reader.consume(1_000, 5.0):
