@@ -52,7 +52,7 @@ LARGEST_BYTES: Final = 2 << 20
 """Of a message with a webhook's body in it: at most 512 KiB, a third more as base64 in a dead letter, and the envelope."""
 ROW_BYTES: Final = 900_000
 """Of a customer's row on the changelog."""
-OPEN_CASES: Final = 2_000
+OPEN_CASES: Final = 1_000
 """Open invoices of one customer."""
 ENDED_CASES: Final = 1_000
 """Ended cases of one customer that are remembered, for refunds and repeated failures; each at most for 180 days."""
@@ -138,7 +138,13 @@ LIMITS: Final = (
     ),
     _limit("TOPIC_BYTES", "bytes", "a message on a topic", "broker", "never reached"),
     _limit("LARGEST_BYTES", "bytes", "a message on `raw`, `parked.gateway` and of any producer", "broker, producers", "never reached"),
-    _limit("ROW_BYTES", "bytes", "a customer's row", "streams", "the fact that would make it larger is dead-lettered; the row stays"),
+    _limit(
+        "ROW_BYTES",
+        "bytes",
+        "a customer's row",
+        "streams",
+        "the fact is dead-lettered; one that opens a case already 100,000 bytes before",
+    ),
     _limit("OPEN_CASES", "invoices", "open invoices of one customer", "streams", "`failure_ignored` with the reason `too_many_cases`"),
     _limit("ENDED_CASES", "invoices", "ended cases of one customer", "streams", "the case that ended first is forgotten"),
     _limit("BATCH_SECONDS", "seconds", "the work of one transaction", "streams", _AT_ONCE),

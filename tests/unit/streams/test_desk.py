@@ -8,7 +8,7 @@ import pytest
 
 import streams.desk
 from bench.stream_facts import ACCOUNT, START, header, invoice_state
-from recovery.contracts.codec import decode_effect, decode_event, decode_parked, encode
+from recovery.contracts.codec import Unprocessable, decode_effect, decode_event, decode_parked, encode
 from recovery.contracts.events import Event
 from recovery.contracts.facts import (
     Fact,
@@ -21,11 +21,11 @@ from recovery.contracts.facts import (
     TimePassed,
     WebhookIgnored,
 )
-from recovery.contracts.limits import CLOCK_AHEAD, KEY_BYTES, PARKED_BYTES, TICK_STEP
+from recovery.contracts.limits import CLOCK_AHEAD, KEY_BYTES, PARKED_BYTES, ROW_BYTES, TICK_STEP
 from recovery.contracts.topics import EFFECTS_STRIPE, EVENTS, OUTCOMES, PARKED_STREAMS
 from recovery.ids import stream_key
 from recovery.policy import Policy
-from streams.desk import HELD_ROW, NOW_ROW, ROWS_PER_TICK, Desk
+from streams.desk import HELD_ROW, LARGEST_ROW, NOW_ROW, RESERVED_BYTES, ROWS_PER_TICK, Desk, check_row
 from streams.guard import FAILING_ACCOUNTS, FAILURES_OF_AN_ACCOUNT, Guard
 from streams.shard import Names
 
@@ -427,6 +427,26 @@ def test_a_row_that_would_grow_beyond_its_limit_stays_as_it_is(monkeypatch: pyte
     assert "1 invoices" in event.reason or "2 invoices" in event.reason
     assert shard.rows == before
     assert [topic for topic, _, _ in shard.sent[sent:]] == [PARKED_STREAMS.name, EVENTS.name]
+
+
+@pytest.mark.parametrize(
+    ("size", "before", "opens", "fits"),
+    [
+        (ROW_BYTES, 0, False, True),
+        (ROW_BYTES + 1, 0, False, False),
+        (ROW_BYTES - RESERVED_BYTES, 0, True, True),
+        (ROW_BYTES - RESERVED_BYTES + 1, 0, True, False),
+        (ROW_BYTES + 5, ROW_BYTES + 5, False, True),
+        (ROW_BYTES + 6, ROW_BYTES + 5, False, False),
+        (LARGEST_ROW, LARGEST_ROW + 1, False, False),
+    ],
+)
+def test_a_row_has_a_limit_and_keeps_room_for_the_cases_that_it_has(size: int, before: int, opens: bool, fits: bool) -> None:
+    if fits:
+        check_row(size, before, 3, 2 if opens else 3)
+    else:
+        with pytest.raises(Unprocessable, match="row would have"):
+            check_row(size, before, 3, 2 if opens else 3)
 
 
 def test_a_message_beyond_its_limit_is_refused_before_anything_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
