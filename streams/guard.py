@@ -7,10 +7,10 @@ from typing import Final
 
 import msgspec
 
-from recovery.contracts.bounds import printable
+from recovery.contracts.bounds import most_bytes, printable
 from recovery.contracts.codec import Unprocessable, encode
 from recovery.contracts.events import Event
-from recovery.contracts.limits import DERIVED_ID_LENGTH, ID_LENGTH, KEY_BYTES, TEXT_LENGTH
+from recovery.contracts.limits import ID_LENGTH, KEY_BYTES, TEXT_LENGTH
 from recovery.contracts.parked import Parked
 from recovery.contracts.topics import EVENTS, FACTS, PARKED_STREAMS
 from recovery.ids import event_id
@@ -154,8 +154,7 @@ def _peek(value: bytes | None) -> _Peek:
         peek = msgspec.json.decode(value or b"", type=_Peek)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Peek()
-    ids = {name: _within(getattr(peek, name), ID_LENGTH) for name in ("account", "customer", "invoice", "type")}
-    return _Peek(id=_within(peek.id, DERIVED_ID_LENGTH), trace=_within(peek.trace, DERIVED_ID_LENGTH), **ids)
+    return _Peek(**{name: _within(getattr(peek, name), most_bytes(name)) for name in _Peek.__struct_fields__})
 
 
 def _account_of(key: bytes | None) -> str:
@@ -165,4 +164,4 @@ def _account_of(key: bytes | None) -> str:
 
 
 def _within(text: str, most: int) -> str:
-    return text if len(text) <= most and text.isprintable() else ""
+    return text if len(text.encode(errors="replace")) <= most and text.isprintable() else ""

@@ -8,7 +8,16 @@ from typing import Any, Final
 
 import msgspec
 
-from recovery.contracts.limits import AHEAD_OF_ARRIVAL, FIRST_MOMENT, HORIZON, ID_LENGTH, LAST_MOMENT, MESSAGE_BYTES, NESTING
+from recovery.contracts.limits import (
+    AHEAD_OF_ARRIVAL,
+    DERIVED_ID_LENGTH,
+    FIRST_MOMENT,
+    HORIZON,
+    ID_LENGTH,
+    LAST_MOMENT,
+    MESSAGE_BYTES,
+    NESTING,
+)
 from recovery.policy import Policy
 
 
@@ -18,6 +27,9 @@ class Unprocessable(ValueError):
 
 FREE_TEXTS: Final = frozenset({"why", "who", "proof", "reason", "details", "because", "dispute_reason", "error"})
 """Fields that people and servers fill with sentences: characters that are not printable are replaced there, and refused everywhere else."""
+
+DERIVED_IDS: Final = frozenset({"id", "cause", "trace", "effect", "request", "message", "event"})
+"""Fields that hold ids made of others."""
 
 _TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
 _OPENING: Final = frozenset((b"[", b"{"))
@@ -93,8 +105,8 @@ def check_characters(message: Any, where: str = "") -> None:
                 if name not in FREE_TEXTS:
                     raise Unprocessable(f"{where}{name} holds a character that is not printable.")
                 msgspec.structs.force_setattr(message, name, printable(found))
-            elif len(found) <= ID_LENGTH < len(found.encode(errors="replace")) and name not in FREE_TEXTS:
-                raise Unprocessable(f"{where}{name} has more than {ID_LENGTH} bytes in UTF-8.")
+            elif name not in FREE_TEXTS and len(found.encode(errors="replace")) > (most := most_bytes(name)):
+                raise Unprocessable(f"{where}{name} has more than {most:,} bytes in UTF-8.")
         elif isinstance(found, msgspec.Struct) and not isinstance(found, Policy):
             check_characters(found, f"{where}{name}.")
         elif isinstance(found, tuple):
@@ -103,6 +115,11 @@ def check_characters(message: Any, where: str = "") -> None:
                     check_characters(one, f"{where}{name}[].")
                 elif isinstance(one, str) and not one.isprintable():
                     raise Unprocessable(f"{where}{name}[] holds a character that is not printable.")
+
+
+def most_bytes(name: str) -> int:
+    """How many bytes an id or word has at most, by the name of its field."""
+    return DERIVED_ID_LENGTH if name in DERIVED_IDS else ID_LENGTH
 
 
 def printable(text: str) -> str:

@@ -25,6 +25,7 @@ from recovery.contracts.limits import CLOCK_AHEAD, KEY_BYTES, PARKED_BYTES, ROW_
 from recovery.contracts.topics import EFFECTS_STRIPE, EVENTS, OUTCOMES, PARKED_STREAMS
 from recovery.ids import stream_key
 from recovery.policy import Policy
+from sinks.warehouse import rows
 from streams.desk import HELD_ROW, LARGEST_ROW, NOW_ROW, RESERVED_BYTES, ROWS_PER_TICK, Desk, check_row
 from streams.guard import FAILING_ACCOUNTS, FAILURES_OF_AN_ACCOUNT, Guard
 from streams.shard import Names
@@ -403,6 +404,16 @@ def test_a_fact_that_tells_nothing_is_its_keys_accounts() -> None:
     assert (event.event_type, event.account) == ("fact_parked", "acct_1")
     (event,) = shard.take(b"{", b"time")
     assert event.account == ""
+
+
+@pytest.mark.parametrize("word", ["é" * 255, "😀" * 64, "x\n", "x" * 256])
+def test_the_event_of_a_dead_letter_can_be_written_whatever_the_fact_said(word: str) -> None:
+    shard = Shard()
+    said = {"type": word, "id": word * 20, "account": word, "customer": word, "invoice": word, "trace": word * 20, "version": 1}
+    (event,) = shard.take(msgspec.json.encode(said), b"acct_1/cus_1")
+    (value,) = shard.on(EVENTS.name)
+    assert event.account == "acct_1"
+    assert rows.line(value, EVENTS.name, 3, 0)
 
 
 def test_a_key_beyond_the_limit_is_dead_lettered() -> None:
