@@ -8,6 +8,8 @@ from recovery.contracts.limits import AMOUNT, COUNT, DERIVED_ID_LENGTH, ID_LENGT
 
 Word = Annotated[str, msgspec.Meta(max_length=ID_LENGTH)]
 """An id that Stripe or a merchant chose, or a word such as a status."""
+Whose = Annotated[str, msgspec.Meta(max_length=ID_LENGTH + 1)]
+"""A customer's id; where nobody knows the customer, `~` and the id of the object."""
 DerivedId = Annotated[str, msgspec.Meta(max_length=DERIVED_ID_LENGTH)]
 """An id that is made of other ids."""
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH)]

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from recovery.contracts.bounded import DerivedId, Word
+from recovery.contracts.bounded import DerivedId, Whose, Word
 from recovery.vocabulary import Moment
 
 
@@ -17,7 +17,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     account: Word
     occurred_at: Moment
     received_at: Moment
-    customer: Word = ""
+    customer: Whose = ""
     invoice: Word = ""
     cause: DerivedId = ""
     trace: DerivedId = ""

@@ -11,7 +11,7 @@ import pytest
 from producers import webhook
 from producers.commands import asked
 from recovery.contracts import limits
-from recovery.contracts.codec import Unprocessable, decode_event, decode_fact, decode_parked, encode
+from recovery.contracts.codec import Unprocessable, decode_effect, decode_event, decode_fact, decode_parked, encode
 from recovery.contracts.customer import Case
 from recovery.contracts.events import Event
 from recovery.contracts.facts import PaymentFailed, StopAsked, WebhookParked
@@ -106,6 +106,17 @@ def test_an_events_own_id_has_the_limit_too():
     assert fact.cause.startswith("body-")
 
 
+@pytest.mark.parametrize("length", [LONG - 1, LONG])
+def test_a_dispute_of_an_unknown_customer_at_the_limit_of_ids_asks_for_its_charge(length):
+    raw = body(kind="charge.dispute.created").replace(b'"object": "invoice", "id": "in_1"', b'"object": "dispute", "id": "du_1"')
+    raw = raw.replace(b'"customer": "cus_1"', b'"charge": "%s", "amount": 100' % (b"c" * length))
+    _, messages = webhook.messages_of(Tenant(), "acct_1", ["acct_1"], webhook.read(raw), raw, ARRIVED)
+    message = next(message for message in messages if message.topic == "facts")
+    outputs = ShardInMemory(0, "dunlin").take(SimpleNamespace(key=message.key, value=message.value, offset=1, timestamp=0))
+    (asked_for,) = [decode_effect(output.value) for output in outputs if output.topic == "effects.stripe"]
+    assert len(asked_for.object) == length
+
+
 @pytest.mark.parametrize("character", ["\n", "\r", "\t", "\x00", "\x1b", "\x7f", "\x85", "\u2028", "\u202e", "\u200b", "\ufeff"])
 @pytest.mark.parametrize("field", ["id", "customer", "subscription", "currency", "billing_reason"])
 def test_a_character_that_is_not_printable_parks_the_webhook(field, character):
@@ -115,7 +126,7 @@ def test_a_character_that_is_not_printable_parks_the_webhook(field, character):
 def test_letters_of_any_script_are_taken_up_to_so_many_bytes():
     assert taken(body(customer="kundin_é_東京")).customer == "kundin_é_東京"
     taken(body(customer="é" * 127))
-    assert "bytes" in parked(body(customer="é" * 128))
+    assert "bytes" in parked(body(customer="é" * 129))
 
 
 @pytest.mark.parametrize("amount", [limits.AMOUNT - 1, limits.AMOUNT, -limits.AMOUNT])
