@@ -166,7 +166,8 @@ def _said(event: Any, name: str) -> Any:
 
 def _word(event: Any, name: str) -> str:
     value = _said(event, name)
-    return value if isinstance(value, str) and len(value) <= ID_LENGTH and value.isprintable() else ""
+    fits = isinstance(value, str) and value.isprintable() and len(value.encode(errors="replace")) <= ID_LENGTH
+    return value if fits else ""
 
 
 def _parked(account: str, fact: WebhookParked, body: bytes) -> Parked:

@@ -123,6 +123,12 @@ def test_a_character_that_is_not_printable_parks_the_webhook(field, character):
     assert "not printable" in parked(body(**{field: f"x{character}y"}))
 
 
+@pytest.mark.parametrize("kind", ["é" * 200, "x" * 256, "\x1b[2J", "unheard.of"])
+def test_a_type_that_cannot_be_kept_is_left_out_of_the_fact(kind):
+    fact, _ = through(body(kind=kind))
+    assert fact.event_type == (kind if kind == "unheard.of" else "")
+
+
 def test_letters_of_any_script_are_taken_up_to_so_many_bytes():
     assert taken(body(customer="kundin_é_東京")).customer == "kundin_é_東京"
     taken(body(customer="é" * 127))
