@@ -9,8 +9,9 @@ import faust
 
 from recovery.adapters import logs
 from recovery.adapters.kafka_cluster import cluster
-from recovery.adapters.kafka_trouble import KafkaUnusable, check
+from recovery.adapters.kafka_trouble import KafkaUnusable, check, check_topics
 from recovery.config import Settings, from_env
+from recovery.contracts.topics import FACTS, changelog
 from streams.app import build
 
 
@@ -27,6 +28,7 @@ def main(arguments: list[str]) -> None:
     logs.set_up(settings.log_level)
     try:
         check(cluster(settings))
+        check_topics(cluster(settings), (FACTS.name, changelog(settings.app_id).name))
         app = build(settings)
     except (KafkaUnusable, ValueError) as error:
         sys.exit(str(error))

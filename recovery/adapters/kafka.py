@@ -8,7 +8,7 @@ import confluent_kafka as kafka
 from confluent_kafka.cimpl import NewTopic
 
 from recovery.adapters.kafka_cluster import Kafka, client_properties
-from recovery.adapters.kafka_trouble import Trouble, admin, check, misconfigured, quiet, unusable
+from recovery.adapters.kafka_trouble import Trouble, admin, check, misconfigured, quiet, sentence, unusable
 from recovery.contracts.limits import LARGEST_BYTES
 from recovery.contracts.topics import TOPICS, Topic, changelog, settings
 
@@ -41,7 +41,8 @@ class Publisher:
 
     def __init__(self, bootstrap: Kafka, **more: Any) -> None:
         self._producer = producer(bootstrap, **more)
-        self._errors: list[str] = []
+        self._bootstrap = bootstrap
+        self._errors: list[kafka.KafkaError] = []
 
     def send(self, topic: str, key: bytes, value: bytes, partition: int = -1, told: Told | None = None) -> None:
         """Queue a message; partition -1 is that of its key. Blocks while the queue is full.
@@ -73,11 +74,11 @@ class Publisher:
         if left:
             raise NotDelivered(f"{left} messages were not acknowledged within {seconds:g} s. Is the broker reachable?")
         if errors:
-            raise NotDelivered(f"{len(errors)} messages were refused: {errors[0]}")
+            raise NotDelivered(f"{len(errors)} messages were refused. {sentence(self._bootstrap, errors)}")
 
     def _delivered(self, error: kafka.KafkaError | None, _message: kafka.Message) -> None:
         if error is not None:
-            self._errors.append(str(error))
+            self._errors.append(error)
 
 
 def made(kind: Callable[..., Client], bootstrap: Kafka, properties: dict[str, Any]) -> Client:

@@ -74,7 +74,7 @@ def sentence(kafka_: Kafka, heard: Iterable[kafka.KafkaError]) -> str:
     errors = list(heard)
     chosen = min(errors, key=_rank, default=None)
     said = _short(chosen.str()) if chosen is not None else "no answer"
-    text = _BY_CODE.get(chosen.code(), _OTHER) if chosen is not None else _AWAY
+    text = _meaning(chosen) if chosen is not None else _AWAY
     return text.format(brokers=kafka_, said=said.rstrip("."))
 
 
@@ -87,7 +87,12 @@ def _short(text: str) -> str:
 def _rank(error: kafka.KafkaError) -> int:
     if error.code() in _VAGUE:
         return 3
-    return [_LOGIN, _RIGHT, _TLS].index(text) - 3 if (text := _BY_CODE.get(error.code())) in {_LOGIN, _RIGHT, _TLS} else 0
+    return [_LOGIN, _RIGHT, _TLS].index(text) - 3 if (text := _meaning(error)) in {_LOGIN, _RIGHT, _TLS} else 0
+
+
+def _meaning(error: kafka.KafkaError) -> str:
+    """A broker that wants a client certificate hangs up with an alert, which the client reports as a broken connection."""
+    return _TLS if error.code() == _E._TRANSPORT and "SSL" in error.str() else _BY_CODE.get(error.code(), _OTHER)
 
 
 def said(error: kafka.KafkaException) -> str:
@@ -111,10 +116,10 @@ class Trouble:
 
     def __call__(self, error: kafka.KafkaError) -> None:
         """Log it, unless it was said lately."""
-        self._heard = [*self._heard[-9:], error]
-        if error.code() in _VAGUE and self._said:
-            return  # the errors before it said why
-        text, now = sentence(self._kafka, [error]), self._elapsed()
+        self._heard = [*self._heard[-4:], error]
+        if _meaning(error) is _AWAY and error.code() != _E._ALL_BROKERS_DOWN:
+            return  # one broker of several; the client asks the others
+        text, now = sentence(self._kafka, self._heard), self._elapsed()
         if now - self._said.get(text, -REPEAT_SECONDS) >= REPEAT_SECONDS:
             self._said = {text: now}
             log.error("%s", text)
@@ -140,6 +145,18 @@ def check(kafka_: Kafka, seconds: float = ANSWER_WITHIN, elapsed: Callable[[], f
         client.poll(0)
         if elapsed() >= deadline or any(error.code() in NO_WAIT for error in [*heard, *raised]):
             raise KafkaUnusable(sentence(kafka_, [*heard, *raised]))
+
+
+def check_topics(kafka_: Kafka, names: Iterable[str]) -> None:
+    """Return when these topics are there and this user may see them. Raises KafkaUnusable."""
+    client = admin(kafka_)
+    for name in names:
+        try:
+            error = client.list_topics(name, timeout=ANSWER_WITHIN).topics[name].error
+        except kafka.KafkaException as problem:
+            raise unusable(kafka_, problem) from problem
+        if error is not None:
+            raise KafkaUnusable(sentence(kafka_, [error]))
 
 
 def admin(kafka_: Kafka, **more: Any) -> AdminClient:

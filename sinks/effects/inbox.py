@@ -7,6 +7,7 @@ from datetime import datetime
 import confluent_kafka as kafka
 import msgspec
 
+from recovery.adapters.kafka_trouble import BROKERS, sentence
 from recovery.adapters.progress import place
 from recovery.contracts.codec import Unprocessable, decode_effect, encode
 from recovery.contracts.effects import Effect, EffectWithdrawn
@@ -167,7 +168,7 @@ def _is_message(message: kafka.Message) -> bool:
     if _is_end(message):
         return False
     if error.fatal() or error.code() in {kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED, kafka.KafkaError.GROUP_AUTHORIZATION_FAILED}:
-        raise ConsumerFailed(f"The consumer of {', '.join(TOPICS)} failed: {error}")
+        raise ConsumerFailed(f"The consumer of {', '.join(TOPICS)} failed. {sentence(BROKERS, [error])}")
     log.info("the log said: %s", error)
     return False
 

@@ -60,6 +60,18 @@ def test_the_cause_is_told_and_not_what_follows_from_it(heard):
     assert "refuses the login" in sentence(BROKERS, [error(code) for code in heard])
 
 
+def test_a_broker_that_wants_a_certificate_hangs_up_with_an_alert():
+    assert "TLS connection" in sentence(BROKERS, [error(E._TRANSPORT, "error:0A00045C:SSL routines::tlsv13 alert certificate required")])
+
+
+def test_one_broker_of_several_that_is_away_is_no_trouble(caplog):
+    trouble = Trouble(BROKERS, lambda: 0.0)
+    trouble(error(E._TRANSPORT, "kafka-1:9092: Connection refused"))
+    assert caplog.messages == []
+    trouble(error(E._ALL_BROKERS_DOWN))
+    assert "Connection refused" in caplog.text
+
+
 def test_that_nothing_answers_at_all_has_a_sentence():
     assert "cannot be reached (no answer)" in sentence("kafka-1:9092", [])
 
