@@ -197,10 +197,10 @@ def _bound(row: Customer) -> None:
 
 
 def forget(row: Customer, now: datetime) -> None:
-    """Drop the attempts that are older than KEEP, but for those on an open case: an invoice's own budget has no end."""
+    """Drop the attempts that are older than KEEP, and charges never answered, but for those on an open case: its budget has no end."""
     oldest = now - KEEP
     if row.out:
-        row.out = [out for out in row.out if out.at > oldest]
+        row.out = [out for out in row.out if out.at > oldest or _is_open(row, out.invoice)]
     if any(known.at <= oldest for known in row.attempts):
         row.attempts = [known for known in row.attempts if known.at > oldest or _is_open(row, known.invoice)]
 

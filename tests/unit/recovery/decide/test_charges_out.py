@@ -141,6 +141,9 @@ def test_charges_that_are_out_are_forgotten_with_the_attempts() -> None:
     row = a.a_customer(out=[Attempt("acct_1.in_1.charge.2", a.START, "in_1", "fp", "visa", False)])
     budgets.forget(row, a.START + budgets.KEEP)
     assert row.out == []
+    row = a.a_customer(a.a_case(), out=[Attempt("acct_1.in_1.charge.2", a.START, "in_1", "fp", "visa", False)])
+    budgets.forget(row, a.at(400))
+    assert len(row.out) == 1, "an open invoice's own budget has no end"
     assert budgets.ANSWER == VALID + MARGIN
 
 
