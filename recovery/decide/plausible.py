@@ -20,6 +20,8 @@ AHEAD = timedelta(days=1)
 """So far ahead of the present a clock may be."""
 FAR = timedelta(days=365)
 """So far ahead lies what is to come: an attempt of Stripe's, the end of a snooze."""
+FARTHEST = timedelta(days=3 * 366)
+"""So far ahead lies a renewal; Stripe's longest interval is three years."""
 MOST_MINOR = 10**12
 """No amount is greater, to either side of 0, in minor units of any currency."""
 STATED: frozenset[type[Fact]] = frozenset({facts.InvoiceRead, facts.ChargeSettled, facts.MessageSettled, facts.SubscriptionEndSettled})
@@ -64,7 +66,7 @@ def _state(state: InvoiceState, latest: datetime, now: datetime) -> InvoiceState
     changed: dict[str, datetime] = {}
     if not EARLIEST <= state.created <= latest:
         changed["created"] = min(max(state.created, EARLIEST), latest)
-    for name, at, last in (("next_payment_attempt", state.next_payment_attempt, now + FAR), ("renews_at", state.renews_at, LATEST)):
+    for name, at, last in (("next_payment_attempt", state.next_payment_attempt, now + FAR), ("renews_at", state.renews_at, now + FARTHEST)):
         if at is not None and not EARLIEST <= at <= last:
             changed[name] = min(max(at, EARLIEST), last)
     return msgspec.structs.replace(state, **changed) if changed else state
