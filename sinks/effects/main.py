@@ -38,6 +38,8 @@ BUSY_POLL, IDLE_POLL = 0.01, 0.1
 KEEP = timedelta(days=60)
 """How long the ledger remembers an effect after its deadline: longer than the log keeps the effect (30 days)."""
 TIDY_SECONDS = 3600.0
+LEFT_OVER_SECONDS = 0.5
+"""How often the ledger is asked for outcomes that the broker did not take; a turn comes a hundred times a second."""
 
 
 class Loop:
@@ -55,7 +57,7 @@ class Loop:
         self._ledger, self._inbox, self._switches, self._dispatcher, self._outbox = ledger, inbox, switches, dispatcher, outbox
         self._clocks = clocks
         self._stopping = False
-        self._tidied = float("-inf")
+        self._tidied = self._published = float("-inf")
 
     def stop(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Finish what is in work, publish it and end."""
@@ -89,10 +91,16 @@ class Loop:
         self._dispatcher.withdrawn([effect for effect, _ in batch.withdrawals])
         settled = self._dispatcher.collect()
         started = self._dispatcher.start()
-        self._outbox.publish()
+        self._publish(fresh=bool(settled or batch.arrivals or batch.parked))
         if batch.arrivals or settled or started:
             log.debug("took %d, settled %d, started %d, waiting %d", len(batch.arrivals), settled, started, len(self._dispatcher))
         self._tidy()
+
+    def _publish(self, fresh: bool) -> None:
+        """Publish what was settled just now at once; what the broker did not take before is looked for now and then."""
+        if fresh or time.monotonic() - self._published >= LEFT_OVER_SECONDS:
+            self._outbox.publish()
+            self._published = time.monotonic()
 
     def _tidy(self) -> None:
         if time.monotonic() - self._tidied < TIDY_SECONDS:
