@@ -69,6 +69,7 @@ survivors: ## after `make mutants`: a table row for each change that no test not
 
 bench: $(STAMP) ## measure; each bench prints its ratio to a baseline of the same run
 	@$(BIN)/python bench/gateway.py
+	@$(BIN)/python bench/whole.py
 	@$(BIN)/python bench/stream.py
 	@$(BIN)/python bench/timers.py --rows 50000
 	@$(BIN)/python bench/effects.py --effects 1000 --rounds 1
