@@ -2,8 +2,9 @@
 
 from math import inf
 
-SEARCH_S, HELD_S = 1.5, 4.0
+SEARCH_S, HELD_S = 3.0, 4.0
 """Seconds of backlog that are too much: while the highest rate is looked for, and while a rate is held.
+The first is more than the second in which rows wait for company, which is no backlog.
 
 An effect is valid for 24 business hours, which pass in some seconds here; with a larger backlog effects would expire and cost less.
 """
