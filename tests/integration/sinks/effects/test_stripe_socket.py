@@ -157,7 +157,7 @@ def test_a_customer_is_read(server):
 
 def test_nothing_is_written_to_stripe_for_an_account_that_only_observes(server):
     customer, subscription = {"id": "cus_1"}, {"subscription_details": {"subscription": {"id": "sub_1", "status": "past_due"}}}
-    money = {"status": "open", "currency": "eur", "amount_due": 100, "amount_remaining": 100, "created": 1}
+    money = {"status": "open", "currency": "eur", "amount_due": 100, "amount_remaining": 100, "created": 1_790_000_000}
     server.body = {"id": "in_1", "object": "invoice", **money, "customer": customer, "parent": subscription, "payments": {"data": []}}
     head = {"account": "acct_1", "customer": "cus_1", "invoice": "in_1", "occurred_at": NOW, "received_at": NOW}
     effect = ChargeRequested(id="e", **head, not_after=NOW + timedelta(days=1), attempt=1, amount_minor=100, currency="eur")
