@@ -18,7 +18,8 @@ from streams.topology import OUTPUTS, facts, rows
 def build(settings: Settings) -> Any:
     """The app with its agent registered; nothing is connected yet. Autodiscovery stays off."""
     data = Path(settings.home) / "streams"
-    data.mkdir(parents=True, exist_ok=True)
+    for folder in (data.parent, data):  # parents would get the umask's mode, and others' ledger and contacts may lie in the home
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     brokers = cluster(settings)
     app = faust.App(
         settings.app_id,

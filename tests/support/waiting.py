@@ -4,9 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable
 
+LEAST = 120.0
+"""Seconds that are waited at least: what comes for certain comes late on a slow machine, and only a failure waits so long."""
+
 
 def until(condition: Callable[[], object], seconds: float = 10.0, what: str = "the condition") -> None:
-    """Return once `condition()` is true; fail after `seconds`, saying what was awaited and how it last looked."""
+    """Return once `condition()` is true; fail after `seconds`, or LEAST, saying what was awaited and how it last looked."""
+    seconds = max(seconds, LEAST)
     deadline = time.monotonic() + seconds
     while not (seen := condition()):
         if time.monotonic() > deadline:
@@ -16,6 +20,7 @@ def until(condition: Callable[[], object], seconds: float = 10.0, what: str = "t
 
 async def until_async(condition: Callable[[], object], seconds: float = 10.0, what: str = "the condition") -> None:
     """The same within an event loop, which goes on meanwhile."""
+    seconds = max(seconds, LEAST)
     deadline = time.monotonic() + seconds
     while not (seen := condition()):
         if time.monotonic() > deadline:
