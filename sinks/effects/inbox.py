@@ -1,6 +1,7 @@
 """From the log to the ledger: a polled batch is stored whole, withdrawals with it, and only then are its positions committed."""
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
@@ -23,6 +24,8 @@ from sinks.effects.stalled import ConsumerFailed, StallWatch
 log = logging.getLogger(__name__)
 TOPICS = tuple(topic.name for topic in EVERY_TOPIC if topic.name.startswith("effects.") and "sinks.effects" in topic.listeners)
 BATCH = 500
+COMPLAIN_SECONDS = 60.0
+"""Wall seconds after which it is said, and said again, that what waits is still held."""
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -41,7 +44,12 @@ class Inbox:
     """
 
     def __init__(
-        self, consumer: kafka.Consumer, ledger: Ledger, wall: Clock, stored: Callable[[dict[str, int]], object] = lambda _: None
+        self,
+        consumer: kafka.Consumer,
+        ledger: Ledger,
+        wall: Clock,
+        stored: Callable[[dict[str, int]], object] = lambda _: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`stored` hears, after each batch that is in the ledger, the next offsets by topic and partition (progress.py)."""
         self._consumer, self._ledger, self._wall = consumer, ledger, wall
@@ -50,6 +58,8 @@ class Inbox:
         self._stall = StallWatch(consumer)
         self._ended: set[tuple[str | None, int | None]] = set()
         self._current = False
+        self._monotonic = monotonic
+        self._complain_at = monotonic() + COMPLAIN_SECONDS
 
     @property
     def current(self) -> bool:
@@ -88,6 +98,12 @@ class Inbox:
         self._ended |= {(one.topic(), one.partition()) for one in came if _is_end(one)}
         ours = {(one.topic, one.partition) for one in self._consumer.assignment()}
         self._current = bool(ours) and ours <= self._ended
+        if self._current:
+            log.info("the effects' topics are read to their ends: what waits may begin")
+        elif self._monotonic() >= self._complain_at:
+            self._complain_at = self._monotonic() + COMPLAIN_SECONDS
+            missing = ", ".join(sorted(f"{topic}/{partition}" for topic, partition in ours - self._ended)) or "no partition is assigned yet"
+            log.warning("charges and messages wait until the effects' topics are read to their ends; not read yet: %s", missing)
 
     def _commit(self, messages: Sequence[Delivered]) -> None:
         ends = {(message.topic, message.partition): message.offset + 1 for message in messages}

@@ -134,3 +134,17 @@ def test_the_inbox_is_current_once_every_partition_was_read_to_its_end(tmp_path,
     assert inbox.current
     assert [row.id for row in ledger.unfinished()] == [charge.id]
     ledger.close()
+
+
+def test_what_is_held_for_long_is_said_with_what_is_not_read_yet(tmp_path, now, caplog):
+    ledger, log, seconds = Ledger(f"sqlite:///{tmp_path / 'l.sqlite'}"), Log(), [0.0]
+    inbox = Inbox(log, ledger, lambda: now, monotonic=lambda: seconds[0])
+    log.assigned = [("effects.stripe", 0), ("effects.messages", 0)]
+    log.batches = [[Record("effects.messages", 0)]]
+    inbox.poll(0.0)
+    assert not caplog.messages
+    seconds[0] = 61.0
+    inbox.poll(0.0)
+    inbox.poll(0.0)
+    assert [message.rpartition(": ")[2] for message in caplog.messages] == ["effects.stripe/0"]
+    ledger.close()
