@@ -137,7 +137,9 @@ def sms_due(turn: Turn, case: Case) -> None:
     case.sms_at, details = None, {"step": str(case.sms_step), "medium": "sms"}
     country = case.card.country if case.card is not None else ""
     answer = contact.sms(turn.row.contact, turn.now, turn.policy, country)
-    if isinstance(answer, contact.Never):
+    if turn.policy.mode == "observe" or holdout.held_out(turn.row, turn.policy):  # since the mail that it was to go beside
+        turn.tell("dunning_skipped", case, "observe_mode" if turn.policy.mode == "observe" else "holdout", details=details)
+    elif isinstance(answer, contact.Never):
         turn.tell("dunning_skipped", case, answer.because, details=details)
     elif isinstance(answer, contact.Later):
         case.sms_at = answer.at

@@ -291,3 +291,15 @@ def test_an_invoice_that_is_to_be_left_alone_joins_no_text() -> None:
     story.tell(SnoozeAsked(**a.header("cmd", story.now, "in_1"), who="ada", until=a.at(days=5)))
     story.mail_answered()
     assert not [event for event in story.events if event.reason == "joined_text"]
+
+
+def test_a_text_that_waited_for_the_day_is_not_sent_by_a_policy_that_only_observes_now() -> None:
+    story = without_mail(1)
+    row = story.customer
+    assert row is not None
+    row.texts, row.cases["in_0"].flight, row.cases["in_0"].sms_at, row.cases["in_0"].sms_step = {}, None, a.at(hours=1), 1
+    story.begin(row, a.at(hours=2))
+    sent = len(story.messages())
+    story.account = a.an_account(a.a_policy("observe", sms=SmsPolicy(enabled=True)))
+    story.tell(a.a_tick(a.at(hours=2)))
+    assert (len(story.messages()), story.last("dunning_skipped").reason) == (sent, "observe_mode")
