@@ -186,10 +186,10 @@ def paid(turn: Turn, fact: InvoicePaid | InvoicePaymentSucceeded | InvoiceChange
     case = turn.row.cases.get(fact.invoice)
     if case is None:
         turn.note = "no_case"
+    elif isinstance(fact, InvoicePaymentSucceeded) and fact.state.status == "open":
+        _shown(turn, case, fact)  # a part stays paid, whatever was seen since
     elif case.active and case.owed_at is not None and fact.occurred_at < case.owed_at - CLOCKS_DIFFER:
         read_instead(turn, case)
-    elif isinstance(fact, InvoicePaymentSucceeded) and fact.state.status == "open":
-        _shown(turn, case, fact)
     else:
         if case.flight is not None and idempotency_key(case.flight.effect) == fact.request_key:
             case.flight = None  # it is this payment; its outcome is on the way

@@ -65,14 +65,26 @@ def of_subscription(turn: Turn, case: Case, fact: SubscriptionChanged) -> None:
     if known is not None and fact.occurred_at < known and fact.own_method != case.subscription_method:
         turn.note = "older_than_known"
         return
+    before = case.subscription_method
     case.subscription_method, case.subscription_method_at = fact.own_method, max(fact.occurred_at, known or fact.occurred_at)
     if case.invoice_method:
         return
     method = fact.own_method or turn.row.default_method
-    if method:
+    if before and not fact.own_method and case.fresh_method:
+        _not_tried_after_all(turn, case)
+    elif method:
         try_anew(turn, case, known_card(turn.row, method), "attached")
     else:
         turn.tell("case_updated", case, "method_removed")  # less to charge than before
+
+
+def _not_tried_after_all(turn: Turn, case: Case) -> None:
+    """The method that a retry was planned with is gone: a charge would fall on the one that failed, so a read tells what is charged now."""
+    if case.flight is not None and case.flight.kind == "charge":
+        turn.withdraw(case, "method_removed")
+    case.fresh_method, case.method, case.retry_at, case.queued = False, "", None, False
+    case.read_at = turn.now
+    turn.tell("case_updated", case, "method_removed")
 
 
 def of_invoice(turn: Turn, case: Case) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from random import Random
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from recovery.contracts import effects, facts
@@ -126,6 +126,8 @@ sets_of_facts = st.tuples(
 
 
 @QUICK
+@example(([("attempt", 0), ("renamed", 0), ("renamed", 0)], 15470907, 1), Random(4))
+@example(([("attempt", 1), ("part", 1), ("renamed", 1), ("attempt", 0), ("cancels", 1)], 3071966969, 1), Random(13))
 @given(sets_of_facts, st.randoms(use_true_random=False))
 def test_any_order_and_repetition_between_two_ticks_ends_the_same(given_set: tuple[list[tuple[str, int]], int, int], luck: Random) -> None:
     """B2, B3, B4, B36, B72: status, cause, money (what came and what went back) and budgets of every invoice.

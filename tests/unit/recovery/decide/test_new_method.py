@@ -369,3 +369,18 @@ def test_an_older_invoice_that_ends_lets_the_next_one_go() -> None:
     story.new_card("evt_m", a.at(hours=5))
     story.tell(a.a_payment("evt_p", a.at(hours=6), "in_1"))
     assert [charge.invoice for charge in story.charges()] == ["in_1", "in_2"]
+
+
+def test_a_subscriptions_method_that_is_removed_before_it_was_charged_is_not_tried_and_the_failed_one_neither() -> None:
+    """B22, B36: a charge would fall on the method that failed, so the request is withdrawn and a read tells what is charged now."""
+    story = Story().opened(a.HARD)
+    story.until(a.at(hours=4))
+    story.mail_answered()
+    told = {"subscription": a.SUBSCRIPTION, "status": "past_due", "own_method_changed": True}
+    story.tell(SubscriptionChanged(**a.header("evt_m", a.at(hours=5), ""), **told, own_method="pm_new"))
+    (charge,) = story.charges()
+    story.tell(SubscriptionChanged(**a.header("evt_n", a.at(hours=5.1), ""), **told, own_method=""))
+    assert charge.id in story.withdrawals()
+    story.until(a.at(hours=6))
+    assert len(story.reads()) == 2
+    assert story.charges() == [charge]

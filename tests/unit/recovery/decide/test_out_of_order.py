@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from recovery.contracts.facts import ChargeRead, ChargeRefunded, MethodChanged, SubscriptionEnded
+from recovery.contracts.facts import ChargeRead, ChargeRefunded, InvoicePaymentSucceeded, MethodChanged, SubscriptionEnded
 from recovery.decide import ledger, money
 from recovery.decide.invoices import PAYMENT_TOLD
 from recovery.decide.reading import REPEATS
@@ -239,3 +239,12 @@ def test_a_failure_before_the_new_card_that_is_told_late_takes_nothing_from_it()
     story.tell(a.a_failure("evt_2", a.at(hours=2)))
     story.tell(a.a_payment("evt_p", a.at(hours=4)))
     assert story.last("payment_recovered").recovered_by == "account_updater"
+
+
+def test_a_part_that_is_told_after_a_later_failure_counts() -> None:
+    """B3, B72: what was paid in part stays paid, whatever failed since."""
+    story = Story().opened()
+    shown = a.a_state(amount_paid=1900, amount_remaining=3000)
+    story.tell(a.a_failure("evt_2", a.at(hours=3), state=shown))
+    story.tell(InvoicePaymentSucceeded(**a.header("evt_p", a.at(hours=2)), state=shown, request_key="page-1", request_id="req_1"))
+    assert (story.case().part_minor, story.case().recovered_minor) == (1900, 1900)
