@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from dunlin.ports import free_ports
 from recovery.adapters import clickhouse as clickhouse_adapter
 from recovery.adapters.kafka import Publisher, consumer
 from recovery.adapters.kafka_cluster import cluster
@@ -79,6 +80,7 @@ def test_a_webhook_becomes_a_row_through_a_broker_that_asks_for_tls_and_scram(br
     migrate.run(clickhouse.url("sink"), lambda _: None)
     settings = {**broker.environment("SCRAM-SHA-512"), "DUNLIN_HOME": str(home), "DUNLIN_APP_ID": "scram-flow"}
     settings |= {"DUNLIN_CLICKHOUSE_URL": clickhouse.url("sink"), "DUNLIN_GATEWAY_PORT": "0", "DUNLIN_TENANTS": str(home / "tenants.toml")}
+    settings |= {"DUNLIN_STRIPE_API_BASE": f"http://127.0.0.1:{free_ports(1)[0]}"}  # closed: the read of the invoice may fail here
     assert run(settings | {"PATH": ""}, "dunlin", "topics", "create").returncode == 0
     files = {name: home / f"{name}.ready" for name in ("gateway", "ticker", "worker", "warehouse", "effects")}
     programs = [
