@@ -29,6 +29,8 @@ LOOK_SECONDS = 0.002
 LONGEST_LOOK_SECONDS = 0.05
 PATIENCE_SECONDS = 300.0
 """Wall seconds without any change after which the keeper gives up."""
+ANSWER_SECONDS = 5.0
+"""Wall seconds for an answer of the broker."""
 HELD = Wait(1, "clock that is held")
 """Whoever holds it may take as long as they like."""
 OPEN = """
@@ -43,16 +45,21 @@ class Pipeline:
 
     def __init__(self, bootstrap: str, partitions: int, ledger: str, clock_file: Path, unread_effects: Callable[[], int]) -> None:
         """`unread_effects` counts by reading what nobody has taken; slow, and needed only when a stream worker was started anew."""
-        self._admin = admin(bootstrap)
+        self._bootstrap, self._admin = bootstrap, admin(bootstrap)
         self._facts = [kafka.TopicPartition(FACTS.name, number) for number in range(partitions)]
         self._ledger = sql.create_engine(ledger)
         self._clock_file, self.unread_effects = clock_file, unread_effects
 
     def facts_end(self) -> Ends:
-        """The next offset of every partition of `facts`. Raises KafkaException while the broker cannot be asked."""
+        """The next offset of every partition of `facts`. Raises KafkaException or TimeoutError while the broker cannot be asked."""
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the package types its values and not this
-        asked = self._admin.list_offsets(dict.fromkeys(self._facts, latest), request_timeout=10)
-        return {place(partition.topic, partition.partition): future.result().offset for partition, future in asked.items()}
+        try:
+            asked = self._admin.list_offsets(dict.fromkeys(self._facts, latest), request_timeout=ANSWER_SECONDS)
+            ends = {partition: future.result(ANSWER_SECONDS * 2).offset for partition, future in asked.items()}
+        except (kafka.KafkaException, TimeoutError):
+            self._admin = admin(self._bootstrap)  # one that lived through a restart of the broker may never be answered again
+            raise
+        return {place(partition.topic, partition.partition): end for partition, end in ends.items()}
 
     def reports(self) -> Mapping[str, Report]:
         """What the programs have reported last."""
@@ -163,11 +170,11 @@ class Keeper:
         found: list[Ends] = []
 
         def ask() -> bool:
-            with contextlib.suppress(kafka.KafkaException):
+            with contextlib.suppress(kafka.KafkaException, TimeoutError):
                 found.append(self._pipeline.facts_end())
             return bool(found)
 
-        self._until(ask, "the broker")
+        self._until(ask, "answer of the broker")
         return found[-1]
 
     def _until(self, done: Callable[[], bool], what: str) -> None:
