@@ -14,8 +14,8 @@ from recovery.contracts.topics import EVENTS, FACTS
 from recovery.contracts.warehouse import EVENT_COLUMNS
 from recovery.ids import stream_key
 from sinks.warehouse import migrate, rows
-from tests.support.secrets import a_secret
 from tests.support.waiting import until
+from tests.unit.producers.stripe_objects import SECRET
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TENANTS = """\
@@ -39,7 +39,7 @@ class SmallStack:
         start("-m", "dunlin.kafka_server", "--root", folder / "kafka", "--port", port, "--controller-port", controller)
         until(lambda: is_open(port), 60, "the broker to listen")
         create_topics(self.bootstrap, "dunlin", 2, 1)
-        for name, content in {"tenants.toml": TENANTS, "key": "sk_test_1\n", "secrets": f"{a_secret('small stack')}\n"}.items():
+        for name, content in {"tenants.toml": TENANTS, "key": "sk_test_1\n", "secrets": f"{SECRET}\n"}.items():
             (folder / name).write_text(content)
             (folder / name).chmod(0o600)
         self.environment = {
