@@ -126,7 +126,11 @@ def events(cases: int = 600) -> list[Event]:
 
 def fill(url: str, told: list[Event], token: str = "seed") -> None:
     """Write events to the warehouse as the sink does."""
-    lines = [rows.line(codec.encode(event), "recovery.events", 0, offset) for offset, event in enumerate(told)]
+    write(url, [rows.line(codec.encode(event), "recovery.events", 0, offset) for offset, event in enumerate(told)], token)
+
+
+def write(url: str, lines: list[bytes], token: str) -> None:
+    """Write rows as they are, also those that no program of ours would write any more."""
     client = clickhouse.client(url)
     client.raw_insert(
         "dunlin.events",

@@ -1,5 +1,6 @@
 """The pages on the real database: full, empty, and away."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from streamlit.testing.v1 import AppTest
 from dashboard import exports, queries
 from dashboard.source import Unreachable, Warehouse
 from dashboard.views.overview import first_moment
+from recovery.contracts.codec import encode
 from recovery.contracts.events import Event
+from sinks.warehouse import rows
 from tests.pages import seed
 
 pytestmark = pytest.mark.real
@@ -105,9 +108,11 @@ def test_every_export_can_be_read(full, name):
     "evil", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "\n=1", " =1", "\u200b=1", "\uff1d1", "\uff20x", "\u22121"]
 )
 def test_a_text_that_a_spreadsheet_would_run_gets_an_apostrophe(empty, clickhouse, evil):
-    fields = {"id": "0-1-0", "event_type": "payment_failed", "account": "acct_1", "invoice": "in_1", "customer": evil, "sequence": 1}
+    fields = {"id": "0-1-0", "event_type": "payment_failed", "account": "acct_1", "invoice": "in_1", "customer": "EVIL", "sequence": 1}
     fields |= {"status": "retrying", "amount_minor": -5, "currency": "eur", "decline_code": 'quote " and , comma', "decline_kind": "soft"}
-    seed.fill(clickhouse.url("sink"), [Event(**fields, occurred_at=seed.NOW, received_at=seed.NOW)], f"evil{evil}")
+    line = rows.line(encode(Event(**fields, occurred_at=seed.NOW, received_at=seed.NOW)), "recovery.events", 0, 0)
+    # An event with such an id is refused; a row may be older than that, or come from a text.
+    seed.write(clickhouse.url("sink"), [line.replace(b'"EVIL"', json.dumps(evil).encode())], f"evil{evil}")
     text = exports.whole(Warehouse(empty), "failures", "acct_1", SINCE).decode()
     assert f'"in_1","\'{evil}",' in text
     assert '"quote "" and , comma"' in text
