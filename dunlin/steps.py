@@ -7,7 +7,9 @@ from recovery.adapters.progress import Report
 from recovery.contracts.topics import EFFECTS, EVENTS
 
 STEP_SECONDS = 1800.0
-"""Business time of a step, and so how far the clock is ahead of the oldest unfinished thing at the most."""
+"""Business time of a step, and so how far the clock is ahead of the oldest unfinished thing at the most, rows excepted."""
+ROWS_STEPS = 4
+"""So many further steps may pass before the rows of a step are written: no decision reads them, and few large inserts are cheap."""
 STREAMS, TICKER, EXPIRING, EFFECTS_SINK, WAREHOUSE = "streams", "ticker", "expiring", "effects", "warehouse"
 _TAKEN = tuple(topic.name for topic in EFFECTS)
 

@@ -22,6 +22,8 @@ FLUSH_SECONDS = 1.0
 """While messages keep coming, all partitions are written together and at most this often: an insert costs the same for one row or many."""
 QUIET_SECONDS = 0.1
 """When nothing has come for so long there is nothing to wait for, and what was read is written."""
+STEPPED_QUIET_SECONDS = 2.0
+"""The same where business time passes in steps: a step makes a few rows, and one insert holds those of several steps."""
 
 _PATIENCE = frozenset(
     {
@@ -69,13 +71,13 @@ class Loop:
         target: Target,
         on_ready: Callable[[], None],
         elapsed: Callable[[], float] = monotonic,
-        hurry: Callable[[], bool] = lambda: False,
+        step: Callable[[], bool | None] = lambda: None,
         written: Callable[[dict[int, int]], object] = lambda _: None,
     ) -> None:
-        """`hurry` is asked at each turn whether all that waits shall be written at once; `written` hears, after each range that was
-        written, the next offset of every partition that was written so far.
+        """`step` answers at each turn, where business time passes in steps, whether all that waits shall be written now, and None
+        elsewhere; `written` hears, after each range that was written, the next offset of every partition that was written so far.
         """
-        self._hurry, self._written, self._ends = hurry, written, dict[int, int]()
+        self._step, self._written, self._ends = step, written, dict[int, int]()
         self._consumer, self._topic, self._target, self._on_ready, self._elapsed = consumer, topic, target, on_ready, elapsed
         self.lanes: dict[int, Lane] = {}
         self.rows = 0
@@ -135,11 +137,14 @@ class Loop:
         self.trouble(error)
 
     def _due(self) -> list[Lane]:
-        now, hurry = self._elapsed(), self._hurry()
-        pause_over = now >= self._written_at + FLUSH_SECONDS or now >= self._received_at + QUIET_SECONDS
+        now, step = self._elapsed(), self._step()
+        if step is None:
+            pause_over = now >= self._written_at + FLUSH_SECONDS or now >= self._received_at + QUIET_SECONDS
+        else:
+            pause_over = now >= self._received_at + STEPPED_QUIET_SECONDS
         due = []
         for lane in self.lanes.values():
-            full = lane.failures == 0 and (hurry or len(lane.waiting) >= MOST_MESSAGES)
+            full = lane.failures == 0 and (step or len(lane.waiting) >= MOST_MESSAGES)
             if ((pause_over and now >= lane.not_before) or full) and lane.take() is not None:
                 due.append(lane)
         return due

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 from time import monotonic
 
 import confluent_kafka as kafka
@@ -24,6 +25,8 @@ from sinks.warehouse.writer import Warehouse
 
 log = logging.getLogger(__name__)
 REPORT_SECONDS = 30.0
+ROWS_TOGETHER = timedelta(hours=2)
+"""Business time whose rows are written together where it passes in steps: an insert costs much the same for one row and for hundreds."""
 
 
 def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
@@ -65,19 +68,24 @@ def _progress(settings: Settings, instance: int) -> Callable[[dict[int, int]], N
     return written
 
 
-def _stepped(settings: Settings) -> Callable[[], bool]:
-    """Whether business time has gone a step further since this was asked last: the next step waits for the rows of the last one."""
+def _stepped(settings: Settings) -> Callable[[], bool | None]:
+    """Whether so much business time has passed in steps that rows are written together; None while time does not pass in steps."""
     business = business_clock(settings.clock_file)
     if not isinstance(business, ScaledClock):
-        return lambda: False
-    seen = business()
+        return lambda: None
+    written_at = business()
 
-    def moved() -> bool:
-        nonlocal seen
-        before, seen = seen, business()
-        return business.stepped and seen != before
+    def due() -> bool | None:
+        nonlocal written_at
+        if not business.stepped:
+            return None
+        now = business()
+        if now < written_at + ROWS_TOGETHER:
+            return False
+        written_at = now
+        return True
 
-    return moved
+    return due
 
 
 def _loop(
@@ -96,7 +104,7 @@ def _loop(
 
     group = f"{settings.app_id}-{name}"
     reader = consumer(cluster(settings), group, **membership(group, instance), error_cb=trouble)
-    loop = Loop(reader, topic.name, target, ready, hurry=_stepped(settings), written=written)
+    loop = Loop(reader, topic.name, target, ready, step=_stepped(settings), written=written)
     return loop
 
 

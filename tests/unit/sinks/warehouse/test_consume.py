@@ -5,7 +5,7 @@ from collections import defaultdict
 import confluent_kafka as kafka
 import pytest
 
-from sinks.consume import FLUSH_SECONDS, QUIET_SECONDS, Loop, NotWritten
+from sinks.consume import FLUSH_SECONDS, QUIET_SECONDS, STEPPED_QUIET_SECONDS, Loop, NotWritten
 from sinks.ranges import MOST_BYTES, MOST_MESSAGES, Fatal, Lane, Message, Range, announced
 
 TOPIC = "recovery.events"
@@ -113,8 +113,8 @@ class World:
         self.told, self.now, self.ready = [], 100.0, 0
         self.consumer = FakeConsumer(self.told, partitions)
         self.target = FakeTarget(self.told)
-        self.hurry = False
-        self.loop = Loop(self.consumer, TOPIC, self.target, self.on_ready, lambda: self.now, lambda: self.hurry)
+        self.step = None
+        self.loop = Loop(self.consumer, TOPIC, self.target, self.on_ready, lambda: self.now, lambda: self.step)
         self.loop.start()
 
     def on_ready(self):
@@ -222,13 +222,18 @@ def test_a_lone_message_does_not_wait_and_a_stream_is_written_in_steps(world):
     assert ("write", "recovery.events:0:2-3", [2, 3]) in world.turns()
 
 
-def test_what_waits_is_written_at_once_when_it_is_asked_for(world):
+def test_where_time_passes_in_steps_rows_are_written_when_a_step_asks_for_them_or_nothing_comes_for_long(world):
+    world.step = False
     world.consumer.has(0, 1)
-    world.turns(apart=0.1)
+    assert world.turns(apart=0.01) == []
     world.consumer.has(0, 2)
-    assert world.turns(apart=0.1) == []
-    world.hurry = True
-    assert ("write", "recovery.events:0:2-2", [2]) in world.turns()
+    assert world.turns(apart=FLUSH_SECONDS) == []
+    world.step = True
+    assert ("write", "recovery.events:0:1-2", [1, 2]) in world.turns()
+    world.step = False
+    world.consumer.has(0, 3)
+    assert world.turns(apart=0.01) == []
+    assert ("write", "recovery.events:0:3-3", [3]) in world.turns(2, apart=STEPPED_QUIET_SECONDS)
 
 
 def test_a_burst_is_written_as_soon_as_nothing_more_comes(world):
