@@ -52,7 +52,7 @@ def main() -> int:
         "doubts_by_medium": verdict.doubts,
         "told_unknown": verdict.unknown,
         "effects": verdict.effects,
-        "kills_that_found_nothing_claimed": verdict.missed,
+        "kills_that_missed_their_medium": verdict.missed,
         "seconds": round(time.monotonic() - began),
     }
     print(json.dumps(figures))
@@ -73,7 +73,7 @@ def _ledger(kind: str) -> Iterator[str]:
 
 
 def _tell(number: int, of: int, kill: Kill, seconds: float) -> None:
-    found = f"{len(kill.claimed)} effects between claim and settle" if kill.claimed else "nothing was claimed any more; not counted"
+    found = f"{len(kill.claimed)} effects between claim and settle"
     print(f"{seconds:4.0f} s  kill {number}/{of} amid {kill.aimed_at}: {found}", flush=True)
 
 

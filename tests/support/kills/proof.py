@@ -55,7 +55,7 @@ class Proof:
         self._ledger = sql.create_engine(stage.ledger, poolclass=sql.pool.NullPool)
 
     def run(self, kills: int, tell: Callable[[int, Kill], None]) -> None:
-        """Kill until `kills` of them found something between claim and settle; others are counted as missed.
+        """Kill until `kills` of them found an effect of the medium that was aimed at between claim and settle; others are missed.
 
         Raises:
             AssertionError: the sink left by itself, or nothing of a medium was ever seen claimed.
@@ -66,7 +66,7 @@ class Proof:
             medium = aims[self._kills % len(aims)]  # one that was missed is aimed at again
             kill = self._one(medium)
             self._doubts.update(kill.claimed)
-            if kill.claimed:
+            if any(self._asked[effect][0] is medium for effect in kill.claimed):
                 self._kills += 1
             else:
                 self._missed += 1
