@@ -173,8 +173,10 @@ class Ledger:
     def to_publish(self, limit: int = 1000) -> list[Outgoing]:
         """Settled outcomes that are not known to be on the log."""
         columns = (EFFECTS.c.id, EFFECTS.c.topic, EFFECTS.c.key, EFFECTS.c.outcome)
+        # Spelled out, or SQLite does not see that the index of unfinished effects holds them, and reads every effect of sixty days.
+        settled = (EFFECTS.c.state == "settled") & sql.text("state != 'published'")
         with self._engine.connect() as db:
-            rows = db.execute(sql.select(*columns).where(EFFECTS.c.state == "settled").order_by(EFFECTS.c.received_at).limit(limit))
+            rows = db.execute(sql.select(*columns).where(settled).order_by(EFFECTS.c.received_at).limit(limit))
             return [Outgoing(id=row[0], topic=row[1], key=row[2], value=row[3]) for row in rows]
 
     def mark_published(self, effects: Iterable[str]) -> None:
