@@ -32,7 +32,7 @@ def test_a_paused_month_charges_and_writes_to_nobody_until_it_is_resumed(tmp_pat
     with demonstration(tmp_path, "--customers", "200", "--minutes", "2") as month:
         until(lambda: acts(month) > 5, 900, "the first charges and mails")
         dunlin(month, "pause", "*", "--why", "a test of the switch")
-        warehouse = client(month.state().parts["clickhouse"].urls["dashboard"])
+        warehouse = client(month.state().parts["clickhouse"].urls["reader"])
         heard = "SELECT count() FROM dunlin.events WHERE event_type = 'switch_set'"
         until(lambda: warehouse.query(heard).result_rows[0][0] >= 4, 900, "every partition to hear of the pause")
         # What was asked for before the switch may still be on its way; a moment of the month later nothing is.
