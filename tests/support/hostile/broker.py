@@ -2,7 +2,7 @@
 
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import confluent_kafka as kafka
@@ -50,19 +50,11 @@ class Broker:
         self.sent[topic] += 1
 
     def read(self, reader: str, topic: str, partition: int, most: int = 1 << 30) -> list[Record]:
-        """The messages that this reader has not had yet, at most so many; what all have read is dropped from memory by `forget`."""
+        """The messages that this reader has not had yet, at most so many."""
         place, at = (topic, partition), self._read[(reader, topic, partition)]
         found = self._topics[place][at - self._base[place] :][:most]
         self._read[(reader, topic, partition)] = at + len(found)
         return found
-
-    def unread(self, reader: str, topics: Iterable[str]) -> int:
-        """How many messages of these topics the reader has not had."""
-        return sum(
-            self._base[(topic, number)] + len(self._topics[(topic, number)]) - self._read[(reader, topic, number)]
-            for topic in topics
-            for number in range(PARTITIONS)
-        )
 
     def forget(self) -> None:
         """Drop all messages; call it when every reader is at the end."""
