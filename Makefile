@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := dunlin recovery producers streams sinks dashboard ml control sandbox
 
-.PHONY: help demo test check lint types imports unit behaviours months prove-decisions prove-effects prove-hostile mutants survivors up down bench catalogue lock clean
+.PHONY: help demo test check lint types imports unit behaviours language months prove-decisions prove-effects prove-hostile mutants survivors up down bench catalogue lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -29,16 +29,16 @@ down: $(STAMP) ## stop a running stack
 
 check: lint types imports unit ## the fast half: lint, types, import rules, unit tests
 
-lint: $(STAMP)
+lint: $(STAMP) ## Ruff's rules and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-types: $(STAMP)
+types: $(STAMP) ## mypy --strict
 	@$(BIN)/mypy
 
-imports: $(STAMP)
+imports: $(STAMP) ## the import rules between packages
 	@$(BIN)/lint-imports
 
-unit: $(STAMP)
+unit: $(STAMP) ## unit, contract, property and architecture tests
 	@$(BIN)/pytest -q tests/unit tests/contracts tests/properties tests/architecture
 
 test: check ## everything: the fast half, then the real services, pages and the crash test
@@ -46,6 +46,9 @@ test: check ## everything: the fast half, then the real services, pages and the 
 
 behaviours: $(STAMP) ## the 94 expected behaviours with the tests that show them, or what they wait for
 	@$(BIN)/python -m tests.support.behaviours
+
+language: $(STAMP) ## count the words that docs/glossary.md bans; the last line is JSON
+	@$(BIN)/python -m tests.support.language
 
 months: $(STAMP) ## live through twenty months in memory, calm and stormy, and compare them with the truth
 	@DUNLIN_MONTHS=20 $(BIN)/pytest -q tests/properties/test_a_month.py
