@@ -61,7 +61,7 @@ BATCH_SECONDS: Final = 5
 """Of the work of one transaction; the broker ends it after 20."""
 BATCH_BYTES: Final = 16 << 20
 """Of the facts of one transaction."""
-BATCH_RECORDS: Final = 500
+BATCH_RECORDS: Final = 4_000
 """Facts of one transaction."""
 
 
