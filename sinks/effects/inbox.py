@@ -29,12 +29,16 @@ COMPLAIN_SECONDS = 60.0
 
 
 class Batch(msgspec.Struct, frozen=True):
-    """What a poll brought: effects, withdrawals (effect id, because), what could not be read, and what is to be performed after all."""
+    """What a poll brought: effects, withdrawals (effect id, because), what could not be read, and what is to be performed after all.
+
+    `to_publish`: the ledger holds an outcome or a dead letter because of it.
+    """
 
     arrivals: list[Arrival]
     withdrawals: list[tuple[str, str]]
     parked: list[Outgoing]
     given_up: list[GivenUp]
+    to_publish: bool = False
 
 
 class Inbox:
@@ -80,7 +84,8 @@ class Inbox:
         batch = sort(messages, self._wall)
         if messages:
             self._ledger.reopen(batch.given_up)
-            self._ledger.receive(batch.arrivals, batch.withdrawals, batch.parked, self._wall().timestamp())
+            to_publish = self._ledger.receive(batch.arrivals, batch.withdrawals, batch.parked, self._wall().timestamp())
+            batch = msgspec.structs.replace(batch, to_publish=to_publish)
             self._ends.update((place(message.topic, message.partition), message.offset + 1) for message in messages)
             self._stored(self._ends)
             self._commit(messages)

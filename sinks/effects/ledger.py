@@ -25,6 +25,35 @@ OPEN = ("waiting", "doubt")
 One = TypeVar("One", bound=Unfinished)
 IN = 500
 """Ids in one statement: below the parameter limits of every database."""
+_UNSETTLED = EFFECTS.c.state.in_(("waiting", "doubt", "claimed"))
+# Statements that run for each effect are made once: building one costs more than running it.
+_CLAIMABLE = (EFFECTS.c.id == sql.bindparam("effect")) & ~sql.exists().where(WITHDRAWALS.c.effect == sql.bindparam("effect"))
+_CLAIM = (
+    EFFECTS.update()
+    .where(_CLAIMABLE & (EFFECTS.c.state == "waiting"))
+    .values(state="claimed", claimed_wall=sql.bindparam("wall"), claimed_business=sql.bindparam("business"))
+)
+_CLAIM_IN_DOUBT = (
+    EFFECTS.update().where(_CLAIMABLE & (EFFECTS.c.state == "doubt")).values(state="claimed", claimed_wall=sql.bindparam("wall"))
+)
+_SETTLE = (
+    EFFECTS.update()
+    .where((EFFECTS.c.id == sql.bindparam("effect")) & _UNSETTLED)
+    .values(state="settled", topic=sql.bindparam("to_topic"), key=sql.bindparam("with_key"), outcome=sql.bindparam("with_outcome"))
+)
+_IDS: "sql.BindParameter[Sequence[str]]" = sql.bindparam("ids", expanding=True)
+_WITHDRAWN = sql.select(WITHDRAWALS.c.effect, WITHDRAWALS.c.because).where(WITHDRAWALS.c.effect.in_(_IDS))
+_PUBLISHED = EFFECTS.update().where(EFFECTS.c.id.in_(_IDS) & (EFFECTS.c.state == "settled")).values(state="published")
+_PUBLISH_AGAIN = EFFECTS.update().where(EFFECTS.c.id.in_(_IDS) & (EFFECTS.c.state == "published")).values(state="settled")
+_KNOWN_EFFECTS = sql.select(EFFECTS.c.id).where(EFFECTS.c.id.in_(_IDS))
+_KNOWN_WITHDRAWALS = sql.select(WITHDRAWALS.c.effect).where(WITHDRAWALS.c.effect.in_(_IDS))
+# Spelled out, or SQLite does not see that the index of unfinished effects holds them, and reads every effect of sixty days.
+_TO_PUBLISH = (
+    sql.select(EFFECTS.c.id, EFFECTS.c.topic, EFFECTS.c.key, EFFECTS.c.outcome)
+    .where((EFFECTS.c.state == "settled") & sql.text("state != 'published'"))
+    .order_by(EFFECTS.c.received_at)
+    .limit(sql.bindparam("at_most"))
+)
 
 
 class LedgerLost(SQLAlchemyError):
@@ -63,39 +92,45 @@ class Ledger:
             with self._writer.begin():
                 yield self._writer
 
-    def receive(self, arrivals: Sequence[Arrival], withdrawals: Iterable[tuple[str, str]], parked: Sequence[Outgoing], now: float) -> None:
-        """Store a polled batch: withdrawals are remembered, new effects wait, published ones that came again will be published again."""
+    def receive(self, arrivals: Sequence[Arrival], withdrawals: Iterable[tuple[str, str]], parked: Sequence[Outgoing], now: float) -> bool:
+        """Store a polled batch: withdrawals are remembered, new effects wait, published ones that came again will be published again.
+
+        Returns whether something of it has to be published.
+        """
+        to_publish = False
         with self.writing() as db:
             gone = {effect: because for effect, because in withdrawals if effect}
-            for effect in gone.keys() - self._known(db, WITHDRAWALS.c.effect, gone):
+            for effect in gone.keys() - self._known(db, _KNOWN_WITHDRAWALS, gone):
                 db.execute(WITHDRAWALS.insert().values(effect=effect, because=gone[effect], at=now))
             ids = {arrival.id: arrival for arrival in arrivals}
-            known = self._known(db, EFFECTS.c.id, ids)
+            known = self._known(db, _KNOWN_EFFECTS, ids)
             fresh = [_new(arrival) for effect, arrival in ids.items() if effect not in known]
             if fresh:
                 db.execute(EFFECTS.insert(), fresh)
             for part in _parts(known):
-                again = EFFECTS.c.id.in_(part) & (EFFECTS.c.state == "published")
-                db.execute(EFFECTS.update().where(again).values(state="settled"))
-            told = {message.id: message for message in parked}
-            for message in (told[row] for row in told.keys() - self._known(db, EFFECTS.c.id, told)):
+                to_publish |= db.execute(_PUBLISH_AGAIN, {"ids": part}).rowcount > 0
+            dead = {message.id: message for message in parked}
+            for message in (dead[row] for row in dead.keys() - self._known(db, _KNOWN_EFFECTS, dead)):
                 db.execute(EFFECTS.insert().values(**_parked(message, now)))
+                to_publish = True
+        return to_publish
 
     def withdrawn(self, effects: Iterable[str]) -> dict[str, str]:
         """Which of these effects are to be withdrawn, and why: those with a remembered withdrawal."""
         found: dict[str, str] = {}
-        with self._engine.connect() as db:
-            for part in _parts(effects):
-                rows = db.execute(sql.select(WITHDRAWALS.c.effect, WITHDRAWALS.c.because).where(WITHDRAWALS.c.effect.in_(part)))
-                found.update((row[0], row[1]) for row in rows)
+        if parts := _parts(effects):
+            with self._engine.connect() as db:
+                for part in parts:
+                    found.update((row[0], row[1]) for row in db.execute(_WITHDRAWN, {"ids": part}))
         return found
 
     def rows(self, effects: Iterable[str]) -> list[Row]:
         """Those of these effects that wait or are in doubt."""
         found: list[Row] = []
-        with self._engine.connect() as db:
-            for part in _parts(effects):
-                found += _as(Row, db.execute(_unfinished(Row).where(EFFECTS.c.id.in_(part))))
+        if parts := _parts(effects):
+            with self._engine.connect() as db:
+                for part in parts:
+                    found += _as(Row, db.execute(_ROWS, {"ids": part}))
         return found
 
     def unfinished(self) -> list[Unfinished]:
@@ -117,12 +152,10 @@ class Ledger:
 
         A withdrawal that was stored before the claim wins; one stored later finds the effect claimed.
         """
-        wanted = (EFFECTS.c.id == effect) & ~sql.exists().where(WITHDRAWALS.c.effect == effect)
-        fresh, doubted = wanted & (EFFECTS.c.state == "waiting"), wanted & (EFFECTS.c.state == "doubt")
         with self.writing() as db:
-            if db.execute(EFFECTS.update().where(fresh).values(state="claimed", claimed_wall=wall, claimed_business=business)).rowcount:
+            if db.execute(_CLAIM, {"effect": effect, "wall": wall, "business": business}).rowcount:
                 return business
-            if not db.execute(EFFECTS.update().where(doubted).values(state="claimed", claimed_wall=wall)).rowcount:
+            if not db.execute(_CLAIM_IN_DOUBT, {"effect": effect, "wall": wall}).rowcount:
                 return None
             since = db.execute(sql.select(EFFECTS.c.claimed_business).where(EFFECTS.c.id == effect)).scalar()
         return business if since is None else float(since)
@@ -140,17 +173,15 @@ class Ledger:
                     "next_try_at": one.at,
                     "why": one.why,
                 }
-                unsettled = EFFECTS.c.state.in_(("waiting", "doubt", "claimed"))
-                db.execute(EFFECTS.update().where((EFFECTS.c.id == one.id) & unsettled).values(**values))
+                db.execute(EFFECTS.update().where((EFFECTS.c.id == one.id) & _UNSETTLED).values(**values))
 
     def settle(self, outcomes: Sequence[Outgoing], parked: Sequence[Outgoing], now: float) -> None:
         """Store outcomes, each once: an effect that is settled keeps its first outcome."""
         with self.writing() as db:
-            for outcome in outcomes:
-                unsettled = (EFFECTS.c.id == outcome.id) & EFFECTS.c.state.in_(("waiting", "doubt", "claimed"))
-                values = {"state": "settled", "topic": outcome.topic, "key": outcome.key, "outcome": outcome.value}
-                db.execute(EFFECTS.update().where(unsettled).values(**values))
-            known = self._known(db, EFFECTS.c.id, [message.id for message in parked])
+            for one in outcomes:
+                values = {"effect": one.id, "to_topic": one.topic, "with_key": one.key, "with_outcome": one.value}
+                db.execute(_SETTLE, values)
+            known = self._known(db, _KNOWN_EFFECTS, [message.id for message in parked])
             for message in parked:
                 if message.id not in known:
                     db.execute(EFFECTS.insert().values(**_parked(message, now)))
@@ -172,19 +203,15 @@ class Ledger:
 
     def to_publish(self, limit: int = 1000) -> list[Outgoing]:
         """Settled outcomes that are not known to be on the log."""
-        columns = (EFFECTS.c.id, EFFECTS.c.topic, EFFECTS.c.key, EFFECTS.c.outcome)
-        # Spelled out, or SQLite does not see that the index of unfinished effects holds them, and reads every effect of sixty days.
-        settled = (EFFECTS.c.state == "settled") & sql.text("state != 'published'")
         with self._engine.connect() as db:
-            rows = db.execute(sql.select(*columns).where(settled).order_by(EFFECTS.c.received_at).limit(limit))
+            rows = db.execute(_TO_PUBLISH, {"at_most": limit})
             return [Outgoing(id=row[0], topic=row[1], key=row[2], value=row[3]) for row in rows]
 
     def mark_published(self, effects: Iterable[str]) -> None:
         """The broker has these outcomes."""
         with self.writing() as db:
             for part in _parts(effects):
-                settled = EFFECTS.c.id.in_(part) & (EFFECTS.c.state == "settled")
-                db.execute(EFFECTS.update().where(settled).values(state="published"))
+                db.execute(_PUBLISHED, {"ids": part})
 
     def switches(self) -> tuple[set[str], int]:
         """The accounts known to be paused, and how far the switches have been read."""
@@ -220,16 +247,19 @@ class Ledger:
         self._engine.dispose()
 
     @staticmethod
-    def _known(db: sql.Connection, column: "sql.Column[str]", ids: Iterable[str]) -> set[str]:
+    def _known(db: sql.Connection, statement: "sql.Select[str]", ids: Iterable[str]) -> set[str]:
         known: set[str] = set()
         for part in _parts(ids):
-            known.update(db.execute(sql.select(column).where(column.in_(part))).scalars())
+            known.update(db.execute(statement, {"ids": part}).scalars())
         return known
 
 
 def _unfinished(kind: type[Unfinished]) -> "sql.Select[tuple[object, ...]]":
     columns = [EFFECTS.c[name] for name in kind.__struct_fields__]
     return sql.select(*columns).where(EFFECTS.c.state.in_(OPEN))
+
+
+_ROWS = _unfinished(Row).where(EFFECTS.c.id.in_(_IDS))
 
 
 def _as(kind: type[One], found: "sql.CursorResult[tuple[object, ...]]") -> list[One]:
@@ -246,6 +276,6 @@ def _parked(message: Outgoing, now: float) -> dict[str, object]:
     return {**out, **nobody, "state": "settled", "received_at": now, "not_after": now}
 
 
-def _parts(ids: Iterable[str]) -> Iterable[list[str]]:
+def _parts(ids: Iterable[str]) -> list[list[str]]:
     every = list(ids)
-    return (every[at : at + IN] for at in range(0, len(every), IN))
+    return [every[at : at + IN] for at in range(0, len(every), IN)]

@@ -91,7 +91,7 @@ class Loop:
         self._dispatcher.withdrawn([effect for effect, _ in batch.withdrawals])
         settled = self._dispatcher.collect()
         started = self._dispatcher.start()
-        self._publish(fresh=bool(settled or batch.arrivals or batch.parked))
+        self._publish(fresh=bool(settled) or batch.to_publish)
         if batch.arrivals or settled or started:
             log.debug("took %d, settled %d, started %d, waiting %d", len(batch.arrivals), settled, started, len(self._dispatcher))
         self._tidy()
