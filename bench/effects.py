@@ -40,20 +40,24 @@ from recovery.contracts.topics import FACTS, topic_of  # noqa: E402
 from recovery.ids import effect_id, stream_key  # noqa: E402
 from sinks.effects.inbox import TOPICS  # noqa: E402
 
-ACCOUNT = "acct_bench"
+ACCOUNTS = ("acct_bench", "acct_other")
+"""Two, since one alone is given only half of the workers by the sink, and the baseline knows no shares."""
 SINK = [sys.executable, "-m", "sinks", "effects"]
 PLAIN = [sys.executable, str(REPOSITORY / "bench" / "effects_plain.py")]
 SERVERS = [sys.executable, str(REPOSITORY / "bench" / "effects_servers.py")]
 PATIENCE = 120.0
 CHARGES_PER_SECOND, MAILS_PER_SECOND, PACED_SECONDS = 20, 10, 15
 _numbers = count(1)
-TENANTS = f"""\
+TENANTS = "\n".join(
+    f"""\
 [[tenant]]
-account = "{ACCOUNT}"
+account = "{account}"
 name = "Bench"
 api_key_file = "key"
 webhook_secrets_file = "secrets"
 """
+    for account in ACCOUNTS
+)
 
 
 class Speed(NamedTuple):
@@ -157,10 +161,11 @@ def message() -> MessageRequested:
 
 def header(kind: str) -> dict[str, Any]:
     """The header of an effect about a new invoice."""
-    name, now = f"in{next(_numbers)}", datetime.now(UTC)
-    about = {"account": ACCOUNT, "customer": f"cus_{name}", "invoice": name, "cause": "bench"}
+    number, now = next(_numbers), datetime.now(UTC)
+    name, account = f"in{number}", ACCOUNTS[number % len(ACCOUNTS)]
+    about = {"account": account, "customer": f"cus_{name}", "invoice": name, "cause": "bench"}
     times = {"occurred_at": now, "received_at": now, "not_after": now + timedelta(days=1)}
-    return {"id": effect_id(ACCOUNT, name, kind, 1), **about, **times}
+    return {"id": effect_id(account, name, kind, 1), **about, **times}
 
 
 def put(bootstrap: str, effects: list[Effect]) -> None:
