@@ -32,6 +32,8 @@ name = "Bench"
 api_key_file = "key"
 webhook_secrets_file = "secrets"
 """
+WARM_SECONDS = 3.0
+"""A broker just started compiles its hot paths during the first seconds; they are not counted."""
 
 
 class Speed(NamedTuple):
@@ -55,9 +57,12 @@ def main() -> None:
         print("starting a broker", flush=True)
         with broker("bench") as bootstrap, gateway(folder, bootstrap) as real, bare(folder) as plain:
             speeds: dict[str, list[Speed]] = {"bare server": [], "gateway": []}
+            for name, (server, address) in {"bare server": plain, "gateway": real}.items():
+                print(f"warming the {name}", flush=True)
+                measure(server, address, WARM_SECONDS, options.connections, f"warm-{name.split()[0]}")
             for number in range(options.rounds):
                 for name, (server, address) in {"bare server": plain, "gateway": real}.items():
-                    speeds[name].append(measure(server, address, options, f"{number}"))
+                    speeds[name].append(measure(server, address, options.seconds, options.connections, f"{number}"))
                     print(f"{name}: {describe(speeds[name][-1])}", flush=True)
     report(*(median(each) for each in speeds.values()))
 
@@ -85,10 +90,10 @@ def median(speeds: list[Speed]) -> Speed:
     return Speed(*(statistics.median(column) for column in zip(*speeds, strict=True)))
 
 
-def measure(server: "subprocess.Popen[bytes]", address: str, options: argparse.Namespace, run: str) -> Speed:
+def measure(server: "subprocess.Popen[bytes]", address: str, seconds: float, connections: int, run: str) -> Speed:
     command = [sys.executable, str(REPOSITORY / "bench" / "gateway_load.py"), address]
     before = cpu_seconds(server.pid)
-    done = subprocess.run([*command, str(options.seconds), str(options.connections), run], check=True, capture_output=True)
+    done = subprocess.run([*command, str(seconds), str(connections), run], check=True, capture_output=True)
     spent, found = cpu_seconds(server.pid) - before, json.loads(done.stdout)
     if set(found["answers"]) != {"200"}:
         raise SystemExit(f"Not every answer was 200: {found['answers']}. The figures would mean nothing.")

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 WAIT_SECONDS = 5.0
 """The longest wait for the broker's acknowledgement; after it the sender is told to try again."""
 LOOK_SECONDS = 0.001
-LINGER_MS = 2
+LINGER_MS = 1
 """How long the client gathers messages before it sends them. Senders wait for their answers, so more costs throughput; less costs CPU
 (docs/performance.md)."""
 PROBE_SECONDS = 2.0
