@@ -132,7 +132,7 @@ sets_of_facts = st.tuples(
 def test_any_order_and_repetition_between_two_ticks_ends_the_same(given_set: tuple[list[tuple[str, int]], int, int], luck: Random) -> None:
     """B2, B3, B4, B36, B72: status, cause, money (what came and what went back) and budgets of every invoice.
 
-    Which part of it came by which cause is that of the order in which it was told (docs/decisions.md).
+    Which part of it came by which cause is that of the order in which it was told (docs/decisions/).
     """
     minutes = Minutes(*given_set)
     order = minutes.facts + luck.sample(minutes.facts, k=len(minutes.facts) // 2)
