@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recovery.adapters.kafka import create_topics
-from tests.support.kills.proof import Kill, Proof
+from tests.support.kills.proof import MOST_MISSED, Kill, Proof
 from tests.support.kills.stage import stage
 from tests.support.postgres import Postgres, programs
 from tests.support.servers import kafka_server
@@ -35,7 +35,8 @@ def main() -> int:
     print("starting a broker and a sandbox in which three weeks pass (about 20 s)", flush=True)
     with kafka_server() as kafka, tempfile.TemporaryDirectory(prefix="dunlin-kills-") as home, _ledger(options.ledger) as ledger:
         create_topics(kafka, "dunlin", 4, 1)
-        with stage(kafka, Path(home), options.seed, max(2600, options.kills * CUSTOMERS_PER_KILL), ledger) as world:
+        customers = max(2600, (options.kills + MOST_MISSED) * CUSTOMERS_PER_KILL)  # a kill that misses its medium needs invoices, too
+        with stage(kafka, Path(home), options.seed, customers, ledger) as world:
             proof = Proof(world)
             proof.run(options.kills, lambda number, kill: _tell(number, options.kills, kill, time.monotonic() - began))
             print("letting a last process do what is left", flush=True)
