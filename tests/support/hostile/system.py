@@ -53,6 +53,9 @@ SECRETS = {tenant: (f"whsec_{hashlib.sha256(tenant.encode()).hexdigest()}",) for
 MOST_TURNS = 400
 """Turns of the sinks and the stream within one round; a round that needs more does not come to rest."""
 
+LEDGER_SECONDS = 7_200
+"""How long, in business time, the ledger keeps what is published: some ten rounds, in which an effect may be sent again."""
+
 
 class Accounts:
     """Four tenants in test mode, each with an endpoint's secret."""
@@ -228,6 +231,13 @@ class System:
             self.lost["a round that does not come to rest"] += 1
         self._count_dead_letters()
         self.broker.forget()
+        self._forget_published()
+
+    def _forget_published(self) -> None:
+        """Delete what was published some time ago: a million inputs with bodies of every size are ten gigabytes of ledger."""
+        old = (EFFECTS_TABLE.c.state == "published") & (EFFECTS_TABLE.c.received_at < self.now - LEDGER_SECONDS)
+        with self.ledger.writing() as db:
+            db.execute(EFFECTS_TABLE.delete().where(old))
 
     def pass_time(self, seconds: float) -> None:
         """Move both clocks and say so to every partition, as the ticker does."""
