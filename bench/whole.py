@@ -9,7 +9,7 @@ First a month is lived as fast as the pipeline allows: a search by the backlog, 
 beside that of a demonstration. Then each rate is held for `--seconds`, and last a rate of payments that went well, which ask for no
 effect. The last line is one JSON object; `cpu_ms_per_webhook` is that at `--judge` webhooks a second, `p99_ms` that at twice that.
 
-    python bench/whole.py [--rates 50,100,200,500] [--seconds 18] [--customers 3000] [--month 75] [--keep FOLDER]
+    python bench/whole.py [--rates 50,100,200,500] [--seconds 18] [--customers 9000] [--month 75] [--keep FOLDER]
 """
 
 import argparse
@@ -214,7 +214,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rates", default="50,100,200,500", help="webhooks a second, ascending")
     parser.add_argument("--seconds", type=float, default=18, help="how long each rate is held")
-    parser.add_argument("--customers", type=int, default=3_000, help="of the imaginary merchant; fewer make business time run faster")
+    parser.add_argument("--customers", type=int, default=9_000, help="of the imaginary merchant; fewer make business time run faster")
     parser.add_argument("--month", type=float, default=75, help="seconds that the month as fast as possible may take; 0 leaves it out")
     parser.add_argument("--facts", type=float, default=500, help="webhooks a second that ask for no effect; 0 leaves them out")
     parser.add_argument("--idle", type=float, default=5, help="seconds in which nothing comes, first; 0 leaves them out")
