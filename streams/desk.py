@@ -102,7 +102,7 @@ class Desk:
             written: list[int] = []
             self._guard.run(
                 partial(self._ask, record, key, row, fact, index, written),
-                partial(self._park_row, record, key, row),
+                partial(self._park_row, record, key, row, index, written),
             )
             index += sum(written)
 
@@ -129,8 +129,9 @@ class Desk:
         written.append(self._advance(record, key, row, told, index, due=True))
         return account
 
-    def _park_row(self, record: Record, key: bytes, row: bytes, error: Exception) -> str:
-        account = park_row(self._shard, key, row, record, error, self._present(record))
+    def _park_row(self, record: Record, key: bytes, row: bytes, index: int, written: list[int], error: Exception) -> str:
+        account = park_row(self._shard, key, row, record, error, self._present(record), index)
+        written.append(1)
         try:
             customer = decode_row(row)
         except msgspec.DecodeError:

@@ -97,11 +97,17 @@ class Guard:
 
 
 def park_record(shard: Shard, record: Record, error: Exception, now: datetime) -> str:
-    """Write the message to `parked.streams` and the event that tells of it. Answers the account, as far as it can be told."""
+    """Write the message to `parked.streams`, and an event where its account is known. Returns the account, empty when it is not known.
+
+    An event without an account would belong to no merchant: nobody may read its row. The dead letter is the record then.
+    """
     value, peek = record.value or b"", _peek(record.value)
     key = record.key and record.key[:KEY_BYTES]
     account = peek.account or _account_of(key)
     _park(shard, key or b"", FACTS.name, record.offset, value, error, now, peek.trace)
+    if not account:
+        log.warning("a fact without an account is dead-lettered: %s", reason_of(error))
+        return ""
     event = Event(
         id=event_id(shard.number, record.offset, 0),
         event_type="fact_parked",
@@ -119,10 +125,26 @@ def park_record(shard: Shard, record: Record, error: Exception, now: datetime) -
     return account
 
 
-def park_row(shard: Shard, key: bytes, row: bytes, tick: Record, error: Exception, now: datetime) -> str:
-    """Write a row whose timer failed to `parked.streams`; the row itself stays. Answers its account."""
+def park_row(shard: Shard, key: bytes, row: bytes, tick: Record, error: Exception, now: datetime, index: int) -> str:
+    """Write a row whose timer failed to `parked.streams`, and the event that records it; the row itself stays. Returns its account.
+
+    `index` is the number of the event among those of the tick.
+    """
     _park(shard, key, shard.names.changelog, tick.offset, row, error, now, "")
-    return key.split(b"/")[0].decode(errors="replace")
+    account, _, customer = (part.decode(errors="replace") for part in key.partition(b"/"))
+    event = Event(
+        id=event_id(shard.number, tick.offset, index),
+        event_type="fact_parked",
+        account=account,
+        customer=_within(customer, ID_LENGTH + 1),
+        occurred_at=now,
+        received_at=now,
+        cause_type="time_passed",
+        reason=reason_of(error),
+        details={"timer": "stopped"},
+    )
+    shard.emit(EVENTS.name, key, encode(event))
+    return account
 
 
 def reason_of(error: Exception) -> str:
