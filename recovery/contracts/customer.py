@@ -97,9 +97,10 @@ class Consent(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Contact(msgspec.Struct, omit_defaults=True):
     """How the customer may be written to; kept for ever. `suppressed`: why not, by medium or `all`, the latest reason first, with spaces
-    between them; `consent`: by medium."""
+    between them; `consent`: by medium; `bounced_at`: when the newest bounce of a suppressed medium happened."""
 
     suppressed: dict[str, str] = {}
+    bounced_at: dict[str, datetime] = {}
     consent: dict[str, Consent] = {}
     withdrawn: dict[str, datetime] = {}
 

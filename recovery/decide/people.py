@@ -24,7 +24,7 @@ def customer_deleted(turn: Turn, fact: CustomerDeleted) -> None:
 def customer_changed(turn: Turn, fact: CustomerChanged) -> None:
     """A new default method is worth a try where it would be charged; which card it is, the charge will tell (B36)."""
     if fact.email_changed:
-        suppression.lift(turn, "email", "address_changed", {}, only="bounced")
+        suppression.address_changed(turn, fact)
     if not methods.default_told(turn, fact.default_method) or not (fact.default_method_changed and fact.default_method):
         return
     expiry.renewed(turn, "method_changed")

@@ -5,6 +5,7 @@ from recovery.contracts.customer import Case, Consent, Contact
 from recovery.decide import contact
 from recovery.decide.dunning import refused
 from recovery.decide.endings import abandon
+from recovery.decide.order import older
 from recovery.decide.turn import Turn
 from recovery.ids import kind_of
 from recovery.vocabulary import Medium
@@ -13,6 +14,8 @@ from recovery.vocabulary import Medium
 def bounced(turn: Turn, fact: facts.MessageBounced) -> None:
     """A hard bounce closes the medium when it leaves nobody to write to; a soft one, or one of several contacts, is only told (B56)."""
     if fact.hard and (fact.remaining == 0 or (fact.remaining < 0 and not fact.contact)):
+        known = _contact(turn)
+        known.bounced_at = known.bounced_at | {fact.medium: max(fact.occurred_at, known.bounced_at.get(fact.medium, fact.occurred_at))}
         _suppress(turn, fact.medium, "bounced", {"why": fact.why, "message": fact.message})
     elif fact.hard:
         _tell(turn, "other_contact_bounced" if fact.contact else "first_contact_bounced", fact.medium, {"why": fact.why})
@@ -53,6 +56,16 @@ def withdrawn(turn: Turn, fact: facts.ConsentWithdrawn) -> None:
             turn.withdraw(case, "consent_withdrawn")
 
 
+def address_changed(turn: Turn, fact: facts.CustomerChanged) -> None:
+    """A new address ends the suppression of a bounce, unless the mail bounced after the change: that bounce is of the new address (B3)."""
+    known = turn.row.contact
+    bounced_at = known.bounced_at.get("email") if known is not None else None
+    if bounced_at is not None and older(fact.occurred_at, bounced_at):
+        turn.note = "older_than_known"
+    else:
+        lift(turn, "email", "address_changed", {}, only="bounced")
+
+
 def lift(turn: Turn, medium: str | None, because: str, details: dict[str, str], *, only: str = "") -> None:
     """End the suppression of a medium, of all when None; with `only`, just what was for that reason."""
     known = turn.row.contact
@@ -63,6 +76,7 @@ def lift(turn: Turn, medium: str | None, because: str, details: dict[str, str], 
         turn.note = "not_suppressed"
         return
     known.suppressed = {name: whys for name, whys in left.items() if whys}
+    known.bounced_at = {name: at for name, at in known.bounced_at.items() if "bounced" in left.get(name, "").split()}
     if known == Contact():
         turn.row.contact = None
     _tell(turn, because, " ".join(gone), details)

@@ -315,3 +315,25 @@ def test_a_wish_that_the_policy_does_not_follow_hides_no_other_reason(binding: A
     story.tell(a.a_failure(when=a.at(days=2)))
     story.tell(a.a_reading(story.reads()[-1].id, a.at(days=2), a.HARD))
     assert story.mails() == []
+
+
+@pytest.mark.parametrize(("changed_at", "reason"), [(-1, "bounced"), (0, "address_changed"), (1, "address_changed")])
+def test_only_an_address_that_is_newer_than_the_bounce_ends_its_suppression(changed_at: int, reason: str) -> None:
+    """B3, B56: a change that is delivered late is of the address that bounced since."""
+    story = Story().opened()
+    bounce_at = a.at(hours=5)
+    story.tell(MessageBounced(**a.header("evt_b", bounce_at, ""), medium="email", hard=True))
+    story.tell(CustomerChanged(**a.header("evt_c", bounce_at + timedelta(hours=changed_at), ""), email_changed=True))
+    assert story.last("contact_changed").reason == reason
+    known = story.customer.contact
+    assert (known is None) == (reason == "address_changed")
+
+
+def test_a_second_bounce_that_is_delivered_late_moves_no_bounce_back() -> None:
+    """B3."""
+    story = Story().opened()
+    for hours, name in ((5, "evt_b"), (2, "evt_a")):
+        story.tell(MessageBounced(**a.header(name, a.at(hours=hours), ""), medium="email", hard=True))
+    story.tell(CustomerChanged(**a.header("evt_c", a.at(hours=3), ""), email_changed=True))
+    assert story.customer.contact is not None
+    assert story.customer.contact.suppressed == {"email": "bounced"}
