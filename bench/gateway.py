@@ -56,12 +56,13 @@ def main() -> None:
         folder = Path(directory)
         print("starting a broker", flush=True)
         with broker("bench") as bootstrap, gateway(folder, bootstrap) as real, bare(folder) as plain:
-            speeds: dict[str, list[Speed]] = {"bare server": [], "gateway": []}
-            for name, (server, address) in {"bare server": plain, "gateway": real}.items():
+            servers = {"bare server": plain, "gateway": real}
+            speeds: dict[str, list[Speed]] = {name: [] for name in servers}
+            for name, (server, address) in servers.items():
                 print(f"warming the {name}", flush=True)
                 measure(server, address, WARM_SECONDS, options.connections, f"warm-{name.split()[0]}")
             for number in range(options.rounds):
-                for name, (server, address) in {"bare server": plain, "gateway": real}.items():
+                for name, (server, address) in servers.items():
                     speeds[name].append(measure(server, address, options.seconds, options.connections, f"{number}"))
                     print(f"{name}: {describe(speeds[name][-1])}", flush=True)
     report(*(median(each) for each in speeds.values()))

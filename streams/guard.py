@@ -97,53 +97,21 @@ class Guard:
 
 
 def park_record(shard: Shard, record: Record, error: Exception, now: datetime) -> str:
-    """Write the message to `parked.streams`, and an event where its account is known. Returns the account, empty when it is not known.
-
-    An event without an account would belong to no merchant: nobody may read its row. The dead letter is the record then.
-    """
-    value, peek = record.value or b"", _peek(record.value)
-    key = record.key and record.key[:KEY_BYTES]
-    account = peek.account or _account_of(key)
-    _park(shard, key or b"", FACTS.name, record.offset, value, error, now, peek.trace)
-    if not account:
-        log.warning("a fact without an account is dead-lettered: %s", reason_of(error))
-        return ""
-    event = Event(
-        id=event_id(shard.number, record.offset, 0),
-        event_type="fact_parked",
-        account=account,
-        customer=peek.customer,
-        occurred_at=now,
-        received_at=now,
-        cause=peek.id,
-        cause_type=peek.type,
-        trace=peek.trace,
-        reason=reason_of(error),
-        details={"invoice": peek.invoice},
-    )
-    shard.emit(EVENTS.name, key, encode(event))
-    return account
+    """Dead-letter a fact, with an event where its account is known. Returns the account, empty when it is not known."""
+    peek, key = _peek(record.value), record.key and record.key[:KEY_BYTES]
+    about = msgspec.structs.replace(peek, account=peek.account or _account_of(key))
+    _park(shard, key, FACTS.name, record.offset, record.value or b"", error, now, about, 0, {"invoice": peek.invoice})
+    return about.account
 
 
 def park_row(shard: Shard, key: bytes, row: bytes, tick: Record, error: Exception, now: datetime, index: int) -> str:
-    """Write a row whose timer failed to `parked.streams`, and the event that records it; the row itself stays. Returns its account.
+    """Dead-letter a row whose timer failed, with an event; the row itself stays. Returns its account.
 
     `index` is the number of the event among those of the tick.
     """
-    _park(shard, key, shard.names.changelog, tick.offset, row, error, now, "")
     account, _, customer = (part.decode(errors="replace") for part in key.partition(b"/"))
-    event = Event(
-        id=event_id(shard.number, tick.offset, index),
-        event_type="fact_parked",
-        account=account,
-        customer=_within(customer, ID_LENGTH + 1),
-        occurred_at=now,
-        received_at=now,
-        cause_type="time_passed",
-        reason=reason_of(error),
-        details={"timer": "stopped"},
-    )
-    shard.emit(EVENTS.name, key, encode(event))
+    about = _Peek(account=account, customer=_within(customer, most_bytes("customer")), type="time_passed")
+    _park(shard, key, shard.names.changelog, tick.offset, row, error, now, about, index, {"timer": "stopped"})
     return account
 
 
@@ -153,21 +121,50 @@ def reason_of(error: Exception) -> str:
     return printable(text if isinstance(error, Unprocessable) else f"{type(error).__name__}: {text}"[:TEXT_LENGTH])
 
 
-def _park(shard: Shard, key: bytes, topic: str, offset: int, value: bytes, error: Exception, now: datetime, trace: str) -> None:
+def _park(
+    shard: Shard,
+    key: bytes | None,
+    topic: str,
+    offset: int,
+    value: bytes,
+    error: Exception,
+    now: datetime,
+    about: _Peek,
+    index: int,
+    details: dict[str, str],
+) -> None:
+    """Write the dead letter, and the event that records it; an event without an account would be a row that no merchant may read."""
     parked = Parked(
         stage="streams",
         topic=topic,
         partition=shard.number,
         offset=offset,
-        key=key,
+        key=key or b"",
         value=value,
         why=reason_of(error),
         error=type(error).__name__,
         at=now,
-        trace=trace,
+        trace=about.trace,
         again=FACTS.name,
     )
-    shard.emit(PARKED_STREAMS.name, key, encode(parked))
+    shard.emit(PARKED_STREAMS.name, key or b"", encode(parked))
+    if not about.account:
+        log.warning("a fact without an account is dead-lettered: %s", parked.why)
+        return
+    event = Event(
+        id=event_id(shard.number, offset, index),
+        event_type="fact_parked",
+        account=about.account,
+        customer=about.customer,
+        occurred_at=now,
+        received_at=now,
+        cause=about.id,
+        cause_type=about.type,
+        trace=about.trace,
+        reason=parked.why,
+        details=details,
+    )
+    shard.emit(EVENTS.name, key, encode(event))
 
 
 def _peek(value: bytes | None) -> _Peek:

@@ -3,7 +3,7 @@
 from typing import Final
 
 ENOUGH: Final = 400
-"""Records at once that show a backlog (a batch has at most 4,000): the next ones are taken without a pause."""
+"""Records at once that show a backlog: the next ones are taken without a pause."""
 
 
 class Linger:
