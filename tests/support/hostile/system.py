@@ -236,7 +236,10 @@ class System:
         self._forget_published()
 
     def _forget_published(self) -> None:
-        """Delete what was published some time ago: a million inputs with bodies of every size are ten gigabytes of ledger."""
+        """Delete what was published some time ago: a million inputs with bodies of every size are ten gigabytes of ledger.
+
+        `Ledger.forget` keeps an effect until its deadline is past, which is weeks away here.
+        """
         old = (EFFECTS_TABLE.c.state == "published") & (EFFECTS_TABLE.c.received_at < self.now - LEDGER_SECONDS)
         with self.ledger.writing() as db:
             db.execute(EFFECTS_TABLE.delete().where(old))

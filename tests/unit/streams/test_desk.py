@@ -187,7 +187,7 @@ def test_bytes_that_are_no_fact_are_dead_lettered_with_their_reason_and_leave_an
 
 @pytest.mark.parametrize("value", [b"", b"{", b"[]"])
 def test_bytes_of_no_account_are_a_dead_letter_alone(value: bytes) -> None:
-    """A row of no account could be read by nobody, and the warehouse would dead-letter it again."""
+    """No merchant could read a row without an account, and the warehouse would dead-letter it again."""
     shard = Shard()
     assert shard.take(value, b"time") == []
     (dead,) = [decode_parked(sent) for sent in shard.on(PARKED_STREAMS.name)]
