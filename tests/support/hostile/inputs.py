@@ -199,7 +199,7 @@ class Draw:
         if roll < 0.2:
             value = value[: luck.randrange(len(value) + 1)]
         elif roll < 0.4:
-            at = luck.randrange(len(value))
+            at = luck.randrange(max(1, len(value)))
             value = value[:at] + bytes([luck.randrange(256)]) + value[at + 1 :]
         elif roll < 0.9:
             try:
