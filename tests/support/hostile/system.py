@@ -254,10 +254,17 @@ class System:
             self.broker.produce(FACTS.name, encode(tick), b"time", partition)
 
     def unsettled(self, account: str) -> int:
-        """How many effects of an account have no outcome though nothing is left to do but what hangs or waits for its time."""
+        """How many effects of an account have no outcome though nothing is left to do but what hangs or waits for its time.
+
+        The first of them is kept as an example, with all that the ledger says of it.
+        """
+        wanted = (EFFECTS_TABLE.c.account == account) & EFFECTS_TABLE.c.state.in_(("waiting", "claimed", "doubt"))
         with self.ledger.engine.connect() as db:
-            wanted = (EFFECTS_TABLE.c.account == account) & EFFECTS_TABLE.c.state.in_(("waiting", "claimed", "doubt"))
-            return int(db.execute(sql.select(sql.func.count()).select_from(EFFECTS_TABLE).where(wanted)).scalar() or 0)
+            rows = db.execute(sql.select(EFFECTS_TABLE).where(wanted)).mappings().all()
+        if rows:
+            shown = {name: value for name, value in rows[0].items() if name not in {"body", "outcome"}}
+            self.examples.setdefault("an effect that waits", f"at {self.now}: {shown}")
+        return len(rows)
 
     def _wall(self) -> datetime:
         return datetime.fromtimestamp(self.now, UTC)

@@ -109,10 +109,9 @@ class Charges(Medium):
         made = self._attempts[told.effect.invoice]
         if len(made) > 1:
             return f"{len(made)} attempts"
-        if not made:
-            return (
-                "" if told.outcome.result == "not_done" and told.doubts else f"no attempt, {told.doubts} doubts, told {told.outcome.result}"
-            )
+        if not made:  # paid or cancelled before the charge's turn, which comes weeks of business time later on a slow machine
+            fine = told.outcome.result == "not_done" and (told.doubts or told.outcome.why in NOT_WANTED)
+            return "" if fine else f"no attempt, {told.doubts} doubts, told {told.outcome.result} ({told.outcome.why})"
         if made[0]["idempotency_key"] != ids.idempotency_key(told.effect.id):
             return f"attempted under {made[0]['idempotency_key']}"
         asked = made[0]["decline_code"] == "authentication_required"
