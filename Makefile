@@ -42,7 +42,7 @@ unit: $(STAMP) ## unit, contract, property and architecture tests
 	@$(BIN)/pytest -q tests/unit tests/contracts tests/properties tests/architecture
 
 test: check ## everything: the fast half, then the real services, pages and the crash test
-	@$(BIN)/pytest -q tests/promises tests/integration tests/pages tests/e2e
+	@$(BIN)/pytest -q tests/conformance tests/integration tests/pages tests/e2e
 
 behaviours: $(STAMP) ## the 94 expected behaviours with the tests that show them, or what they wait for
 	@$(BIN)/python -m tests.support.behaviours
@@ -57,7 +57,7 @@ prove-decisions: $(STAMP) ## hold a million generated decisions against every pr
 	@$(BIN)/python -m tests.support.proof
 
 prove-effects: $(STAMP) ## kill the effects sink a hundred times between claim and settle, over all media; the last line is JSON
-	@$(BIN)/python -m tests.support.kills
+	@$(BIN)/python -m tests.support.crash_harness
 
 prove-hostile: $(STAMP) ## send a million hostile inputs through every stage beside an honest tenant; the last line is JSON
 	@$(BIN)/python -m tests.support.hostile
@@ -78,7 +78,7 @@ bench: $(STAMP) ## measure; each bench prints its ratio to a baseline of the sam
 	@$(BIN)/python bench/effects.py --effects 1000 --rounds 1
 
 catalogue: $(STAMP) ## collect the texts of mails for translators and bring each language's file up to them
-	@$(BIN)/python -m sinks.effects.catalogue
+	@$(BIN)/python -m recovery.presentation.messages.catalogue
 
 lock: ## renew requirements.lock from pyproject.toml
 	@$(PYTHON) -m venv .lockenv && .lockenv/bin/pip install --quiet uv

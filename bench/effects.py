@@ -30,21 +30,21 @@ import psutil
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from bench.broker import PARTITIONS, broker  # noqa: E402 - the path of the checkout is set above
 from bench.stream import end_of  # noqa: E402
-from dunlin.ports import HOST  # noqa: E402
+from bench.support.broker import PARTITIONS, broker  # noqa: E402 - the path of the checkout is set above
+from dunlin.stack.ports import HOST  # noqa: E402
 from recovery.adapters.kafka import Publisher, consumer  # noqa: E402
-from recovery.contracts.codec import decode_fact, encode  # noqa: E402
 from recovery.contracts.effects import ChargeRequested, Effect, MessageRequested  # noqa: E402
+from recovery.contracts.encoding.codec import decode_fact, encode  # noqa: E402
 from recovery.contracts.topics import FACTS, topic_of  # noqa: E402
 from recovery.ids import effect_id, stream_key  # noqa: E402
-from sinks.effects.inbox import TOPICS  # noqa: E402
+from sinks.effects.engine.receiver import TOPICS  # noqa: E402
 
 ACCOUNTS = ("acct_bench", "acct_other")
 """Two, since one alone is given only half of the workers by the sink, and the baseline knows no shares."""
 SINK = [sys.executable, "-m", "sinks", "effects"]
-PLAIN = [sys.executable, str(REPOSITORY / "bench" / "effects_plain.py")]
-SERVERS = [sys.executable, str(REPOSITORY / "bench" / "effects_servers.py")]
+PLAIN = [sys.executable, str(REPOSITORY / "bench" / "support" / "effects_plain.py")]
+SERVERS = [sys.executable, str(REPOSITORY / "bench" / "support" / "effects_servers.py")]
 PATIENCE = 120.0
 CHARGES_PER_SECOND, MAILS_PER_SECOND, PACED_SECONDS = 20, 10, 15
 _numbers = count(1)

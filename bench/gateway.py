@@ -22,8 +22,8 @@ from typing import NamedTuple
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from bench.broker import broker  # noqa: E402 - the path of the checkout is set above
-from bench.gateway_load import SECRET  # noqa: E402
+from bench.support.broker import broker  # noqa: E402 - the path of the checkout is set above
+from bench.support.gateway_load import SECRET  # noqa: E402
 
 TENANTS = """\
 [[tenant]]
@@ -92,7 +92,7 @@ def median(speeds: list[Speed]) -> Speed:
 
 
 def measure(server: "subprocess.Popen[bytes]", address: str, seconds: float, connections: int, run: str) -> Speed:
-    command = [sys.executable, str(REPOSITORY / "bench" / "gateway_load.py"), address]
+    command = [sys.executable, str(REPOSITORY / "bench" / "support" / "gateway_load.py"), address]
     before = cpu_seconds(server.pid)
     done = subprocess.run([*command, str(seconds), str(connections), run], check=True, capture_output=True)
     spent, found = cpu_seconds(server.pid) - before, json.loads(done.stdout)
@@ -126,7 +126,7 @@ def gateway(folder: Path, bootstrap: str) -> Iterator["tuple[subprocess.Popen[by
 @contextlib.contextmanager
 def bare(folder: Path) -> Iterator["tuple[subprocess.Popen[bytes], str]"]:
     ready = folder / "bare.ready"
-    with program(folder, [sys.executable, str(REPOSITORY / "bench" / "gateway_bare.py"), str(ready)], {}) as server:
+    with program(folder, [sys.executable, str(REPOSITORY / "bench" / "support" / "gateway_bare.py"), str(ready)], {}) as server:
         wait(lambda: ready.exists() and ready.read_text().strip(), server, "the bare server")
         yield server, ready.read_text().strip()
 

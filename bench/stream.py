@@ -26,14 +26,14 @@ import psutil
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from bench.broker import PARTITIONS, broker  # noqa: E402 - the path of the checkout is set above
-from bench.stream_facts import START, facts_of_a_month, header, invoice_state  # noqa: E402
-from bench.stream_plain import FakeShard  # noqa: E402
+from bench.support.broker import PARTITIONS, broker  # noqa: E402 - the path of the checkout is set above
+from bench.support.stream_plain import FakeShard  # noqa: E402
 from recovery.adapters.kafka import Publisher, consumer  # noqa: E402
-from recovery.contracts.codec import decode_event, decode_fact, encode  # noqa: E402
+from recovery.contracts.encoding.codec import decode_event, decode_fact, encode  # noqa: E402
 from recovery.contracts.facts import Fact, InvoicePaid  # noqa: E402
 from recovery.contracts.topics import EVENTS, FACTS  # noqa: E402
 from recovery.ids import stream_key  # noqa: E402
+from tests.support.stream_facts import START, facts_of_a_month, header, invoice_state  # noqa: E402
 
 APPS = ("worker", "plain")
 LATENCY_RATE = 200
@@ -41,7 +41,7 @@ LATENCY_SECONDS = 15
 WARM_SECONDS = 4
 """A broker just started compiles its hot paths during the first seconds; they are not counted."""
 WORKER = [sys.executable, "-m", "streams", "worker"]
-PLAIN = [sys.executable, str(REPOSITORY / "bench" / "stream_plain.py")]
+PLAIN = [sys.executable, str(REPOSITORY / "bench" / "support" / "stream_plain.py")]
 
 
 class Load(NamedTuple):

@@ -28,21 +28,21 @@ import psutil
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from bench.broker import PARTITIONS, broker  # noqa: E402 - the path of the checkout is set above
 from bench.stream import WORKER, cpu_of, end_of, environment  # noqa: E402
-from bench.stream_facts import ACCOUNT, START, failing  # noqa: E402
-from bench.stream_plain import FakeShard  # noqa: E402
+from bench.support.broker import PARTITIONS, broker  # noqa: E402 - the path of the checkout is set above
+from bench.support.stream_plain import FakeShard  # noqa: E402
 from recovery.adapters.kafka import Publisher, consumer  # noqa: E402
-from recovery.contracts.codec import encode  # noqa: E402
+from recovery.contracts.encoding.codec import encode  # noqa: E402
+from recovery.contracts.encoding.row_codec import pack, stamp, stamp_of, unpack  # noqa: E402
 from recovery.contracts.facts import Fact, PolicyPublished, TimePassed  # noqa: E402
-from recovery.contracts.row import pack, stamp, stamp_of, unpack  # noqa: E402
 from recovery.contracts.topics import FACTS, changelog  # noqa: E402
 from recovery.policy import Policy  # noqa: E402
-from streams.desk import ACCOUNT_ROW, NOW_ROW, ROWS_PER_TICK  # noqa: E402
-from streams.shard import POSITION  # noqa: E402
+from streams.processor import ACCOUNT_ROW, NOW_ROW, ROWS_PER_TICK  # noqa: E402
 from streams.topology import OUTPUTS  # noqa: E402
+from streams.transactional_shard import POSITION  # noqa: E402
+from tests.support.stream_facts import ACCOUNT, START, failing  # noqa: E402
 
-PLAIN = [sys.executable, str(REPOSITORY / "bench" / "timers_plain.py")]
+PLAIN = [sys.executable, str(REPOSITORY / "bench" / "support" / "timers_plain.py")]
 APP = "worker"
 ACCOUNT_ID = b"acct_1DunlinBench4Timer"
 IDS = (

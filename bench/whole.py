@@ -28,16 +28,17 @@ from typing import Any, TextIO
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from bench.whole_cpu import cpu_of_parts  # noqa: E402 - the path of the checkout is set above
-from bench.whole_pace import Pace  # noqa: E402
-from bench.whole_told import Told, effects_of, open_effects, rows_of  # noqa: E402
-from bench.whole_world import DAY, SECRET  # noqa: E402
-from dunlin import demo, state  # noqa: E402
-from dunlin.local import local_parts, settle_ports  # noqa: E402
-from dunlin.part import Part  # noqa: E402
-from dunlin.parts import LocalPorts  # noqa: E402
-from dunlin.ports import HOST, free_ports  # noqa: E402
-from dunlin.stack import Stack  # noqa: E402
+from bench.support.whole_cpu import cpu_of_parts  # noqa: E402 - the path of the checkout is set above
+from bench.support.whole_pace import Pace  # noqa: E402
+from bench.support.whole_rows import Told, effects_of, open_effects, rows_of  # noqa: E402
+from bench.support.whole_world import DAY, SECRET  # noqa: E402
+from dunlin.demo import world as demo  # noqa: E402
+from dunlin.stack import state  # noqa: E402
+from dunlin.stack.local_stack import local_parts, settle_ports  # noqa: E402
+from dunlin.stack.ports import HOST, free_ports  # noqa: E402
+from dunlin.stack.service import Service  # noqa: E402
+from dunlin.stack.services import LocalPorts  # noqa: E402
+from dunlin.stack.supervisor import Stack  # noqa: E402
 from recovery.adapters.clickhouse import client  # noqa: E402
 from recovery.adapters.clock import wall  # noqa: E402
 from recovery.config import from_env  # noqa: E402
@@ -224,7 +225,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def parts_of(home: Path, options: argparse.Namespace) -> tuple[dict[str, str], list[Part], str]:
+def parts_of(home: Path, options: argparse.Namespace) -> tuple[dict[str, str], list[Service], str]:
     """The environment and parts of a stack whose world is ours, and the address of that world."""
     port, smtp_port = free_ports(2)
     place = demo.SandboxPlace(home=home / "world", port=port, smtp_port=smtp_port)
@@ -235,7 +236,9 @@ def parts_of(home: Path, options: argparse.Namespace) -> tuple[dict[str, str], l
     settings, local = settle_ports(from_env(variables), LocalPorts(kafka=0, kafka_controller=0, clickhouse_http=0, clickhouse_tcp=0))
     gateway = f"{settings.gateway_host}:{settings.gateway_port}"
     words = (str(place.home), str(port), str(smtp_port), gateway, str(options.customers), str(DAYS), str(options.seed))
-    world = Part(name="world", wave=0, argv=(sys.executable, str(REPOSITORY / "bench" / "whole_world.py"), *words), cwd=REPOSITORY)
+    world = Service(
+        name="world", wave=0, argv=(sys.executable, str(REPOSITORY / "bench" / "support" / "whole_world.py"), *words), cwd=REPOSITORY
+    )
     parts = [part for part in local_parts(settings, local) if part.name != "dashboard"]
     return variables, [world, *parts], f"http://{HOST}:{port}"
 

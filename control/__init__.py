@@ -1,1 +1,1 @@
-"""The control plane: the read-only door to accounts with their secrets and policies, and to payers' contacts."""
+"""The control plane: read-only access to accounts with their secrets and policies, and to customers' contacts."""

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from control.private import private_file
+from control.private_files import private_file
 
 _metadata = sa.MetaData()
 _table = sa.Table(
@@ -57,8 +57,8 @@ class Contact(msgspec.Struct, frozen=True):
 
 
 class Bounced(msgspec.Struct, frozen=True):
-    """Whose address is no good, as MessageBounced says it: `contact` is empty for the customer's own and names another by its place;
-    `remaining` of the customer's contacts can still be written to."""
+    """The undeliverable address, as in MessageBounced: `contact` is empty for the customer's own and names another by its position;
+    `remaining` of the customer's contacts can still receive mail."""
 
     contact: str
     remaining: int
@@ -102,7 +102,7 @@ class Contacts:
         with self._engine.connect() as connection:
             return tuple(connection.execute(sa.select(_table.c.customer).where(wanted).order_by(_table.c.customer)).scalars())
 
-    def remember_others(self, account: str, customer: str, emails: Sequence[str]) -> None:
+    def replace_billing_contacts(self, account: str, customer: str, emails: Sequence[str]) -> None:
         """Keep the customer's further billing contacts in their order, and no others (B56)."""
         known = self.others(account, customer)
         if known == tuple(emails):
@@ -120,10 +120,10 @@ class Contacts:
             return tuple(connection.execute(wanted).scalars())
 
     def bounced(self, account: str, customer: str, email: str, at: datetime) -> Bounced:
-        """Remember that mail to an address comes back for good, and tell what that means for the customer (B53, B56).
+        """Remember that mail to an address bounces permanently, and return what that means for the customer (B53, B56).
 
-        Only an address of this customer's is remembered: whoever can forge a report about their own mail must not silence others. Another
-        counts as a former contact.
+        Only an address of this customer is remembered: a forged report about the sender's own mail must not silence others. Any other
+        address counts as a former contact.
         """
         address = email.strip().lower()
         own = self.find(account, customer)
@@ -134,10 +134,10 @@ class Contacts:
             with self._engine.begin() as connection:
                 connection.execute(_dead.delete().where(_dead.c.account == account, _dead.c.email == address))
                 connection.execute(_dead.insert().values(account=account, email=address, at=at.timestamp()))
-        remaining = len(set(places) - self.dead(account, everyone))
+        remaining = len(set(places) - self.undeliverable(account, everyone))
         return Bounced("" if place == 1 else f"billing_{place or 'former'}", remaining)
 
-    def dead(self, account: str, emails: Sequence[str]) -> frozenset[str]:
+    def undeliverable(self, account: str, emails: Sequence[str]) -> frozenset[str]:
         """Those of the addresses, in lower case, that mail came back from for good."""
         wanted = sa.and_(_dead.c.account == account, _dead.c.email.in_([email.lower() for email in emails]))
         with self._engine.connect() as connection:

@@ -16,7 +16,7 @@ def link_keys(path: Path) -> tuple[str, ...]:
         mode, lines = path.stat().st_mode, path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "it is not text"
-        raise ValueError(f"The link keys {path} cannot be read: {why}. DUNLIN_LINK_SECRET_FILE says where they are.") from error
+        raise ValueError(f"The link keys {path} cannot be read: {why}. DUNLIN_LINK_KEYS_FILE says where they are.") from error
     if mode & 0o077:
         raise ValueError(f"The link keys {path} can be read by other users; chmod 600 the file.")
     keys = tuple(line.strip() for line in lines if line.strip())

@@ -1,11 +1,11 @@
-"""Who would be written to twice: Stripe can mail its merchants' customers about failed payments itself (B49).
+"""Merchants whose customers would receive mails twice: Stripe can mail them about failed payments itself (B49).
 
-No call of Stripe's API tells whether it does (stripe.md 8), so the merchant states it in the tenants file.
+No call of Stripe's API shows whether it does, so the merchant states it in the tenants file.
 """
 
 from pathlib import Path
 
-from control.lookup import Tenant, Tenants
+from control.tenants import Tenant, TenantDirectory
 
 WHERE = "Stripe's Dashboard, Settings, Billing, Subscriptions and emails: 'Send emails when card payments fail'"
 """Where a merchant sees and changes it."""
@@ -22,12 +22,12 @@ def advice(tenant: Tenant) -> str:
             'then set stripe_mails = "off"; or write none of ours with dunning.enabled = false.'
         )
     return (
-        f"{tenant.account}: does Stripe mail failed payments, too? Its API does not tell; customers would get both. "
-        f'Look there ({WHERE}), switch it off and set stripe_mails = "off".'
+        f"{tenant.account}: does Stripe mail failed payments, too? Its API does not show it; customers would get both. "
+        f'Check it there ({WHERE}), switch it off and set stripe_mails = "off".'
     )
 
 
 def warnings(path: Path) -> list[str]:
     """The advice for all accounts of a tenants file that can be read. Raises ValueError as `Tenants.load` does."""
-    tenants = Tenants.load(path)
-    return [said for account in tenants.accounts() if (said := advice(tenants.tenant(account)))]
+    tenants = TenantDirectory.load(path)
+    return [warning for account in tenants.accounts() if (warning := advice(tenants.tenant(account)))]

@@ -3,7 +3,7 @@
 from babel.core import UnknownLocaleError
 from babel.numbers import get_currency_symbol
 
-from recovery.amounts import decimals, major
+from recovery.presentation.amounts import decimals, major
 
 
 def money(minor: int, currency: str) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import look, queries
-from dashboard.source import Source, Unreachable, Warehouse
+from dashboard import queries, styles
 from dashboard.views import overview, why_not
+from dashboard.warehouse_client import Source, Unreachable, Warehouse
 from recovery.adapters.clock import business_clock
 from recovery.config import from_env
 from recovery.vocabulary import Clock
@@ -21,8 +21,8 @@ _CHART, _STOP = ":material/monitoring:", ":material/block:"
 Page = Callable[[Source, str, datetime], None]
 NO_ACCOUNT = (
     "Until there is a sign-in, this dashboard shows the one account that the setting `DUNLIN_DASHBOARD_ACCOUNT` names, and none "
-    "without it. Set it to the id of a Stripe account (`acct_...`) and start Dunlin again. Let nobody reach this page who may not see "
-    "that account."
+    "without it. Set it to the id of a Stripe account (`acct_...`) and start Dunlin again. Restrict access to this page to people "
+    "who may see that account."
 )
 NO_EVENTS = (
     "Dunlin is running and has seen no webhook of `{account}`. Point a Stripe webhook endpoint of that account at the gateway, or run "
@@ -37,12 +37,12 @@ def warehouse(url: str) -> Warehouse:
 
 
 def run(source: Source, clock: Clock, account: str = "") -> None:
-    """The whole application on a source and the business clock, for one account; without one it shows none.
+    """The whole application on a source and the business clock, for one account; without one it shows no account.
 
-    There is no sign-in yet, so whoever reaches the page sees what it shows: nothing that a visitor says chooses the account.
+    There is no sign-in yet, so every visitor who reaches the page sees its content: nothing that a visitor enters chooses the account.
     """
     st.set_page_config(page_title="Dunlin", page_icon=":material/currency_exchange:", layout="wide")
-    st.html(look.STYLE)
+    st.html(styles.STYLE)
     st.logo(LOGO, size="large")
     pages = [
         st.Page(lambda: _page(overview.show, source, clock, account), title="Overview", icon=_CHART, url_path="overview", default=True),
@@ -55,19 +55,19 @@ def run(source: Source, clock: Clock, account: str = "") -> None:
 @st.fragment(run_every=REFRESH_SECONDS)
 def _page(show: Page, source: Source, clock: Clock, account: str) -> None:
     if not account:
-        _say("No account is chosen", NO_ACCOUNT)
+        _notice("No account is chosen", NO_ACCOUNT)
         return
     try:
         if int(queries.as_of(source, account).iloc[0]["events"]) == 0:
-            _say("No events yet", NO_EVENTS.format(account=account))
+            _notice("No events yet", NO_EVENTS.format(account=account))
         else:
             show(source, account, clock())
     except Unreachable as problem:
         st.error(str(problem), icon=":material/cloud_off:")
-        st.caption("This page asks again by itself.")
+        st.caption("This page retries by itself.")
 
 
-def _say(title: str, text: str) -> None:
+def _notice(title: str, text: str) -> None:
     with st.container(border=True):
         st.subheader(title, anchor=False)
         st.write(text)

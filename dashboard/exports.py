@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from dashboard.source import Source
+from dashboard.warehouse_client import Source
 from recovery.contracts.warehouse import CASE_COLUMNS, CASES_VIEW, DATABASE, EVENTS_TABLE
 
 _TIMES = frozenset({"occurred_at", "received_at", "inserted_at", "next_action_at", "opened_at", "last_event_at", "recovered_at"})

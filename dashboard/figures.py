@@ -6,8 +6,8 @@ import altair as alt
 import pandas as pd
 
 from dashboard.amounts import money, symbol
-from recovery import words
-from recovery.amounts import major
+from recovery.presentation import labels as words
+from recovery.presentation.amounts import major
 
 FAILED, RECOVERED = "#E07A5F", "#1B998B"
 KIND_COLOURS: dict[str, str] = {"soft": "#E9B44C", "hard": "#C8553D", "fraud": "#7B4B94", "needs_auth": "#4A7FB0", "": "#A0A8B0"}
@@ -70,17 +70,17 @@ def trend(daily: pd.DataFrame, currency: str) -> alt.LayerChart:
 
 
 def donut(kinds: pd.DataFrame, currency: str) -> alt.LayerChart:
-    """Failures by class. Soft, hard and fraud always have their place in the legend, others only when there are some (decision 24)."""
+    """Failures by class. Soft, hard and fraud always have their place in the legend, others only when there are some."""
     shown = [kind for kind in KIND_COLOURS if kind in {"soft", "hard", "fraud"} or kind in set(kinds["kind"])]
     rows = pd.DataFrame(
         {
-            "name": [words.say(words.KINDS, kind) for kind in kinds["kind"]],
+            "name": [words.label(words.KINDS, kind) for kind in kinds["kind"]],
             "text": [money(minor, currency) for minor in kinds["failed_minor"]],
             "back": [f"{recovered / failed:.0%}" for recovered, failed in zip(kinds["recovered_n"], kinds["failed_n"], strict=True)],
             "failed": [int(n) for n in kinds["failed_n"]],
         }
     )
-    scale = alt.Scale(domain=[words.say(words.KINDS, kind) for kind in shown], range=[KIND_COLOURS[kind] for kind in shown])
+    scale = alt.Scale(domain=[words.label(words.KINDS, kind) for kind in shown], range=[KIND_COLOURS[kind] for kind in shown])
     ring = (
         alt.Chart(rows)
         .mark_arc(innerRadius=62, outerRadius=98, cornerRadius=4, padAngle=0.02)
@@ -106,7 +106,7 @@ def parts(causes: pd.DataFrame, currency: str) -> alt.LayerChart:
     total = sum(int(minor) for minor in causes["minor"]) or 1
     rows = pd.DataFrame(
         {
-            "name": [words.say(words.CAUSES, cause) for cause in causes["cause"]],
+            "name": [words.label(words.CAUSES, cause) for cause in causes["cause"]],
             "amount": [float(major(minor, currency)) for minor in causes["minor"]],
             "text": [f"{money(minor, currency)}  ·  {int(minor) / total:.0%}" for minor in causes["minor"]],
             "cases": [int(n) for n in causes["cases"]],

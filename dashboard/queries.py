@@ -1,11 +1,11 @@
-"""Named, parameterised SQL over the views; each answers a frame with declared columns. No query asks for the present time."""
+"""Named, parameterised SQL over the views; each returns a frame with declared columns. No query reads the present time."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 import pandas as pd
 
-from dashboard.source import Source
+from dashboard.warehouse_client import Source
 from recovery.contracts.warehouse import (
     CASE_COLUMNS,
     CASES_VIEW,
@@ -90,7 +90,7 @@ def kinds(source: Source, account: str, currency: str, since: datetime) -> pd.Da
 
 
 def causes(source: Source, account: str, currency: str, since: datetime) -> pd.DataFrame:
-    """The failed money since a moment in its parts (F60): cause, cases, minor; the parts sum to the failed total."""
+    """The failed money since a moment in its parts: cause, cases, minor; the parts sum to the failed total."""
     sql = f"""SELECT cause, sum(cases) AS cases, sum(minor) AS minor FROM {DATABASE}.{MONEY_VIEW}
         WHERE account = {{account:String}} AND currency = {{currency:String}} AND opened_on >= toDate({{since:DateTime64(3)}}, 'UTC')
         GROUP BY cause ORDER BY minor DESC, cause"""  # noqa: S608 - constants
@@ -107,7 +107,8 @@ def active(source: Source, account: str, currency: str, statuses: Sequence[str],
 def timeline(source: Source, account: str, invoice: str) -> pd.DataFrame:
     """The story of one invoice, in order; all columns of the view `case_timeline`."""
     sql = f"""SELECT {", ".join(TIMELINE_COLUMNS)} FROM {DATABASE}.{TIMELINE_VIEW}
-        WHERE account = {{account:String}} AND invoice = {{invoice:String}} AND event_type NOT IN ('fact_noted', 'fact_repeated')
+        WHERE account = {{account:String}} AND invoice = {{invoice:String}}
+            AND event_type NOT IN ('fact_had_no_effect', 'duplicate_fact_ignored')
         ORDER BY sequence, occurred_at"""  # noqa: S608 - constants
     return source.frame(sql, {"account": account, "invoice": invoice}, TIMELINE_COLUMNS)
 

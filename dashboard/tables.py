@@ -3,20 +3,20 @@
 import pandas as pd
 
 from dashboard.amounts import money
-from recovery import words
-from recovery.amounts import major
+from recovery.presentation import labels
+from recovery.presentation.amounts import major
 
 
 def active(rows: pd.DataFrame, currency: str) -> pd.DataFrame:
     """The active failures as people read them."""
     return pd.DataFrame(
         {
-            "Status": [[words.say(words.STATUSES, status)] for status in rows["status"]],
+            "Status": [[labels.label(labels.STATUSES, status)] for status in rows["status"]],
             "Amount": [float(major(minor, currency)) for minor in rows["amount_minor"]],
-            "Decline": [code.replace("_", " ") or words.KINDS[""] for code in rows["decline_code"]],
+            "Decline": [code.replace("_", " ") or labels.KINDS[""] for code in rows["decline_code"]],
             "Retries": [int(n) for n in rows["retry_count"]],
             "Mails": [int(n) for n in rows["dunning_step"]],
-            "Next action": [words.say(words.NEXT, action) for action in rows["next_action"]],
+            "Next action": [labels.label(labels.NEXT, action) for action in rows["next_action"]],
             "When": pd.to_datetime(rows["next_action_at"], utc=True),
             "Failed": pd.to_datetime(rows["opened_at"], utc=True),
             "Invoice": rows["invoice"],
@@ -33,11 +33,11 @@ def log(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Time": pd.to_datetime(rows["occurred_at"], utc=True),
-            "Event": [words.say(words.EVENTS, name) for name in rows["event_type"]],
+            "Event": [labels.label(labels.EVENTS, name) for name in rows["event_type"]],
             "Result": [result.replace("_", " ") for result in rows["result"]],
-            "Why": ["" if word == kind else words.sentence(word) for word, kind in zip(rows["reason"], rows["event_type"], strict=True)],
+            "Why": ["" if word == kind else labels.sentence(word) for word, kind in zip(rows["reason"], rows["event_type"], strict=True)],
             "Amount": amounts,
-            "Status": [words.say(words.STATUSES, status) if status else "" for status in rows["status"]],
+            "Status": [labels.label(labels.STATUSES, status) if status else "" for status in rows["status"]],
             "Invoice": rows["invoice"],
             "Customer": rows["customer"],
         }
@@ -48,8 +48,8 @@ def not_done_groups(groups: pd.DataFrame) -> pd.DataFrame:
     """Reasons for things not done, with their numbers."""
     return pd.DataFrame(
         {
-            "Not done": [words.say(words.NOT_DONE, what) for what in groups["not_done"]],
-            "Why": [words.sentence(reason) for reason in groups["reason"]],
+            "Not done": [labels.label(labels.NOT_DONE, what) for what in groups["not_done"]],
+            "Why": [labels.sentence(reason) for reason in groups["reason"]],
             "Times": [int(n) for n in groups["n"]],
             "Payments": [int(n) for n in groups["invoices"]],
         }
@@ -62,8 +62,8 @@ def not_done(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "Time": pd.to_datetime(rows["occurred_at"], utc=True),
-            "Not done": [words.say(words.NOT_DONE, what) for what in rows["not_done"]],
-            "Why": [words.sentence(reason) for reason in rows["reason"]],
+            "Not done": [labels.label(labels.NOT_DONE, what) for what in rows["not_done"]],
+            "Why": [labels.sentence(reason) for reason in rows["reason"]],
             "Amount": [money(int(minor), str(currency)) if currency else "" for minor, currency in pairs],
             "Invoice": rows["invoice"],
             "Customer": rows["customer"],

@@ -1,1 +1,2 @@
-"""The front door: the command line and the local stack. It starts the other parts as processes and imports none."""
+"""The command line and the local stack. It starts the services as processes of their own; commands import recovery, control, streams and
+sinks where they need them."""

@@ -7,7 +7,7 @@ import typer
 COMMANDS = ("up", "down", "status", "doctor", "demo", "verify", "pause", "resume", "replay", "explain")
 """Modules of `dunlin.cli` with one command: a function named like the module."""
 
-TOGETHER = {"pause": "switches", "resume": "switches"}
+TOGETHER = {"resume": "pause"}
 """Commands that share a module."""
 
 GROUPS = ("topics", "policy", "parked", "alerts", "webhooks")

@@ -1,1 +1,2 @@
-"""Models of retry times and churn. Empty until the planner lands: the doors are the effects.plans topic and PlanOffered."""
+"""Models of retry times and churn. Empty until the planner lands: its interface is the topic effects.retry_times and the fact
+RetryTimesOffered."""

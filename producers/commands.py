@@ -1,22 +1,29 @@
-"""What a person asks for by hand, as a fact: who, why, and about whom (B93, F29)."""
+"""Builds the facts of operators' commands: who, why, and about which customer (B93)."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from recovery.contracts.codec import decode_fact, encode
-from recovery.contracts.command_facts import Command, ExcludeAsked, ResumeAsked, RetryAsked, SnoozeAsked, StopAsked
+from recovery.contracts.encoding.codec import decode_fact, encode
+from recovery.contracts.fact_types.commands import (
+    Command,
+    ExcludeRequested,
+    ResumeRequested,
+    RetryRequested,
+    SnoozeRequested,
+    StopRequested,
+)
 
 KINDS: dict[str, type[Command]] = {
-    "retry": RetryAsked,
-    "stop": StopAsked,
-    "snooze": SnoozeAsked,
-    "exclude": ExcludeAsked,
-    "resume": ResumeAsked,
+    "retry": RetryRequested,
+    "stop": StopRequested,
+    "snooze": SnoozeRequested,
+    "exclude": ExcludeRequested,
+    "resume": ResumeRequested,
 }
 """The commands by the word that people type."""
 
 
-def asked(
+def build_command(
     kind: str, about: tuple[str, str, str], until: datetime | None, who: str, why: str, business: datetime, wall: datetime
 ) -> Command:
     """The fact of a command about (account, customer, invoice); an empty invoice means all of the customer's.
@@ -42,11 +49,11 @@ def asked(
 
 
 def moment(text: str) -> datetime:
-    """A time that a person typed, in UTC. Raises ValueError for a text that is no time or names no zone."""
+    """A time typed by a person, in UTC. Raises ValueError for a text that is not a time or has no zone."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise ValueError(f"{text!r} is no time; write it as 2026-12-24T18:00:00+01:00.") from error
+        raise ValueError(f"{text!r} is not a time; write it as 2026-12-24T18:00:00+01:00.") from error
     if found.tzinfo is None:
         raise ValueError(f"{text!r} names no zone; end it with Z or with an offset such as +01:00.")
     return found.astimezone(UTC)

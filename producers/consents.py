@@ -7,11 +7,10 @@ from recovery.contracts.facts import ConsentGiven, ConsentWithdrawn
 
 
 def consent(account: str, customer: str, proof: str, zone: str, country: str, business: datetime, wall: datetime) -> ConsentGiven:
-    """The customer agreed to texts; `proof` says where that is recorded, `zone` and `country` help to know their hours (B52).
+    """The customer agreed to texts. `proof` says where that is recorded; `zone` and `country` help to find their hours (B52).
 
     Raises:
-        ValueError: there is no proof; a consent without one is none.
-
+        ValueError: there is no proof; a consent without a proof is invalid.
     """
     if not proof.strip():
         raise ValueError(

@@ -11,12 +11,12 @@ from recovery.vocabulary import Clock
 
 log = logging.getLogger(__name__)
 KEY = b"time"
-LOOK_SECONDS = 0.1
-"""How often a scaled clock is looked at, and so the shortest time between two ticks."""
-STEPPED_LOOK_SECONDS = 0.004
-"""How often a clock is looked at that moves in steps: each step waits for its tick."""
+CHECK_SECONDS = 0.1
+"""How often a scaled clock is read, and so the shortest time between two ticks."""
+STEPPED_CHECK_SECONDS = 0.004
+"""How often a clock is read that moves in steps: each step waits for its tick."""
 LONGEST_STEP = timedelta(minutes=30)
-"""Business time after which the next look makes a tick: with looks every 100 ms and a month in 100 s, ticks stay within an hour."""
+"""Business time after which the next check makes a tick: with checks every 100 ms and a month in 100 s, ticks stay within an hour."""
 
 
 class WritesEverywhere(Protocol):
@@ -29,8 +29,8 @@ class WritesEverywhere(Protocol):
 class Ticker:
     """Ticks when `tick_seconds` of wall time have passed, or LONGEST_STEP of business time; never backwards.
 
-    `business` and `wall` are the two clocks, `seconds` a monotonic one. While `stepped` says so, it ticks at every step of business time.
-    `told` hears of each tick that the broker has.
+    `business` and `wall` are the two clocks, `seconds` a monotonic one. While `stepped` returns True, it ticks at every step of business
+    time. `report` gets each tick that the broker has acknowledged.
     """
 
     def __init__(
@@ -41,16 +41,16 @@ class Ticker:
         tick_seconds: float,
         seconds: Callable[[], float],
         stepped: Callable[[], bool] = lambda: False,
-        told: Callable[[datetime], object] = lambda _: None,
+        report: Callable[[datetime], object] = lambda _: None,
     ) -> None:
         self._everywhere, self._business, self._wall = everywhere, business, wall
         self._tick_seconds, self._seconds = tick_seconds, seconds
-        self._stepped, self._told = stepped, told
+        self._stepped, self._report = stepped, report
         self._last: datetime | None = None
         self._last_at = 0.0
         self._failing = False
 
-    def look(self) -> bool:
+    def check(self) -> bool:
         """Tick if it is time to; answers whether it did. A tick that the broker did not take is dropped: the next one says more."""
         now, at = self._business(), self._seconds()
         if not self._due(now, at):
@@ -59,13 +59,13 @@ class Ticker:
             self._everywhere.write(KEY, lambda partition: time_passed(partition, now, self._wall()))
         except NotDelivered as error:
             if not self._failing:
-                log.warning("the time cannot be told: %s Ticks are skipped until the broker is back.", error)
+                log.warning("the time cannot be published: %s Ticks are skipped until the broker is back.", error)
             self._failing = True
             return False
         if self._failing:
-            log.info("the time is told again")
+            log.info("the time is published again")
         self._failing, self._last, self._last_at = False, now, at
-        self._told(now)
+        self._report(now)
         return True
 
     def _due(self, now: datetime, at: float) -> bool:
@@ -83,8 +83,8 @@ def time_passed(partition: int, now: datetime, wall: datetime) -> TimePassed:
 
 
 def run(ticker: Ticker, wait: Callable[[float], bool], every: Callable[[], float]) -> None:
-    """Look every `every()` seconds until `wait`, which waits so long, answers True."""
+    """Check every `every()` seconds until `wait`, which waits that long, returns True."""
     while True:
-        ticker.look()
+        ticker.check()
         if wait(every()):
             return

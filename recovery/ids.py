@@ -5,14 +5,14 @@ from hashlib import blake2b, sha256
 from urllib.parse import quote
 
 KEY_PREFIX = "dunlin-"
-"""Every idempotency key that we send to Stripe begins so; its echo in a webhook tells our attempts from others' (stripe.md 3.1)."""
+"""The prefix of every idempotency key that we send to Stripe. In webhooks it distinguishes our attempts from those of others."""
 
 LONGEST_KEY = 255
 """Characters of an idempotency key that Stripe takes."""
 _HASHED = "~"
-"""Begins what stands for an effect whose id is too long; no account's id begins so."""
+"""The prefix of the replacement for an effect id that is too long; no account id begins with it."""
 MESSAGE_KINDS: frozenset[str] = frozenset({"message", "sms", "notice"})
-"""Kinds of effects that write to somebody: reminders by mail, reminders by SMS, and mails that are no reminder."""
+"""Kinds of effects that send a message: reminders by mail, reminders by SMS, and transactional mails."""
 
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -28,16 +28,16 @@ def stub_key(account: str, object_id: str) -> bytes:
 
 
 def webhook_fact_id(account: str, event_id: str) -> str:
-    """The id of a fact that a provider's event became (stripe.md 0.15: account and event id, never a hash of the payload)."""
+    """The id of a fact that a provider's event became (never a hash of the payload)."""
     return f"{account}:{event_id}"
 
 
 def outcome_fact_id(effect_id: str) -> str:
-    """The id of the fact that tells what became of an effect; told twice, it is the same fact."""
+    """The id of the fact that reports an effect's outcome. It is derived from the effect, so that a second report is the same fact."""
     return f"{effect_id}:outcome"
 
 
-def mark(fact_id: str) -> int:
+def fingerprint(fact_id: str) -> int:
     """A fact's id in eight bytes, for remembering that it was seen; of 64 remembered, one in 10^17 others has the same mark."""
     return int.from_bytes(blake2b(fact_id.encode(), digest_size=8).digest())
 
@@ -77,7 +77,7 @@ def is_ours(request_key: str) -> bool:
 
 
 def effect_of_key(request_key: str) -> str:
-    """The effect id within one of our idempotency keys; empty when the key is somebody else's, or of an effect too long to stand in it."""
+    """The effect id in one of our idempotency keys; empty for a key of another program, or of an effect whose id is too long."""
     effect = request_key[len(KEY_PREFIX) :] if is_ours(request_key) else ""
     return "" if effect.startswith(_HASHED) else effect
 
@@ -88,7 +88,7 @@ def event_id(partition: int, offset: int, index: int) -> str:
 
 
 def message_id(effect: str, domain: str, tag: str = "") -> str:
-    """The Message-ID of a mail: the same whenever the same effect is performed again (product decision 18). `tag` shows that it is ours."""
+    """The Message-ID of a mail: the same whenever the same effect is performed again. `tag` shows that it is ours."""
     return f"<{quote(effect, safe='._-')}{'+' if tag else ''}{tag}@{domain}>"
 
 

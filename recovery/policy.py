@@ -5,31 +5,31 @@ from typing import Literal, get_args
 
 import msgspec
 
-from recovery.telling import AlertPolicy, endpoint_problems
+from recovery.notification_policy import AlertPolicy, endpoint_problems
 from recovery.vocabulary import DeclineKind, Mode
 
 RetryMode = Literal["predictive", "fixed"]
-"""Whether offered times may replace those of the ladder (product decision 1)."""
+"""Whether offered times may replace those of the ladder."""
 
 HARD_LADDER_LIMIT = 5
-"""No ladder has more than five retries (F11)."""
+"""No ladder has more than five retries."""
 
 DUNNING_DAYS = (0, 3, 7)
-"""The three mails, in days from the start of dunning; cannot be changed (product decision 28)."""
+"""The three mails, in days from the start of dunning; cannot be changed."""
 
 DEFAULT_LADDER = (24, 72, 144, 216, 312)
-"""Hours of retries 1 to 5 after the first failure; the default policy uses the first three (product decision 28)."""
+"""Hours of retries 1 to 5 after the first failure; the default policy uses the first three."""
 
 
 MOST_HELD_OUT = 0.5
 """No experiment takes more than half of the customers."""
 
 NETWORK_LIMITS: dict[str, int] = {"visa_30_days": 20, "mastercard_24_hours": 10, "mastercard_30_days": 35}
-"""What the card networks allow today (stripe.md 2.1, 2.2); a policy may be stricter, never looser (B87)."""
+"""What the card networks allow today (2.2); a policy may be stricter, never looser (B87)."""
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """When failed payments are tried again. Custom hours are a fixed ladder, whatever `mode` says (product decision 1)."""
+    """When failed payments are tried again. Custom hours are a fixed ladder, whatever `mode` says."""
 
     enabled: bool = True
     max_retries: int = 3
@@ -37,42 +37,42 @@ class RetryPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     window_days: int = 14
     stripe_gap_hours: int = 12
     mode: RetryMode = "predictive"
-    ask_models: bool = False
+    use_models: bool = False
     ach_consent: bool = False
 
     @property
     def predictive(self) -> bool:
-        """Whether offered times are taken; without an offer the ladder holds (product decision 21)."""
+        """Whether offered times are taken; without an offer the ladder holds."""
         return self.mode == "predictive" and self.ladder_hours == DEFAULT_LADDER[: self.max_retries]
 
 
 class DunningPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether the customer is written to, and how long after the last mail a case is given up (product decision 20)."""
+    """Whether the customer is written to, and how long after the last mail a case is given up."""
 
     enabled: bool = True
     abandon_after_days: int = 7
 
 
 class ContactPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How often one customer is reminded, over all invoices together (B18, B54), and the hours of their own day in which an SMS may come
-    (B52). `honour_unsubscribe` False: a wish to get no billing mail is recorded and not followed (B53)."""
+    """How often one customer is reminded, over all invoices together (B18, B54), and the hours of the customer's own day in which an SMS
+    may arrive (B52). `honour_unsubscribe` False: an unsubscribe from billing mails is recorded and not followed (B53)."""
 
     min_hours_between: int = 20
     max_per_30_days: int = 8
     sms_from_hour: int = 8
     sms_until_hour: int = 21
     honour_unsubscribe: bool = True
-    tell_recovered: bool = True
+    confirm_recovery: bool = True
 
 
 class SmsPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whether an SMS goes beside each reminder, to those who consented (F22)."""
+    """Whether an SMS goes beside each reminder, to those who consented."""
 
     enabled: bool = False
 
 
 class PreventionPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One mail before a card expires that is to be charged afterwards (F68), so many days before that charge."""
+    """One mail before a card expires that is to be charged afterwards, so many days before that charge."""
 
     enabled: bool = False
     days_before: int = 7
@@ -85,7 +85,7 @@ class EndPolicy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Budgets(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Attempts allowed on one card by all actors together (product decision 10)."""
+    """Attempts allowed on one card by all actors together."""
 
     per_invoice: int = 8
     visa_30_days: int = 15
@@ -106,10 +106,11 @@ class Experiment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All settings of one account that a decision may depend on. The defaults are the product's; `mode` is safe (product decision 39).
+    """All settings of one account that a decision may depend on. The defaults are the product's; the default `mode` is the safe one,
+    observe.
 
-    `webhooks` are the names of the merchant's endpoints with the event types that each is told, none meaning the usual ones; the addresses
-    and secrets stand with the account and not here.
+    `webhooks` are the names of the merchant's endpoints with the event types that each receives; an empty list means the usual types.
+    Addresses and secrets belong to the account and are not here.
     """
 
     mode: Mode = "observe"
@@ -190,8 +191,8 @@ def _of_retries(retry: RetryPolicy) -> list[str]:
         found.append(f"retry.ladder_hours ends {hours[-1]} hours after the failure, outside retry.window_days ({retry.window_days}).")
     if not 0 <= retry.stripe_gap_hours <= 72:
         found.append("retry.stripe_gap_hours must lie between 0 and 72; it cannot be negative, and a longer one would stop all retries.")
-    if retry.ask_models and not retry.predictive:
-        found.append("retry.ask_models needs retry.mode = 'predictive' and the default retry.ladder_hours: custom hours are fixed.")
+    if retry.use_models and not retry.predictive:
+        found.append("retry.use_models needs retry.mode = 'predictive' and the default retry.ladder_hours: custom hours are fixed.")
     return found
 
 

@@ -1,4 +1,4 @@
-"""What changes between two policies, and how an older one comes back: policies are numbered documents (F66)."""
+"""What changes between two policies, and how an older one comes back: policies are numbered documents."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ def diff(old: Policy, new: Policy) -> list[str]:
     """What changes from one policy to another, a sentence for each setting, in the order of the document; empty when nothing does."""
     before, after = _flat(msgspec.to_builtins(old)), _flat(msgspec.to_builtins(new))
     return [
-        f"{name}: {_said(before.get(name))} becomes {_said(after.get(name))}."
+        f"{name}: {_shown(before.get(name))} becomes {_shown(after.get(name))}."
         for name in dict.fromkeys([*before, *after])
         if before.get(name) != after.get(name)
     ]
@@ -25,7 +25,7 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, bool):
@@ -43,7 +43,7 @@ class Version(msgspec.Struct, frozen=True):
 
 
 def rolled_back(history: Sequence[Version], number: int, who: str) -> Version:
-    """The content of an older version as the next number: numbers only rise, so a roll-back is a publication like any other (F66).
+    """The content of an older version as the next number: numbers only rise, so a roll-back is a publication like any other.
 
     Raises:
         LookupError: no version of the history has this number; the message names those there are.

@@ -13,21 +13,21 @@ Clock = Callable[[], datetime]
 """A function that answers the present as an aware UTC datetime. Business and wall time are two clocks; both are injected."""
 
 DeclineKind = Literal["soft", "hard", "fraud", "needs_auth"]
-"""The four classes of a decline (product decision 24)."""
+"""The four classes of a decline."""
 
 Status = Literal["retrying", "dunning", "action_required", "blocked", "recovered", "abandoned", "closed"]
-"""Where a case stands (product decision 15). The first three are active."""
+"""The status of a case. The first three are active."""
 
 Mode = Literal["observe", "act"]
-"""What an account allows us: to watch, or to charge and write (product decision 5)."""
+"""What an account allows us: to watch, or to charge and write."""
 
 Medium = Literal["email", "sms", "slack", "webhook"]
 
 RecoveryCause = Literal["our_retry", "stripe_retry", "customer", "account_updater", "external", "by_hand", "unknown"]
-"""Who brought a unit of money back: exactly one answer each (F60)."""
+"""Who brought a unit of money back: exactly one answer each."""
 
 ACTIVE: frozenset[str] = frozenset({"retrying", "dunning", "action_required"})
-"""The statuses that count as active (product decision 35)."""
+"""The statuses that count as active."""
 
 ENDED: frozenset[str] = frozenset({"recovered", "abandoned", "closed"})
 """The statuses after which nothing is done any more."""

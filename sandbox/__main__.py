@@ -25,11 +25,11 @@ def main() -> None:
     command.add_argument("--days", type=float, default=30.0, help="days of business before now")
     command.add_argument("--speed", type=float, default=21600.0, help="business seconds per wall second")
     command.add_argument("--start", type=float, help="where business time begins, Unix seconds; without it `--days` before now")
-    command.add_argument("--stepped", action="store_true", help="business time stands still and is moved by POST /_clock/step")
+    command.add_argument("--stepped", action="store_true", help="business time is moved only by POST /_clock/step")
     command.add_argument("--stripe-retries", choices=("on", "off"), default="off", help="Stripe's own retries")
     command.add_argument("--account", default="acct_1SandboxDunlin00", help="the merchant's account id")
     command.add_argument("--api-key", default="sk_test_sandbox", help="the only key that is accepted")
-    command.add_argument("--listener-secrets", type=Path, help="file with the secrets by which the merchant's own system believes webhooks")
+    command.add_argument("--receiver-secrets", type=Path, help="file with the secrets by which the merchant's own system believes webhooks")
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd tells every line of every conversation
@@ -46,7 +46,7 @@ def main() -> None:
         account=given.account,
         api_key=given.api_key,
         ready_file=Path(ready) if ready else None,
-        listener_secrets=given.listener_secrets,
+        receiver_secrets=given.receiver_secrets,
         start=given.start,
         stepped=given.stepped,
     )

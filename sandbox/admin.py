@@ -9,14 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sandbox import truth
-from sandbox.baseline import Baseline
-from sandbox.machine import Machine
+from sandbox.runtime import Runtime
+from sandbox.simulation import truth
+from sandbox.simulation.baseline import Baseline
 
 _PATIENCE_S = 1.0
 
 
-def routes(machine: Machine, baseline: Baseline) -> list[Route]:
+def routes(machine: Runtime, baseline: Baseline) -> list[Route]:
     """The admin routes of one machine."""
 
     async def start(_: Request) -> Response:

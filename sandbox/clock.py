@@ -14,17 +14,16 @@ _CAUGHT_UP_S = 0.002
 class SandboxClock:
     """Business time = min(wall, business0 + (wall - wall0) * speed), in Unix seconds; held means speed 0.
 
-    Begins `days` before the wall and held (reason "start") until `start()`. The file is replaced atomically
-    at every change of speed. Once business has caught up with the wall a hold changes nothing any more.
+    Begins `days` before the wall and held (reason "start") until `start()`. The file is replaced atomically at every change of speed. Once
+    business has caught up with the wall a hold changes nothing any more.
 
-    What the file says never lies before what a reader computed up to the instant of the change. Between that instant
-    and the replaced file (measured on a busy machine: median 0.1 ms, 99 % below 1.5 ms) a reader still extrapolates at
-    the old speed and may be ahead of a hold by that time multiplied by `speed`: 2 s of business at 21,600, rarely 30 s.
-    Whoever compares two readings must bear that much, or never let its own time go backwards.
+    The time in the file is never before what a reader computed up to the instant of the change. Between that instant and the replaced file
+    (measured on a busy machine: median 0.1 ms, 99 % below 1.5 ms) a reader still extrapolates at the old speed and may be ahead of a hold
+    by that time multiplied by `speed`: 2 s of business at 21,600, rarely 30 s. A program that compares two readings must tolerate that
+    much, or never let its own time go backwards.
 
-    A stepped clock stands still and is moved by `step`, until `run_on` lets it pass as fast as the wall's. A second file beside the
-    first, `later`, follows a step only when `follow` is called: for programs that act by the clock and must not act at the same time
-    as the ticker.
+    A stepped clock does not move until `step`, until `run_on` lets it pass as fast as the wall's. A second file beside the first, `later`,
+    follows a step only when `follow` is called: for programs that act by the clock and must not act at the same time as the ticker.
     """
 
     def __init__(

@@ -12,21 +12,22 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from sandbox import admin, inbox
-from sandbox import listener as merchant
+from sandbox import admin
+from sandbox import webhook_receiver as merchant
 from sandbox.api.app import Api
-from sandbox.baseline import Baseline
-from sandbox.browser import Browser
+from sandbox.api.endpoints import Endpoints
 from sandbox.clock import SandboxClock
-from sandbox.endpoints import Endpoints
 from sandbox.faults import Faults
-from sandbox.luck import Luck
-from sandbox.machine import Machine
+from sandbox.mail import inbox
+from sandbox.mail.browser import Browser
 from sandbox.pages import home
 from sandbox.pages import inbox as inbox_page
 from sandbox.pages import invoice as invoice_page
+from sandbox.runtime import Runtime
+from sandbox.simulation.baseline import Baseline
+from sandbox.simulation.seeded_random import Luck
+from sandbox.simulation.world import Setting, World
 from sandbox.webhooks import Courier
-from sandbox.world import Setting, World
 
 log = logging.getLogger(__name__)
 _PUMP_EVERY_S = 0.02
@@ -47,7 +48,7 @@ class Options:
     account: str
     api_key: str
     ready_file: Path | None
-    listener_secrets: Path | None = None
+    receiver_secrets: Path | None = None
     start: float | None = None
     stepped: bool = False
 
@@ -70,7 +71,7 @@ async def serve(options: Options) -> None:
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
-    _tell(options, base, smtp_port, machine)
+    _announce(options, base, smtp_port, machine)
     try:
         await serving
     finally:
@@ -80,7 +81,7 @@ async def serve(options: Options) -> None:
         await machine.courier.close()
 
 
-def _machine(options: Options, base: str) -> Machine:
+def _machine(options: Options, base: str) -> Runtime:
     file = options.home / "clock.json"
     clock = SandboxClock(file, speed=options.speed, days=options.days, start=options.start, stepped=options.stepped)
     setting = Setting(
@@ -95,7 +96,7 @@ def _machine(options: Options, base: str) -> Machine:
     luck = Luck(options.seed)
     endpoints = Endpoints(luck)
     courier = Courier(endpoints, clock, luck, options.account)
-    return Machine(
+    return Runtime(
         world=World(setting),
         clock=clock,
         endpoints=endpoints,
@@ -103,23 +104,23 @@ def _machine(options: Options, base: str) -> Machine:
         faults=Faults(),
         luck=luck,
         api_key=options.api_key,
-        listener=merchant.Listener(_secrets(options)),
+        receiver=merchant.WebhookReceiver(_secrets(options)),
         browser=Browser(one_by_one=options.stepped),
     )
 
 
 def _secrets(options: Options) -> list[str]:
-    return options.listener_secrets.read_text().split() if options.listener_secrets is not None else []
+    return options.receiver_secrets.read_text().split() if options.receiver_secrets is not None else []
 
 
-def _http(machine: Machine, box: inbox.Mailbox) -> uvicorn.Server:
+def _http(machine: Runtime, box: inbox.Mailbox) -> uvicorn.Server:
     routes = [
         *Api(machine).routes(),
         *admin.routes(machine, Baseline(machine.world.setting)),
         *invoice_page.routes(machine),
         *inbox_page.routes(machine, box),
         *home.routes(machine),
-        *merchant.routes(machine.listener),
+        *merchant.routes(machine.receiver),
     ]
     config = uvicorn.Config(
         Starlette(routes=routes),
@@ -132,7 +133,7 @@ def _http(machine: Machine, box: inbox.Mailbox) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
-async def _pump(machine: Machine) -> None:
+async def _pump(machine: Runtime) -> None:
     while True:
         if not machine.clock.stepped:
             machine.catch_up()
@@ -151,8 +152,8 @@ def _stop_on_signal(server: uvicorn.Server) -> None:
         asyncio.get_running_loop().add_signal_handler(number, setattr, server, "should_exit", True)
 
 
-def _tell(options: Options, base: str, smtp_port: int, machine: Machine) -> None:
-    told = {
+def _announce(options: Options, base: str, smtp_port: int, machine: Runtime) -> None:
+    facts = {
         "pid": os.getpid(),
         "api_base": base,
         "smtp_host": "127.0.0.1",
@@ -166,7 +167,7 @@ def _tell(options: Options, base: str, smtp_port: int, machine: Machine) -> None
         "seed": options.seed,
     }
     fresh = options.home / "sandbox.json.tmp"
-    fresh.write_text(json.dumps(told, indent=2))
+    fresh.write_text(json.dumps(facts, indent=2))
     os.replace(fresh, options.home / "sandbox.json")
     if options.ready_file is not None:
         options.ready_file.touch()

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from sandbox.api.endpoints import Endpoint, Endpoints
 from sandbox.clock import SandboxClock
-from sandbox.endpoints import Endpoint, Endpoints
-from sandbox.events import Event
-from sandbox.luck import Luck
-from sandbox.records import Json
+from sandbox.simulation.events import Event
+from sandbox.simulation.records import Json
+from sandbox.simulation.seeded_random import Luck
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _LATEST_S = 0.4
 _LATEST_BUSINESS_S = 2.4 * 3600
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.2, 3.0
 HOLD_AFTER_S = 0.5
-_LOOK_EVERY_S = 0.05
+_CHECK_EVERY_S = 0.05
 
 
 def signature(secret: str, wall: float, body: bytes) -> str:
@@ -235,4 +235,4 @@ class Courier:
                 self._holding = late
                 change: Callable[[str], None] = self._clock.hold if late else self._clock.release
                 change("delivery")
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(_CHECK_EVERY_S)

@@ -1,4 +1,4 @@
-"""`python -m sinks migrate|warehouse|effects|try-alerts`: brings the tables up to date, writes rows, carries out effects."""
+"""`python -m sinks migrate|warehouse|effects|test-alert`: brings the tables up to date, writes rows, carries out effects."""
 
 import argparse
 import logging
@@ -17,7 +17,7 @@ def main() -> int:
     warehouse = parts.add_parser("warehouse", help="write every event to ClickHouse, exactly once")
     warehouse.add_argument("--instance", type=int, default=0, help="number of this sink when several run (default 0)")
     parts.add_parser("effects", help="carry out charges, reads and mails")
-    tried = parts.add_parser("try-alerts", help="send a test alert of an account by e-mail and in Slack, or a test text to a number")
+    tried = parts.add_parser("test-alert", help="send a test alert of an account by e-mail and in Slack, or a test text to a number")
     tried.add_argument("account")
     tried.add_argument("--email", action="store_true")
     tried.add_argument("--slack", action="store_true")
@@ -32,7 +32,7 @@ def main() -> int:
         return _migrate(settings)
     if arguments.part == "warehouse":
         return _warehouse(settings, arguments.instance)
-    if arguments.part == "try-alerts":
+    if arguments.part == "test-alert":
         return _try_alerts(settings, arguments)
     return _effects(settings)
 
@@ -69,11 +69,11 @@ def _effects(settings: Settings) -> int:
 
 
 def _try_alerts(settings: Settings, wanted: argparse.Namespace) -> int:
-    from sinks.effects import trial
+    from sinks.effects.alerts import trial_alert
 
     try:
-        ways = trial.Wanted(wanted.account, wanted.email, wanted.slack, wanted.sms)
-        return trial.run(settings, ways, clock.wall, lambda text: print(text, flush=True))
+        ways = trial_alert.Wanted(wanted.account, wanted.email, wanted.slack, wanted.sms)
+        return trial_alert.run(settings, ways, clock.wall, lambda text: print(text, flush=True))
     except (ValueError, LookupError) as error:
         print(error, file=sys.stderr)
         return 1

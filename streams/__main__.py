@@ -1,4 +1,5 @@
-"""`python -m streams worker`: build the app and run one worker. Exit code 70 asks for a restart, 75 for a person, 0 follows SIGTERM."""
+"""`python -m streams worker`: build the app and run one worker. Exit code 70: restart me; 75: do not restart, an operator must act; 0
+follows SIGTERM."""
 
 import logging
 import os
@@ -12,7 +13,7 @@ from recovery.adapters.kafka_cluster import cluster
 from recovery.adapters.kafka_trouble import KafkaUnusable, check, check_topics
 from recovery.config import Settings, from_env
 from recovery.contracts.topics import FACTS, changelog
-from streams.app import build
+from streams.faust_app import build
 
 
 def main(arguments: list[str]) -> None:
@@ -32,7 +33,7 @@ def main(arguments: list[str]) -> None:
         app = build(settings)
     except (KafkaUnusable, ValueError) as error:
         sys.exit(str(error))
-    _tell_when_ready(app, settings)
+    _signal_ready(app, settings)
     worker: Any = faust.Worker(app, redirect_stdouts=False, override_logging=False)
     worker.spinner = None  # it would draw on the log
     for chatty in ("mode", "faust"):
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> None:
     worker.execute_from_commandline()
 
 
-def _tell_when_ready(app: Any, settings: Settings) -> None:
+def _signal_ready(app: Any, settings: Settings) -> None:
     """Create the ready file once the partitions' shards are open and their facts are fetched."""
 
     async def assigned(_app: Any, assigned: Any, **_: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from recovery.contracts.codec import Unprocessable
+from recovery.contracts.encoding.codec import Unprocessable
 from recovery.contracts.facts import (
     AlertSettled,
     ChargeRead,
@@ -20,7 +20,7 @@ from recovery.contracts.facts import (
     WebhookSettled,
 )
 from recovery.contracts.limits import CLOCK_AHEAD
-from streams.shard import Record
+from streams.transactional_shard import Record
 
 log = logging.getLogger(__name__)
 OUTCOMES: Final = frozenset(
@@ -53,14 +53,14 @@ def check_clock(record: Record, tick: TimePassed) -> None:
 
 
 def on_time(record: Record, fact: Fact) -> Fact:
-    """The fact; one that happened after the broker had it gets the broker's time, since losing what it tells would be worse.
+    """The fact. One that happened after the broker received it gets the broker's time, because losing it would be worse.
 
-    What Stripe dates ahead would otherwise hide every newer word of Stripe's until then.
+    A fact that Stripe dates ahead would otherwise hide every newer one until then.
     """
     if record.timestamp <= 0 or fact.occurred_at.timestamp() * 1000 <= record.timestamp + _AHEAD_MS or isinstance(fact, TimePassed):
         return fact
-    tell = log.error if type(fact) in OUTCOMES else log.info
-    tell("%s says %s, ahead of the broker's time of its record, which is taken: a clock is wrong", fact.id, fact.occurred_at)
+    report = log.error if type(fact) in OUTCOMES else log.info
+    report("%s says %s, ahead of the broker's time of its record, which is taken: a clock is wrong", fact.id, fact.occurred_at)
     return msgspec.structs.replace(fact, occurred_at=_EPOCH + timedelta(milliseconds=record.timestamp))
 
 

@@ -7,15 +7,15 @@ from typing import Final
 
 import msgspec
 
-from recovery.contracts.bounds import most_bytes, printable
-from recovery.contracts.codec import Unprocessable, encode
+from recovery.contracts.dead_letters import DeadLetter
+from recovery.contracts.encoding.codec import Unprocessable, encode
 from recovery.contracts.events import Event
+from recovery.contracts.limit_checks import most_bytes, printable
 from recovery.contracts.limits import ID_LENGTH, KEY_BYTES, TEXT_LENGTH
-from recovery.contracts.parked import Parked
 from recovery.contracts.topics import EVENTS, FACTS, PARKED_STREAMS
 from recovery.ids import event_id
-from streams.leaving import STAY_DOWN
-from streams.shard import Record, Shard
+from streams.process_exit import EXIT_DO_NOT_RESTART
+from streams.transactional_shard import Record, Shard
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ ACCOUNTS_REMEMBERED: Final = 10_000
 
 
 class _Peek(msgspec.Struct):
-    """What can still be told of a fact that cannot be decoded."""
+    """The readable part of a fact that cannot be decoded."""
 
     id: str = ""
     account: str = ""
@@ -52,7 +52,8 @@ class Guard:
         """Exit code and reason once nearly all accounts fail; what is dead-lettered must be committed before the worker leaves."""
 
     def know(self, accounts: Iterable[str]) -> None:
-        """Count these accounts among all, though nothing was heard of them yet: whoever is heard first must not be taken for everybody."""
+        """Count these accounts among all, though they have sent nothing yet: the first account that fails must not count as every
+        account."""
         for account in accounts:
             self._failures.setdefault(account, 0)
             self._forget()
@@ -87,7 +88,7 @@ class Guard:
                 "Nothing is lost: they are dead-lettered on parked.streams. Start the version that worked before, or correct this one, "
                 "then put them back with `dunlin parked replay`."
             )
-            self.leaving = (STAY_DOWN, reason)
+            self.leaving = (EXIT_DO_NOT_RESTART, reason)
             if self._stop is not None:
                 self._stop(*self.leaving)
 
@@ -134,7 +135,7 @@ def _park(
     details: dict[str, str],
 ) -> None:
     """Write the dead letter, and the event that records it; an event without an account would be a row that no merchant may read."""
-    parked = Parked(
+    parked = DeadLetter(
         stage="streams",
         topic=topic,
         partition=shard.number,
@@ -145,7 +146,7 @@ def _park(
         error=type(error).__name__,
         at=now,
         trace=about.trace,
-        again=FACTS.name,
+        replay_topic=FACTS.name,
     )
     shard.emit(PARKED_STREAMS.name, key or b"", encode(parked))
     if not about.account:
@@ -168,7 +169,7 @@ def _park(
 
 
 def _peek(value: bytes | None) -> _Peek:
-    """What can be told of a fact, as far as it is within the limits: the event that is made of it must be one that can be written."""
+    """The readable part of a fact, within the limits: the event made of it must be one that can be written."""
     try:
         peek = msgspec.json.decode(value or b"", type=_Peek)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -177,7 +178,7 @@ def _peek(value: bytes | None) -> _Peek:
 
 
 def _account_of(key: bytes | None) -> str:
-    """The account that a key names before its first slash, for a fact that tells nothing; the event of it is then one of that account."""
+    """The account that a key names before its first slash, for an unreadable fact; its event then belongs to that account."""
     named, slash, _ = (key or b"").partition(b"/")
     return _within(named.decode(errors="replace"), ID_LENGTH) if slash else ""
 

@@ -1,7 +1,7 @@
-"""The due times of one partition's rows: rebuilt when the shard is loaded, asked by every tick. A row's own wake decides.
+"""The timers of one partition's customers: rebuilt when the shard is loaded, read at every tick. The customer's own state decides.
 
-Times are stamps (recovery/contracts/row.py): eight bytes that sort as times do. An entry is one object, the stamp and the key behind it,
-because a million of them are held; bytes also compare faster than tuples, and the garbage collector need not look at them.
+A time is eight bytes that sort as times do (recovery/contracts/encoding/row_codec.py). An entry is one bytes object, the time and then the
+key, because a shard holds a million of them: bytes compare faster than tuples, and the garbage collector skips them.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from datetime import datetime
 from heapq import heapify, heappop, heappush
 from typing import Final
 
-from recovery.contracts.row import NEVER, stamp
+from recovery.contracts.encoding.row_codec import NEVER, stamp
 
 STAMP: Final = len(NEVER)
 
@@ -28,7 +28,7 @@ class Timers:
         heapify(self._heap)
 
     def set(self, key: bytes, wake: bytes) -> None:
-        """The row `key` shall be asked at `wake`, besides earlier settings that are still true of it."""
+        """Set the timer of the customer `key` to `wake`; earlier entries that are still valid remain."""
         heappush(self._heap, wake + key)
 
     def due(self, now: datetime, limit: int) -> list[bytes]:

@@ -11,7 +11,7 @@ from recovery.contracts.topics import (
     PARKED_STREAMS,
     TABLE_NAME,
 )
-from streams.exactly_once import BatchSchema
+from streams.kafka.exactly_once import BatchSchema
 
 OUTPUTS: tuple[str, ...] = tuple(topic.name for topic in (EVENTS, OUTCOMES, *EFFECTS, EFFECTS_PLANS, PARKED_STREAMS))
 """Every topic that the stream speaks on."""

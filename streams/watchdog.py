@@ -1,7 +1,7 @@
-"""Ends a worker that stands still although the broker is there, so that its supervisor starts a new one.
+"""Ends a worker that makes no progress although the broker is reachable, so that its supervisor starts a new one.
 
-Standing still alone proves nothing (there may be nothing to do, or no broker). A worker is stuck when one thing has not
-moved for `patience` seconds *and* the broker, asked over a connection of our own, shows that it should have.
+No progress alone proves nothing (there may be nothing to do, or no broker). A worker is stuck when one thing has not moved for `patience`
+seconds *and* the broker, read over a connection of our own, shows that it should have moved.
 """
 
 import logging
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY = 1.0
+CHECK_EVERY = 1.0
 
 
 class Sign(NamedTuple):
@@ -39,8 +39,8 @@ class Watchdog:
         self._signs, self._leave, self._patience, self._now = signs, leave, patience, now
         self._since: dict[Hashable, tuple[Hashable, float]] = {}
 
-    def look(self) -> None:
-        """Compare all signs with the last look; ask about those that have not moved for too long."""
+    def check(self) -> None:
+        """Compare all signs with the last check; query the broker about those that have not moved for too long."""
         signs = list(self._signs())
         self._since = {sign.name: self._since[sign.name] for sign in signs if sign.name in self._since}
         for sign in signs:
@@ -53,13 +53,13 @@ class Watchdog:
                 self._since[sign.name] = (sign.value, self._now())
 
     def start(self) -> None:
-        """Look every second, in a thread that ends with the process and does not depend on the event loop."""
+        """Check every second, in a thread that ends with the process and does not depend on the event loop."""
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
     def _run(self) -> None:
         pause = threading.Event()
-        while not pause.wait(LOOK_EVERY):
+        while not pause.wait(CHECK_EVERY):
             try:
-                self.look()
+                self.check()
             except Exception:
-                log.warning("the watchdog could not look, trying again", exc_info=True)
+                log.warning("the watchdog's check failed, trying again", exc_info=True)

@@ -11,9 +11,9 @@ from typing import NoReturn
 import pytest
 
 from dunlin.clickhouse_server import users
-from dunlin.ports import free_ports
-from tests.support.postgres import Postgres, programs
-from tests.support.servers import kafka_server, running
+from dunlin.stack.ports import free_ports
+from tests.support.services.own_servers import kafka_server, running
+from tests.support.services.postgres import Postgres, programs
 from tests.support.waiting import until as wait_until
 
 REPOSITORY = Path(__file__).resolve().parent.parent

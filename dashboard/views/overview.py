@@ -7,22 +7,22 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import exports, figures, look, queries, tables
+from dashboard import exports, figures, queries, styles, tables
 from dashboard.amounts import money, short
-from dashboard.source import Source
-from recovery import words
-from recovery.amounts import decimals, major
+from dashboard.warehouse_client import Source
 from recovery.contracts.events import EVENT_TYPES
+from recovery.presentation import labels
+from recovery.presentation.amounts import decimals, major
 from recovery.vocabulary import ACTIVE
 
 PERIODS: dict[str, int] = {"7 days": 7, "30 days": 30, "90 days": 90}
-"""Days by the name of the period; the last 30 days unless another is chosen (decision 35)."""
+"""Days by the name of the period; the last 30 days unless another is chosen."""
 MOST_ACTIVE = 500
 """Rows of the table of active failures; the file has all."""
 PAGE = 50
 """Events on one page of the log."""
 FIRST_TYPES = EVENT_TYPES[:5]
-"""The five types that the log shows first (decision 25)."""
+"""The five types that the log shows first."""
 _STATUS_COLOURS = {"Retrying": "#4A7FB0", "Writing to customer": "#7B4B94", "Customer must act": "#E9B44C"}
 
 
@@ -35,7 +35,7 @@ def show(source: Source, account: str, now: datetime) -> None:
         with st.container(horizontal=True, width="content"):
             currency = _choose_currency(currencies)
             period = st.segmented_control("Period", list(PERIODS), default="30 days", key="period", label_visibility="collapsed")
-    read = f"As of {look.moment(fresh['inserted_at'])} · {int(fresh['events']):,} events"
+    read = f"As of {styles.moment(fresh['inserted_at'])} · {int(fresh['events']):,} events"
     st.html(f'<div class="asof">{read}{_other_time(fresh["inserted_at"], now)}</div>')
     if not currency:
         _nothing_yet()
@@ -52,7 +52,7 @@ def show(source: Source, account: str, now: datetime) -> None:
 def _other_time(wall: datetime, now: datetime) -> str:
     """The business time where it is another one, on a sandbox's clock."""
     apart = abs(wall.replace(tzinfo=UTC) - now)
-    return f" · the sandbox's clock says {look.moment(now)}" if apart > timedelta(hours=1) else ""
+    return f" · the sandbox's clock says {styles.moment(now)}" if apart > timedelta(hours=1) else ""
 
 
 def first_moment(now: datetime, days: int) -> datetime:
@@ -174,7 +174,7 @@ def _active(source: Source, account: str, currency: str, since: datetime) -> Non
                     "Status",
                     sorted(ACTIVE),
                     selection_mode="multi",
-                    format_func=lambda status: words.say(words.STATUSES, status),
+                    format_func=lambda status: labels.label(labels.STATUSES, status),
                     key="statuses",
                     label_visibility="collapsed",
                 )
@@ -205,7 +205,7 @@ def _downloads(source: Source, account: str, since: datetime) -> None:
 
 
 def _download(source: Source, account: str, since: datetime, name: str) -> None:
-    """A button that asks ClickHouse for the file only when pressed."""
+    """A button that queries ClickHouse for the file only when pressed."""
     st.download_button(
         f"{exports.EXPORTS[name].title} CSV",
         data=partial(exports.whole, source, name, account, since),
@@ -241,7 +241,7 @@ def _table(rows: pd.DataFrame, currency: str) -> pd.Series | None:
 def _story(source: Source, account: str, case: pd.Series) -> None:
     with st.container(border=True):
         st.markdown(f"**{case['invoice']}** · {money(int(case['amount_minor']), str(case['currency']))} · {case['customer']}")
-        st.html(look.timeline(queries.timeline(source, account, str(case["invoice"]))))
+        st.html(styles.timeline(queries.timeline(source, account, str(case["invoice"]))))
 
 
 def _money(source: Source, account: str, currency: str, since: datetime) -> None:
@@ -264,7 +264,7 @@ def _log(source: Source, account: str) -> None:
                 "Events",
                 list(EVENT_TYPES),
                 default=list(FIRST_TYPES),
-                format_func=lambda name: words.say(words.EVENTS, name),
+                format_func=lambda name: labels.label(labels.EVENTS, name),
                 placeholder="All events",
                 key="types",
                 label_visibility="collapsed",

@@ -1,13 +1,13 @@
-"""Why was a retry or a message not made (F61)?"""
+"""Why was a retry or a message not made?"""
 
 from datetime import datetime
 
 import streamlit as st
 
 from dashboard import queries, tables
-from dashboard.source import Source
 from dashboard.views.overview import PERIODS, first_moment
-from recovery import words
+from dashboard.warehouse_client import Source
+from recovery.presentation import labels
 
 MOST_ROWS = 200
 """Rows shown of one reason."""
@@ -45,4 +45,4 @@ def show(source: Source, account: str, now: datetime) -> None:
 
 
 def _name(reason: str) -> str:
-    return reason if reason == ALL else words.sentence(reason)
+    return reason if reason == ALL else labels.sentence(reason)

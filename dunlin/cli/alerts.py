@@ -23,14 +23,14 @@ def send_tests(
     sms: Annotated[str, typer.Option(metavar="NUMBER", help="By SMS, to this number (+4915112345678).")] = "",
 ) -> None:
     """Send a test message by every way that has an address, or by those named, and say what became of each."""
-    from dunlin.by_hand import world_of
+    from dunlin.ops.operator_commands import world_of
     from recovery.config import from_env
 
     environment = dict(os.environ)  # noqa: TID251 - a command is an entry point
     try:
-        told = world_of(environment, from_env(environment))
+        world = world_of(environment, from_env(environment))
     except ValueError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     ways = [*(["--email"] if email else []), *(["--slack"] if slack else []), *(["--sms", sms] if sms else [])]
-    raise typer.Exit(subprocess.run([sys.executable, "-m", "sinks", "try-alerts", account, *ways], env=told, check=False).returncode)
+    raise typer.Exit(subprocess.run([sys.executable, "-m", "sinks", "test-alert", account, *ways], env=world, check=False).returncode)

@@ -11,9 +11,9 @@ import typer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dunlin.demo import World
-    from dunlin.proof import Addresses
-    from dunlin.stack import Stack
+    from dunlin.demo.verification import Addresses
+    from dunlin.demo.world import World
+    from dunlin.stack.supervisor import Stack
 
 
 def demo(
@@ -33,13 +33,13 @@ def demo(
     Business time waits for the pipeline, so the same seed and first day give the same figures on any machine; the last line is a JSON
     object with their fingerprint.
     """
-    from dunlin import demo as setting
-    from dunlin.local import local_parts, run_to_the_end, settle_ports
-    from dunlin.parts import LocalPorts
-    from dunlin.ports import free_ports
-    from dunlin.proof import running
-    from dunlin.root_lock import InUseError
-    from dunlin.stack import Stack
+    from dunlin.demo import world as setting
+    from dunlin.demo.verification import running
+    from dunlin.stack.directory_lock import InUseError
+    from dunlin.stack.local_stack import local_parts, run_to_the_end, settle_ports
+    from dunlin.stack.ports import free_ports
+    from dunlin.stack.services import LocalPorts
+    from dunlin.stack.supervisor import Stack
     from recovery.adapters.clock import wall
     from recovery.config import from_env
 
@@ -65,7 +65,7 @@ def demo(
     started = wall()
 
     def live(seconds: float) -> None:
-        stack.say(f"the stack is ready in {seconds:.1f} s; the month begins: {customers:,} customers, {days:g} days, seed {seed}")
+        stack.report(f"the stack is ready in {seconds:.1f} s; the month begins: {customers:,} customers, {days:g} days, seed {seed}")
         try:
             result.append(_live(stack, home, world, running(home), settings.dashboard_port, headless, minutes, started.timestamp()))
         finally:
@@ -86,7 +86,7 @@ def demo_endpoint(
     """Register the gateway as the imaginary merchant's webhook endpoint; a step of `dunlin demo`."""
     from pathlib import Path
 
-    from dunlin.demo import register_endpoint
+    from dunlin.demo.world import register_endpoint
 
     typer.echo(f"registered {register_endpoint(api, gateway, Path(secrets))}")
 
@@ -101,16 +101,16 @@ def _live(
     minutes: float,
     started: float,
 ) -> tuple[int, str]:
-    """Live through the month with a progress bar, verify, and tell where to look. Answers the exit code and the last line."""
+    """Run the month with a progress bar, verify it, and show what to open next. Returns the exit code and the last line."""
     from rich.console import Console
 
-    from dunlin.cli.month import watch
-    from dunlin.demo import Sandbox
-    from dunlin.keeper import keeper
-    from dunlin.month import write_cases
-    from dunlin.proof import prove
-    from dunlin.quiet import NotQuietError
-    from dunlin.report import show
+    from dunlin.demo.clock_keeper import keeper
+    from dunlin.demo.month import write_cases
+    from dunlin.demo.progress import watch
+    from dunlin.demo.quiescence import NotQuiescentError
+    from dunlin.demo.report import show
+    from dunlin.demo.verification import prove
+    from dunlin.demo.world import Sandbox
 
     console, sandbox = Console(), Sandbox(addresses.sandbox)
     keeping = keeper(addresses, minutes * 60 / world.days / 86_400)
@@ -119,8 +119,8 @@ def _live(
         watch(console, sandbox, keeping)
         console.print(f"first webhook accepted {sandbox.first_accepted() - started:.1f} s after the start")
         report = prove(addresses, lambda text: console.print(f"[dim]{text}[/dim]"), "demo")
-    except NotQuietError as error:
-        stack.say(str(error))
+    except NotQuiescentError as error:
+        stack.report(str(error))
         return 1, json.dumps({"error": str(error)})
     show(console, report)
     write_cases(home, report.cases)

@@ -13,8 +13,8 @@ def doctor(
     clickhouse_tcp_port: Annotated[int, typer.Option(help="As for `dunlin up`.", min=0, max=65535)] = 9000,
 ) -> None:
     """Check whether this machine can run Dunlin; leaves with 1 when something is wrong."""
-    from dunlin.checkup.everything import examine
-    from dunlin.parts import LocalPorts
+    from dunlin.diagnostics.run_all import examine
+    from dunlin.stack.services import LocalPorts
     from recovery.config import from_env
 
     environment = dict(os.environ)  # noqa: TID251 - a command is an entry point

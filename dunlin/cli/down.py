@@ -14,15 +14,15 @@ def down(
     patience: Annotated[float, typer.Option(help="Seconds to wait before giving up.", min=1)] = 120.0,
 ) -> None:
     """Stop the stack of DUNLIN_HOME, all parts in reverse order, and wait until it is gone."""
-    from dunlin import root_lock, state
+    from dunlin.stack import directory_lock, state
     from recovery.config import from_env
 
     home = state.living(from_env(os.environ).home)  # noqa: TID251 - a command is an entry point
     run = home / "run"
-    if not root_lock.is_held(run):
+    if not directory_lock.is_held(run):
         typer.echo(f"no stack is running in {home}")
         return
-    pid = root_lock.holder(run)
+    pid = directory_lock.holder(run)
     if pid is None:
         typer.echo(f"a stack runs in {home}, but {run / 'pid'} does not name it; stop it where it was started", err=True)
         raise typer.Exit(1)
@@ -30,7 +30,7 @@ def down(
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
     typer.echo(f"stopping the stack in {home} (process {pid})")
-    while root_lock.is_held(run):
+    while directory_lock.is_held(run):
         if time.monotonic() - began > patience:
             typer.echo(f"still running after {patience:g} s: {_still_running(home)}. Wait, or end process {pid} with kill -9.", err=True)
             raise typer.Exit(1)
@@ -39,8 +39,8 @@ def down(
 
 
 def _still_running(home: Path) -> str:
-    from dunlin import state
+    from dunlin.stack import state
 
-    told = state.read(home)
-    names = [name for name, part in told.parts.items() if part.pid] if told else []
+    stack = state.read(home)
+    names = [name for name, part in stack.parts.items() if part.pid] if stack else []
     return ", ".join(names) or "the supervisor alone"

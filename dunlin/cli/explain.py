@@ -11,13 +11,13 @@ def explain(
     account: Annotated[str, typer.Option(help="The Stripe account, where several have this invoice's id.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the story as one JSON object.")] = False,
 ) -> None:
-    """Tell what happened to a failed payment, in plain sentences: each decision with its reason, its time and its policy."""
+    """Explain what happened to a failed payment, in plain sentences: each decision with its reason, its time and its policy."""
     import msgspec
     from rich.table import Table
 
-    from dunlin.case_events import events_of, warehouse
     from dunlin.cli.terminal import PlainConsole, echo
-    from dunlin.explain import story, when
+    from dunlin.ops.case_events import events_of, warehouse
+    from dunlin.ops.case_story import story, when
     from recovery.config import from_env
 
     settings = from_env(os.environ)  # noqa: TID251 - a command is an entry point
@@ -27,13 +27,16 @@ def explain(
     except (LookupError, ValueError) as error:
         echo(str(error), err=True)
         raise typer.Exit(1) from error
-    told = story(rows)
+    case_story = story(rows)
     if as_json:
-        typer.echo(msgspec.json.encode(told).decode())
+        typer.echo(msgspec.json.encode(case_story).decode())
         return
     console = PlainConsole()
-    console.print(f"{told.invoice} of customer {told.customer or '(unknown)'}, account {told.account}\n{told.summary}\n", highlight=False)
+    console.print(
+        f"{case_story.invoice} of customer {case_story.customer or '(unknown)'}, account {case_story.account}\n{case_story.summary}\n",
+        highlight=False,
+    )
     table = Table("when", "what and why", "policy", box=None, pad_edge=False)
-    for line in told.lines:
+    for line in case_story.lines:
         table.add_row(when(line.at), line.sentence, str(line.policy_version or "-"))
     console.print(table)

@@ -1,4 +1,4 @@
-"""`dunlin parked`: messages that could not be processed: list them, look at one, put them back."""
+"""`dunlin parked`: dead letters, which are messages that could not be processed: list them, show one, replay them."""
 
 import getpass
 import os
@@ -13,7 +13,7 @@ import typer
 from recovery.config import from_env
 
 if TYPE_CHECKING:
-    from recovery.adapters.parked import ParkingLot
+    from recovery.adapters.dead_letter_reader import DeadLetterReader
 
 app = typer.Typer(help="Messages that could not be processed: list, show, replay.", no_args_is_help=True)
 
@@ -31,7 +31,7 @@ def list_parked(
     reason: Reason = "",
     since: Since = None,
     until: Until = None,
-    waiting: Annotated[bool, typer.Option("--waiting", help="Only those that were not put back yet.")] = False,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Only those that were not replayed yet.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List parked messages, the oldest first, with where they come from and why they are here."""
@@ -39,19 +39,19 @@ def list_parked(
     from rich.table import Table
 
     from dunlin.cli.terminal import PlainConsole
-    from dunlin.parked import line, reason_of
-    from recovery.adapters.parked import Wanted
+    from dunlin.ops.dead_letter_view import line, reason_of
+    from recovery.adapters.dead_letter_reader import DeadLetterFilter
 
-    wanted = Wanted(topic=topic, reason=reason, since=_in_utc(since), until=_in_utc(until))
+    wanted = DeadLetterFilter(topic=topic, reason=reason, since=_in_utc(since), until=_in_utc(until))
     console = PlainConsole(stderr=as_json)
     with _refusals(), _lot() as lot, console.status("reading what is parked") as status:
         found = lot.find(wanted, lambda read: status.update(f"reading what is parked: {read:,}"))
-    told = [line(held) for held in found if not (waiting and held.replayed)]
+    lines = [line(held) for held in found if not (waiting and held.replayed)]
     if as_json:
-        typer.echo(msgspec.json.encode(told).decode())
+        typer.echo(msgspec.json.encode(lines).decode())
         return
-    table = Table("message", "parked (UTC)", "account", "from", "bytes", "why", "put back", box=None, pad_edge=False)
-    for one in told:
+    table = Table("message", "parked (UTC)", "account", "from", "bytes", "why", "replayed", box=None, pad_edge=False)
+    for one in lines:
         table.add_row(
             one.name,
             one.parked_at[:19].replace("T", " "),
@@ -61,9 +61,9 @@ def list_parked(
             reason_of(one.why, one.error),
             one.put_back or "-",
         )
-    if told:
+    if lines:
         console.print(table)
-    console.print(f"{len(told):,} parked {'message' if len(told) == 1 else 'messages'}" if told else "nothing is parked")
+    console.print(f"{len(lines):,} parked {'message' if len(lines) == 1 else 'messages'}" if lines else "nothing is parked")
 
 
 @app.command()
@@ -73,12 +73,12 @@ def show(
 ) -> None:
     """Show one parked message: where it comes from, why it is here, its trace, its bytes, and what to try."""
     from dunlin.cli.terminal import echo
-    from dunlin.parked import in_full
-    from recovery.adapters.parked import Place, Wanted
+    from dunlin.ops.dead_letter_view import in_full
+    from recovery.adapters.dead_letter_reader import DeadLetterFilter, MessagePosition
 
     with _refusals(), _lot() as lot:
-        parked, _ = lot.message(Place.named(name))
-        (held,) = lot.find(Wanted(names=(name,)))
+        parked, _ = lot.message(MessagePosition.named(name))
+        (held,) = lot.find(DeadLetterFilter(names=(name,)))
     if raw:
         sys.stdout.buffer.write(parked.value)
     else:
@@ -93,30 +93,30 @@ def replay(
     since: Since = None,
     until: Until = None,
     everything: Annotated[bool, typer.Option("--all", help="Every message that is parked; needed when nothing else is named.")] = False,
-    again: Annotated[bool, typer.Option("--again", help="Also those that were put back before.")] = False,
+    repeat: Annotated[bool, typer.Option("--again", help="Also those that were replayed before.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written, and write nothing.")] = False,
-    who: Annotated[str, typer.Option(help="Who asks (default: your login).")] = "",
+    who: Annotated[str, typer.Option(help="Who gives the command (default: your login).")] = "",
     why: Annotated[str, typer.Option(help="The reason, kept with it.")] = "",
 ) -> None:
     """Put parked messages back, once their cause is gone; leaves with 1 when one cannot be."""
-    from dunlin.by_hand import ask
+    from dunlin.ops.operator_commands import run_producers
 
     environment = dict(os.environ)  # noqa: TID251 - a command is an entry point
     words = [*(names or []), f"--topic={topic}", f"--reason={reason}", f"--who={who or getpass.getuser()}", f"--why={why}"]
     for option, moment in (("--since", _in_utc(since)), ("--until", _in_utc(until))):
         words += [option, moment.isoformat()] if moment is not None else []
-    words += [option for option, on in (("--all", everything), ("--again", again), ("--dry-run", dry_run)) if on]
+    words += [option for option, on in (("--all", everything), ("--again", repeat), ("--dry-run", dry_run)) if on]
     with _refusals():
-        raise typer.Exit(ask(environment, from_env(environment), "replay", *words))
+        raise typer.Exit(run_producers(environment, from_env(environment), "replay", *words))
 
 
 @contextmanager
-def _lot() -> "Iterator[ParkingLot]":
-    from dunlin.by_hand import cluster_of
-    from recovery.adapters.parked import ParkingLot
+def _lot() -> "Iterator[DeadLetterReader]":
+    from dunlin.ops.operator_commands import cluster_of
+    from recovery.adapters.dead_letter_reader import DeadLetterReader
 
     settings = from_env(os.environ)  # noqa: TID251 - a command is an entry point
-    lot = ParkingLot(cluster_of(settings))
+    lot = DeadLetterReader(cluster_of(settings))
     try:
         yield lot
     finally:
@@ -126,8 +126,8 @@ def _lot() -> "Iterator[ParkingLot]":
 @contextmanager
 def _refusals() -> Iterator[None]:
     """What cannot be done is said on standard error, and the command leaves with 1."""
+    from recovery.adapters.dead_letter_reader import CannotRead
     from recovery.adapters.kafka_trouble import KafkaUnusable
-    from recovery.adapters.parked import CannotRead
 
     try:
         yield

@@ -1,4 +1,4 @@
-"""`dunlin policy`: an account's policy as a document with versions: look at it, check it, try it on paper, publish it, go back."""
+"""`dunlin policy`: an account's policy as a versioned document: show, check, compare, shadow, publish, roll back."""
 
 import getpass
 import os
@@ -15,8 +15,8 @@ from recovery.config import Settings, from_env
 app = typer.Typer(help="An account's policy: show, check, diff, dry-run, shadow, publish, rollback, history.", no_args_is_help=True)
 
 Account = Annotated[str, typer.Argument(help="The Stripe account (acct_...); may be left out where there is only one.")]
-Whose = Annotated[str, typer.Option("--account", help="The Stripe account; may be left out where there is only one.")]
-Who = Annotated[str, typer.Option(help="Who asks (default: your login).")]
+AccountOption = Annotated[str, typer.Option("--account", help="The Stripe account; may be left out where there is only one.")]
+Who = Annotated[str, typer.Option(help="Who gives the command (default: your login).")]
 Why = Annotated[str, typer.Option(help="The reason, kept with the change.")]
 File = Annotated[Path, typer.Argument(help="A policy as a TOML document: the settings of [tenant.policy], without that heading.")]
 
@@ -28,7 +28,7 @@ def show(
     draft: Annotated[bool, typer.Option("--draft", help="The draft that is being tried instead.")] = False,
 ) -> None:
     """Print the policy in force as a TOML document with every setting written out."""
-    from dunlin.policies import DRAFT, document, history_of, page
+    from dunlin.ops.policy_view import DRAFT, document, history_of, page
     from recovery.policy import to_toml
 
     with _refusals():
@@ -43,10 +43,10 @@ def show(
 
 
 @app.command()
-def check(file: File, account: Whose = "") -> None:
-    """Say in words what is wrong with a document; leaves with 0 when it can be published, and tells what it would change."""
-    from control.policies import checked, in_force
-    from dunlin.policies import histories, history_of, text_of
+def check(file: File, account: AccountOption = "") -> None:
+    """Explain what is wrong with a document. Exit status 0 if it can be published; then it shows what it would change."""
+    from control.policy_history import checked, in_force
+    from dunlin.ops.policy_view import histories, history_of, text_of
     from recovery.policy_versions import diff
 
     with _refusals():
@@ -63,10 +63,10 @@ def check(file: File, account: Whose = "") -> None:
 def differences(
     a: Annotated[str, typer.Argument(help="A version's number, `draft`, or a file.")],
     b: Annotated[str, typer.Argument(help="The other one.")],
-    account: Whose = "",
+    account: AccountOption = "",
 ) -> None:
-    """Tell what changes from one policy to another, a sentence for each setting; leaves with 1 when anything does."""
-    from dunlin.policies import document, history_of
+    """Show what changes from one policy to another, a sentence for each setting. Exit status 1 if anything does."""
+    from dunlin.ops.policy_view import document, history_of
     from recovery.policy_versions import diff
 
     with _refusals(2):
@@ -83,16 +83,16 @@ def history(account: Account = "", as_json: Annotated[bool, typer.Option("--json
     from rich.table import Table
 
     from dunlin.cli.terminal import PlainConsole
-    from dunlin.policies import history_of, lines
+    from dunlin.ops.policy_view import history_of, lines
 
     with _refusals():
         _, versions = history_of(_settings().home, account)
-    told = lines(versions)
+    shown = lines(versions)
     if as_json:
-        typer.echo(msgspec.json.encode(told).decode())
+        typer.echo(msgspec.json.encode(shown).decode())
         return
     table = Table("version", "published (UTC)", "who", "why", "mode", "what it changed", box=None, pad_edge=False)
-    for line in told:
+    for line in shown:
         table.add_row(str(line.number), line.published_at[:16].replace("T", " "), line.who, line.why, line.mode, "\n".join(line.changes))
     PlainConsole().print(table)
 
@@ -101,7 +101,7 @@ def history(account: Account = "", as_json: Annotated[bool, typer.Option("--json
 def dry_run(
     file: Annotated[Path | None, typer.Argument(help="The document to try.")] = None,
     off: Annotated[bool, typer.Option("--off", help="Try no draft any more.")] = False,
-    account: Whose = "",
+    account: AccountOption = "",
     who: Who = "",
     why: Why = "",
 ) -> None:
@@ -109,28 +109,28 @@ def dry_run(
     with _refusals():
         if (file is None) != off:
             raise ValueError("Name a file to try, or --off to try none any more.")
-        _ask("try", _account(account), who, why, *_file(file))
+        _change("try", _account(account), who, why, *_file(file))
 
 
 @app.command()
 def publish(
     file: Annotated[Path | None, typer.Argument(help="The document to publish; without it the draft that is being tried.")] = None,
-    account: Whose = "",
+    account: AccountOption = "",
     who: Who = "",
     why: Why = "",
 ) -> None:
     """Put a document in force as the next version; what is wrong with it is said in words, and it is not published then."""
     with _refusals():
-        _ask("publish", _account(account), who, why, *_file(file))
+        _change("publish", _account(account), who, why, *_file(file))
 
 
 @app.command()
 def rollback(
-    number: Annotated[int, typer.Argument(help="The version to go back to.")], account: Whose = "", who: Who = "", why: Why = ""
+    number: Annotated[int, typer.Argument(help="The version to go back to.")], account: AccountOption = "", who: Who = "", why: Why = ""
 ) -> None:
     """Publish the content of an older version again, as the next one: numbers only rise."""
     with _refusals():
-        _ask("rollback", _account(account), who, why, str(number))
+        _change("rollback", _account(account), who, why, str(number))
 
 
 @app.command()
@@ -141,16 +141,16 @@ def shadow(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Tell what the draft would have decided otherwise since it is tried, the most frequent difference first."""
+    """Show what the draft would have decided otherwise since its shadow evaluation began, the most frequent difference first."""
     from datetime import UTC
 
     import msgspec
     from rich.table import Table
 
-    from dunlin.case_events import warehouse
     from dunlin.cli.terminal import PlainConsole
-    from dunlin.policies import history_of
-    from dunlin.shadow import in_words, report
+    from dunlin.ops.case_events import warehouse
+    from dunlin.ops.policy_view import history_of
+    from dunlin.ops.shadow_report import in_words, report
 
     settings = _settings()
     with _refusals():
@@ -158,18 +158,18 @@ def shadow(
         begun = kept.trial.occurred_at if kept.trial is not None and kept.draft is not None else None
         moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
         with warehouse(settings.home, settings.clickhouse_url) as client:
-            told = report(client, name, moment or begun)
+            found = report(client, name, moment or begun)
     if as_json:
-        typer.echo(msgspec.json.encode(told).decode())
+        typer.echo(msgspec.json.encode(found).decode())
         return
     console = PlainConsole()
-    from_when = f"since {told.since:%Y-%m-%d %H:%M} UTC" if told.since.timestamp() else "ever"
-    console.print(f"{name}: {told.decisions:,} decisions would have been others {from_when}; {told.cases:,} cases had a decision at all.")
-    if not told.differences:
+    from_when = f"since {found.since:%Y-%m-%d %H:%M} UTC" if found.since.timestamp() else "ever"
+    console.print(f"{name}: {found.decisions:,} decisions would have been others {from_when}; {found.cases:,} cases had a decision at all.")
+    if not found.differences:
         console.print("No draft is being tried." if begun is None else "The draft decides alike so far.")
         return
     table = Table("decisions", "cases", "what the draft would do", "for example", box=None, pad_edge=False)
-    for one in told.differences:
+    for one in found.differences:
         table.add_row(f"{one.decisions:,}", f"{one.cases:,}", in_words(one), one.example)
     console.print(table)
 
@@ -179,7 +179,7 @@ def _settings() -> Settings:
 
 
 def _account(account: str) -> str:
-    from dunlin.policies import history_of
+    from dunlin.ops.policy_view import history_of
 
     return account or history_of(_settings().home, account)[0]
 
@@ -187,19 +187,19 @@ def _account(account: str) -> str:
 def _file(file: Path | None) -> tuple[str, ...]:
     if file is None:
         return ()
-    from control.policies import checked
-    from dunlin.policies import text_of
+    from control.policy_history import checked
+    from dunlin.ops.policy_view import text_of
 
     checked(text_of(file))
     return ("--file", str(file.absolute()))
 
 
-def _ask(change: str, account: str, who: str, why: str, *more: str) -> None:
-    from dunlin.by_hand import ask
+def _change(change: str, account: str, who: str, why: str, *more: str) -> None:
+    from dunlin.ops.operator_commands import run_producers
 
     environment = dict(os.environ)  # noqa: TID251 - a command is an entry point
     words = ("policy", change, account, *more, f"--who={who or getpass.getuser()}", f"--why={why}")
-    raise typer.Exit(ask(environment, from_env(environment), *words))
+    raise typer.Exit(run_producers(environment, from_env(environment), *words))
 
 
 @contextmanager

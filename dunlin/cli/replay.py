@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dunlin.replay import Replayed
+    from dunlin.ops.state_replay import Replayed
     from recovery.adapters.kafka_cluster import Cluster
 
 
@@ -21,9 +21,9 @@ def replay(
     """Rebuild the stream's state from `facts`, in memory; leaves with 0 when nothing differs, else with 1."""
     import msgspec
 
-    from dunlin.by_hand import cluster_of
     from dunlin.cli.terminal import PlainConsole
-    from dunlin.replay import CannotReplayError
+    from dunlin.ops.operator_commands import cluster_of
+    from dunlin.ops.state_replay import CannotReplayError
     from recovery.adapters.kafka_trouble import KafkaUnusable
     from recovery.config import from_env
 
@@ -44,26 +44,26 @@ def replay(
 
 
 def _one(console: "Console", brokers: "Cluster", app_id: str, number: int, verify: bool) -> "Replayed":
-    from dunlin.partition_source import KafkaPartition
-    from dunlin.replay import apart, replay
+    from dunlin.ops.partition_source import KafkaPartition
+    from dunlin.ops.state_replay import apart, replay
     from recovery.contracts.topics import FACTS
 
     source = KafkaPartition(brokers, app_id, number)
     try:
         with console.status(f"partition {number}: reading the stream's rows") as status:
 
-            def say(done: int, end: int) -> None:
+            def show(done: int, end: int) -> None:
                 if done % 1_000 == 0:
                     status.update(f"partition {number}: {done:,} of {end:,} facts")
 
-            told = replay(source, app_id, FACTS.name, verify=verify, say=say)
+            result = replay(source, app_id, FACTS.name, verify=verify, report=show)
     finally:
         source.close()
-    console.print(f"partition {number}: {told.facts:,} facts, {told.outputs:,} messages, {told.rows:,} rows, state {told.digest}")
-    for difference in told.shown:
+    console.print(f"partition {number}: {result.facts:,} facts, {result.outputs:,} messages, {result.rows:,} rows, state {result.digest}")
+    for difference in result.shown:
         kept, replayed = apart(difference.kept or "(nothing)", difference.replayed or "(nothing)")
         console.print(f"  {difference.kind} in {difference.where}\n    kept:     {kept}\n    replayed: {replayed}", markup=False)
-    return told
+    return result
 
 
 def _conclude(console: "Console", done: "list[Replayed]", verify: bool, differences: int) -> None:

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from recovery.printable import printable
+from recovery.presentation.printable import printable
 
 WIDEST = 100_000
 """Characters of a text that are shown."""
@@ -19,7 +19,7 @@ class PlainConsole(Console):
         super().__init__(stderr=stderr, markup=False, emoji=False)
 
     def render_str(self, text: str, **more: Any) -> Text:
-        """The string as it stands."""
+        """The string without markup."""
         return super().render_str(printable(text, WIDEST, "\t\n"), **more)
 
 

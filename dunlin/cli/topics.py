@@ -29,20 +29,20 @@ def create() -> None:
 
 @app.command("list")
 def list_topics() -> None:
-    """Print the table of topics: speakers, listeners, key, retention, parking."""
+    """Print the table of topics: producers, consumers, key, retention, dead-letter topic."""
     from recovery.contracts.topics import TOPICS, changelog
 
     for topic in (*TOPICS, changelog(from_env(os.environ).app_id)):  # noqa: TID251 - a command is an entry point
         kept = "last of each key kept" if topic.compacted else f"kept {topic.retention_ms // 86_400_000} days"
         typer.secho(topic.name, bold=True, nl=False)
-        typer.echo(f"  ({kept}{f'; unreadable messages go to {topic.parking}' if topic.parking else ''})")
-        typer.echo(f"  {topic.what}")
-        typer.echo(f"  from {', '.join(topic.speakers)} to {', '.join(topic.listeners) or 'nobody yet'}; key: {topic.key}\n")
+        typer.echo(f"  ({kept}{f'; unreadable messages go to {topic.dead_letter_topic}' if topic.dead_letter_topic else ''})")
+        typer.echo(f"  {topic.description}")
+        typer.echo(f"  from {', '.join(topic.producers)} to {', '.join(topic.consumers) or 'none yet'}; key: {topic.key}\n")
 
 
 @app.command()
 def diagram() -> None:
-    """Print the topics with their speakers and listeners as a Mermaid flow chart."""
+    """Print the topics with their producers and consumers as a Mermaid flow chart."""
     from recovery.contracts.topics import diagram as draw
 
     typer.echo(draw())

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from dunlin.part import Part
-    from dunlin.stack import Stack
+    from dunlin.stack.service import Service
+    from dunlin.stack.supervisor import Stack
 
 
 def up(
@@ -23,10 +23,10 @@ def up(
     quiet: Annotated[bool, typer.Option("--quiet", help="Show the stack's own lines alone; the logs have the rest.")] = False,
 ) -> None:
     """Start everything and keep it running until Ctrl-C or `dunlin down`."""
-    from dunlin.checkup.outside import servers
-    from dunlin.local import local_parts, run_to_the_end, settle_ports
-    from dunlin.parts import LocalPorts, chosen
-    from dunlin.stack import Stack
+    from dunlin.diagnostics.external import servers
+    from dunlin.stack.local_stack import local_parts, run_to_the_end, settle_ports
+    from dunlin.stack.services import LocalPorts, chosen
+    from dunlin.stack.supervisor import Stack
     from recovery.adapters.clock import wall
     from recovery.config import from_env
 
@@ -54,8 +54,8 @@ def up(
         typer.echo("\n".join(outside), err=True)
         raise typer.Exit(1)
     stack = Stack(parts, home=settings.home, environment=environment, clock=wall, out=sys.stdout, quiet=quiet)
-    stack.say(f"starting {', '.join(part.name for part in parts)}")
-    raise typer.Exit(run_to_the_end(stack, settings.home, sys.stderr, lambda seconds: _tell(stack, parts, seconds)))
+    stack.report(f"starting {', '.join(part.name for part in parts)}")
+    raise typer.Exit(run_to_the_end(stack, settings.home, sys.stderr, lambda seconds: _show_ready(stack, parts, seconds)))
 
 
 _NEED_TENANTS = ("gateway", "effects", "expiring")
@@ -69,13 +69,13 @@ def _no_tenants(file: str, needing: list[str]) -> str:
     )
 
 
-def _tell(stack: "Stack", parts: "list[Part]", seconds: float) -> None:
+def _show_ready(stack: "Stack", parts: "list[Service]", seconds: float) -> None:
     takes_webhooks = any(part.name == "gateway" for part in parts)
-    stack.say(f"ready in {seconds:.1f} s" + (" (first accepted webhook possible)" if takes_webhooks else ""))
+    stack.report(f"ready in {seconds:.1f} s" + (" (first accepted webhook possible)" if takes_webhooks else ""))
     for part in parts:
         for purpose, url in part.urls.items():
-            stack.say(f"  {part.name:<10} {purpose:<10} {_without_password(url)}")
-    stack.say("passwords are in run/stack.json below DUNLIN_HOME; stop with Ctrl-C or `dunlin down`")
+            stack.report(f"  {part.name:<10} {purpose:<10} {_without_password(url)}")
+    stack.report("passwords are in run/stack.json below DUNLIN_HOME; stop with Ctrl-C or `dunlin down`")
 
 
 def _without_password(url: str) -> str:

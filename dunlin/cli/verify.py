@@ -14,16 +14,16 @@ def verify(
     """Hold the clock, wait until nothing is in flight, compare; leaves with 0 when every difference is zero, else with 1."""
     from rich.console import Console
 
-    from dunlin.demo import home_of
-    from dunlin.proof import NothingToVerifyError, prove, running
-    from dunlin.quiet import NotQuietError
-    from dunlin.report import show
+    from dunlin.demo.quiescence import NotQuiescentError
+    from dunlin.demo.report import show
+    from dunlin.demo.verification import NothingToVerifyError, prove, running
+    from dunlin.demo.world import home_of
     from recovery.config import from_env
 
     console = Console(stderr=as_json)
     try:
         report = prove(running(home_of(from_env(os.environ).home)), console.print, f"verify {os.getpid()}", patience)  # noqa: TID251 - a command is an entry point
-    except (NothingToVerifyError, NotQuietError) as error:
+    except (NothingToVerifyError, NotQuiescentError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
     show(console, report)

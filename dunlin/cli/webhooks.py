@@ -12,10 +12,10 @@ import typer
 from dunlin.cli.terminal import echo
 
 if TYPE_CHECKING:
-    from control.lookup import Tenants
+    from control.tenants import TenantDirectory
     from recovery.config import Settings
-    from sinks.effects.webhooks.hand import Hand
-    from sinks.effects.webhooks.journal import Journal, Tried
+    from sinks.effects.webhooks.admin import DeliveryAdmin
+    from sinks.effects.webhooks.delivery_log import DeliveryLog, Tried
 
 app = typer.Typer(help="Deliveries to merchants' endpoints: list, log, show, replay, test, enable, rotate, secret.", no_args_is_help=True)
 
@@ -30,7 +30,7 @@ def endpoints(account: Annotated[str, typer.Argument(help="Only this account.")]
     """List endpoints and how they stand: well, failing, disabled."""
     import msgspec
 
-    with _open() as (hand, _, tenants):
+    with _open() as (admin, _, tenants):
         wanted = [
             (each, name)
             for each in tenants.accounts()
@@ -38,7 +38,7 @@ def endpoints(account: Annotated[str, typer.Argument(help="Only this account.")]
             for name, found in tenants.tenant(each).endpoints.items()
             if found.url
         ]
-        found = hand.standings(wanted)
+        found = admin.standings(wanted)
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
         return
@@ -76,8 +76,8 @@ def show(reference: Annotated[str, typer.Argument(metavar="ID", help="A webhook-
     """Print a delivery as JSON: its request, with neither secrets nor signatures, and all its tries."""
     import msgspec
 
-    with _open() as (hand, _, _tenants):
-        typer.echo(msgspec.json.format(msgspec.json.encode(hand.show(reference)), indent=2).decode())
+    with _open() as (admin, _, _tenants):
+        typer.echo(msgspec.json.format(msgspec.json.encode(admin.show(reference)), indent=2).decode())
 
 
 @app.command()
@@ -93,7 +93,7 @@ def replay(
     """Send deliveries again, now, under their own webhook-ids; leaves with 1 when one is not taken."""
     from recovery.adapters.clock import wall
 
-    with _open() as (hand, _, _tenants):
+    with _open() as (admin, _, _tenants):
         wanted = list(references or [])
         if bool(wanted) == (since is not None):
             raise ValueError("Name deliveries by their ids, or a range by --account and --from.")
@@ -101,11 +101,11 @@ def replay(
             if not account:
                 raise ValueError("A range needs --account.")
             kinds = tuple(kind.strip() for kind in types.split(",") if kind.strip())
-            wanted = hand.within(account, _utc(since), _utc(until) if until else wall(), endpoint, kinds, failed)
+            wanted = admin.within(account, _utc(since), _utc(until) if until else wall(), endpoint, kinds, failed)
         missed = 0
         for number, reference in enumerate(wanted, 1):
             try:
-                done = hand.replay(reference)
+                done = admin.replay(reference)
             except LookupError as error:  # one that cannot be sent holds the others up no more than one that is not taken
                 missed += 1
                 echo(f"{number}/{len(wanted)} {reference}: {error}", err=True)
@@ -119,8 +119,8 @@ def replay(
 @app.command()
 def test(account: Account, name: Name) -> None:
     """Send a signed test event, of type endpoint_test; leaves with 1 when it is not taken."""
-    with _open() as (hand, _, _tenants):
-        done = hand.test(account, name)
+    with _open() as (admin, _, _tenants):
+        done = admin.test(account, name)
     echo(_line(done))
     raise typer.Exit(0 if done.delivered else 1)
 
@@ -128,8 +128,8 @@ def test(account: Account, name: Name) -> None:
 @app.command()
 def enable(account: Account, name: Name) -> None:
     """Let deliveries go to an endpoint that was switched off; the first ones go one at a time. What it missed comes with `replay`."""
-    with _open() as (hand, _, _tenants):
-        was_off = hand.enable(account, name)
+    with _open() as (admin, _, _tenants):
+        was_off = admin.enable(account, name)
     typer.echo(f"{name} is enabled." if was_off else f"{name} was not switched off.")
 
 
@@ -142,7 +142,7 @@ def rotate(
     """Change an endpoint's secret: begin, give the new one to the receiver, then --finish. Meanwhile both sign."""
     import secrets
 
-    from control.signing import SECRET_BYTES, begin_rotation, finish_rotation, secret_of
+    from control.webhook_secrets import SECRET_BYTES, begin_rotation, finish_rotation, secret_of
 
     with _open() as (_, _journal, tenants):
         endpoint = tenants.tenant(account).endpoints.get(name)
@@ -163,7 +163,7 @@ def secret(file: Annotated[Path, typer.Argument(help="The file to make, as secre
     """Make the secrets file of a new endpoint, readable by you alone, and print the secret for the receiver."""
     import secrets
 
-    from control.signing import SECRET_BYTES, create, secret_of
+    from control.webhook_secrets import SECRET_BYTES, create, secret_of
 
     made = secret_of(secrets.token_bytes(SECRET_BYTES))
     try:
@@ -186,7 +186,7 @@ def _utc(moment: datetime) -> datetime:
 
 def _settings() -> "Settings":
     """The settings of the stack that lives in the home, a demonstration's where one runs."""
-    from dunlin import state
+    from dunlin.stack import state
     from recovery.config import from_env
 
     environment = dict(os.environ)  # noqa: TID251 - a command is an entry point
@@ -194,34 +194,38 @@ def _settings() -> "Settings":
     home = state.living(settings.home)
     if home == settings.home:
         return settings
-    demonstration = {"DUNLIN_HOME": str(home), "DUNLIN_TENANTS": str(home / "tenants.toml"), "DUNLIN_WEBHOOK_PRIVATE_ADDRESSES": "yes"}
+    demonstration = {
+        "DUNLIN_HOME": str(home),
+        "DUNLIN_TENANTS_FILE": str(home / "tenants.toml"),
+        "DUNLIN_WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "yes",
+    }
     return from_env({**environment, **demonstration})
 
 
 @contextmanager
-def _open() -> Iterator[tuple["Hand", "Journal", "Tenants"]]:
+def _open() -> Iterator[tuple["DeliveryAdmin", "DeliveryLog", "TenantDirectory"]]:
     """What the commands work with; what cannot be done is said in a line, and the program leaves with 2."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from control.lookup import Tenants
-    from control.private import private_folder
+    from control.private_files import private_folder
+    from control.tenants import TenantDirectory
     from recovery.adapters.clock import wall
-    from sinks.effects.ledger_tables import opened
-    from sinks.effects.webhooks.addresses import Rules
+    from sinks.effects.engine.ledger_tables import opened
+    from sinks.effects.webhooks.admin import DeliveryAdmin
+    from sinks.effects.webhooks.delivery_log import DeliveryLog
     from sinks.effects.webhooks.endpoints import Endpoints
-    from sinks.effects.webhooks.hand import Hand
-    from sinks.effects.webhooks.journal import Journal
     from sinks.effects.webhooks.sender import Sender
+    from sinks.effects.webhooks.ssrf_guard import AddressPolicy
 
     try:
         settings = _settings()
         private_folder(settings.home)  # the ledger will lie there
-        tenants = Tenants.load(settings.tenants)
+        tenants = TenantDirectory.load(settings.tenants)
         engine = opened(settings.ledger_url)
-        journal = Journal.beside(engine)
-        sender = Sender(Rules(settings.webhook_private_addresses, settings.webhook_ports), wall)
+        journal = DeliveryLog.beside(engine)
+        sender = Sender(AddressPolicy(settings.webhook_private_addresses, settings.webhook_ports), wall)
         try:
-            yield Hand(Endpoints(tenants), sender, journal, wall), journal, tenants
+            yield DeliveryAdmin(Endpoints(tenants), sender, journal, wall), journal, tenants
         finally:
             sender.close()
             engine.dispose()

@@ -6,25 +6,25 @@ import secrets
 import sys
 from pathlib import Path
 
-from dunlin import root_lock
 from dunlin.clickhouse_server.engine import Engine, EngineError
 from dunlin.clickhouse_server.users import passwords, users_xml
-from dunlin.ports import PortTakenError, refuse_taken
+from dunlin.stack import directory_lock
+from dunlin.stack.ports import PortTakenError, refuse_taken
 from recovery.config import from_env
 
 
-def _say(text: str) -> None:
+def _report(text: str) -> None:
     print(f"ClickHouse: {text}", file=sys.stderr, flush=True)
 
 
 def _ready(http: int) -> None:
-    _say(f"answers on 127.0.0.1:{http}")
+    _report(f"answers on 127.0.0.1:{http}")
     if ready := os.environ.get("DUNLIN_READY_FILE"):
         Path(ready).touch()
 
 
 def _run(root: Path, http: int, tcp: int, take_over: bool, dashboard_account: str) -> bool:
-    (root_lock.take_over if take_over else root_lock.acquire)(root)
+    (directory_lock.take_over if take_over else directory_lock.acquire)(root)
     refuse_taken(http, "ClickHouse over HTTP")
     refuse_taken(tcp, "ClickHouse's native protocol")
     engine = Engine(root, http, tcp)
@@ -33,7 +33,7 @@ def _run(root: Path, http: int, tcp: int, take_over: bool, dashboard_account: st
 
 
 def main() -> None:
-    """Parse the arguments and serve; leaves with 0 when told to stop, with 1 and a sentence otherwise."""
+    """Parse the arguments and serve. Exit status 0 after a requested stop, 1 with a sentence otherwise."""
     parser = argparse.ArgumentParser(prog="python -m dunlin.clickhouse_server", description=__doc__)
     parser.add_argument("--root", type=Path, required=True, help="the directory of the data, the lock and the passwords")
     parser.add_argument("--http-port", type=int, default=8123, help="HTTP interface (default 8123)")
@@ -43,12 +43,12 @@ def main() -> None:
     try:
         account = from_env(os.environ).dashboard_account
         ended = _run(args.root.resolve(), args.http_port, args.tcp_port, args.take_over, account)
-    except (ValueError, root_lock.InUseError, PortTakenError, EngineError) as problem:
+    except (ValueError, directory_lock.InUseError, PortTakenError, EngineError) as problem:
         print(f"ClickHouse: {problem}", file=sys.stderr, flush=True)
         # Not sys.exit: the engine's threads would abort the process while Python unloads, with a code of their own.
         os._exit(1)
     if not ended:
-        _say("did not end within 20 s of being told; leaving it")
+        _report("did not end within 20 s of the request; leaving it")
         os._exit(1)
 
 

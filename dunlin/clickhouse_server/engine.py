@@ -1,7 +1,7 @@
-"""ClickHouse's own server inside the `chdb-core` extension: one call that serves until it is told to stop.
+"""ClickHouse's own server inside the `chdb-core` extension: one call that serves until it is stopped.
 
-`_chdb.query` runs `clickhouse-local`, which can start the real HTTP and native listeners; its last statement reads a
-FIFO and so keeps it alive. `import chdb` would open another kind of engine and make that call return at once, silently.
+`_chdb.query` runs `clickhouse-local`, which can start the real HTTP and native servers; its last statement reads a FIFO and so keeps it
+alive. `import chdb` would open another kind of engine and make that call return at once, silently.
 """
 
 import importlib.util
@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from dunlin.clickhouse_server.users import write_privately
-from dunlin.ports import HOST, is_open
+from dunlin.stack.ports import HOST, is_open
 
 # A ceiling for all queries together of 2 GB; batches the sink repeats after a crash are recognised within the last
 # 1,000 blocks of every table; the log of queries is kept a week, the noisier system logs are not kept at all.
@@ -36,7 +36,7 @@ _CONFIG = """<clickhouse>
 
 
 class EngineError(Exception):
-    """The engine could not be loaded, or left although nobody asked it to."""
+    """The engine could not be loaded, or ended without a requested stop."""
 
 
 def load() -> ModuleType:
@@ -72,8 +72,8 @@ class Engine:
     def serve(self, on_ready: Callable[[], None]) -> bool:
         """Serve until SIGTERM or SIGINT, calling `on_ready` when queries are answered.
 
-        Tells whether the engine also ended properly: leaving Python while it runs would abort the process. Raises
-        EngineError when it ended by itself.
+        Returns whether the engine also ended properly: leaving Python while it runs would abort the process. Raises EngineError when it
+        ended by itself.
         """
         fifo = self._run / "stop"
         fifo.unlink(missing_ok=True)
@@ -88,7 +88,7 @@ class Engine:
         return self._ended.wait(20)
 
     def _body(self, chdb: ModuleType, fifo: Path) -> None:
-        """Run the engine's own session. It outlives both listeners: while anybody can connect, it fills the one slot of `default`."""
+        """Run the engine's own session. It outlives both servers: as long as clients can connect, it fills the one slot of `default`."""
         listen = "SYSTEM START LISTEN HTTP; SYSTEM START LISTEN TCP"
         wait = f"SELECT count() FROM file('{fifo}', 'LineAsString') FORMAT Null"  # noqa: S608 - our own path
         close = "SYSTEM STOP LISTEN HTTP; SYSTEM STOP LISTEN TCP"
@@ -98,14 +98,14 @@ class Engine:
             self._ended.set()
 
     def _watch(self, on_ready: Callable[[], None]) -> None:
-        told = False
+        reported = False
         while not self._stop.is_set():
             if self._ended.is_set():
                 raise EngineError(
                     f"the engine ended by itself; a reason is above or in {self._root / 'clickhouse.log'}. "
                     "Often a port is taken or the data belongs to a newer version."
                 )
-            if not told and is_open(self._http):
-                told = True
+            if not reported and is_open(self._http):
+                reported = True
                 on_ready()
-            self._stop.wait(0.2 if told else 0.02)
+            self._stop.wait(0.2 if reported else 0.02)

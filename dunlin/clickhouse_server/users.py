@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from dunlin.ports import HOST
+from dunlin.stack.ports import HOST
 from recovery.contracts.warehouse import ACCOUNT_TABLES, DATABASE
 
 USERS = ("admin", "sink", "reader", "dashboard")
@@ -48,9 +48,8 @@ def write_privately(path: Path, text: str) -> None:
 def users_xml(known: dict[str, str], dashboard_account: str) -> str:
     """Write the users: `admin` and `sink` may do everything, `reader` may read, `dashboard` may read the rows of one account.
 
-    `default` cannot have a password or be limited to networks, because the engine's own session logs in as it; that
-    session fills its one permitted slot, so that nobody else can be `default` (a web page could reach this port). Its
-    rights are those that the session needs.
+    `default` cannot have a password or be limited to networks, because the engine's own session logs in as it; that session fills its one
+    permitted slot, so that no client can be `default` (a web page could reach this port). Its rights are those that the session needs.
     """
     return f"""<clickhouse>
   <profiles>
@@ -87,7 +86,7 @@ def _limits() -> str:
 def _rows_of(account: str) -> str:
     """Limit a user to the rows of one account, in every table of ours that has rows of accounts; no account, no rows."""
     if not re.fullmatch(r"[A-Za-z0-9_]*", account):
-        raise ValueError(f"{account!r} is no Stripe account")
+        raise ValueError(f"{account!r} is not a Stripe account")
     tables = "".join(f"<{table}><filter>account = '{account}'</filter></{table}>" for table in ACCOUNT_TABLES)
     return f"<databases><{DATABASE}>{tables}</{DATABASE}></databases>"
 

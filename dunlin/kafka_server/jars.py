@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dunlin.kafka_server.pinned import JARS, KAFKA_VERSION, Jar
 
-Say = Callable[[str], None]
+ReportLine = Callable[[str], None]
 Fetch = Callable[[Jar, Path], Path]
 """Bring one artefact into the given directory and name the file; raises any error when it cannot."""
 
@@ -19,11 +19,11 @@ ATTEMPTS = 3
 
 
 class JarsMissingError(Exception):
-    """Kafka cannot start: jars are absent or damaged, and why; tells what to try."""
+    """Kafka cannot start: jars are absent or damaged; the text says why and what to try."""
 
 
 def is_intact(path: Path, jar: Jar) -> bool:
-    """Tell whether `path` holds exactly the pinned bytes."""
+    """Return whether `path` holds exactly the pinned bytes."""
     try:
         if path.stat().st_size != jar.size:
             return False
@@ -48,7 +48,7 @@ def missing(cache: Path, jars: Sequence[Jar] = JARS) -> list[Jar]:
     return [jar for jar in jars if not is_intact(cache / jar.filename, jar)]
 
 
-def ensure(cache: Path, fetches: Sequence[Fetch], say: Say, jars: Sequence[Jar] = JARS) -> list[Path]:
+def ensure(cache: Path, fetches: Sequence[Fetch], report: ReportLine, jars: Sequence[Jar] = JARS) -> list[Path]:
     """Give the verified class path, fetching what is absent or damaged; each source in `fetches` is tried in turn.
 
     Raises JarsMissingError when an artefact cannot be had intact from any of them.
@@ -57,10 +57,10 @@ def ensure(cache: Path, fetches: Sequence[Fetch], say: Say, jars: Sequence[Jar] 
     if wanted:
         cache.mkdir(parents=True, exist_ok=True)
         total = sum(jar.size for jar in wanted)
-        say(f"fetching {len(wanted)} jars of Kafka {KAFKA_VERSION} ({total / 1e6:.0f} MB), once, into {cache}")
+        report(f"fetching {len(wanted)} jars of Kafka {KAFKA_VERSION} ({total / 1e6:.0f} MB), once, into {cache}")
         with tempfile.TemporaryDirectory(dir=cache, prefix="fetching-") as staging, ThreadPoolExecutor(4) as pool:
             work = {pool.submit(_bring, jar, cache, Path(staging), fetches): jar for jar in wanted}
-            _await_all((work[done] for done in _finished(work)), total, say)
+            _await_all((work[done] for done in _finished(work)), total, report)
     return [cache / jar.filename for jar in jars]
 
 
@@ -70,13 +70,13 @@ def _finished(work: dict[Future[None], Jar]) -> Iterable[Future[None]]:
         yield done
 
 
-def _await_all(fetched: Iterable[Jar], total: int, say: Say) -> None:
-    size = told = 0
+def _await_all(fetched: Iterable[Jar], total: int, report: ReportLine) -> None:
+    size = reported = 0
     for jar in fetched:
         size += jar.size
-        if size - told > total / 8 or size == total:
-            told = size
-            say(f"fetched {size / 1e6:.0f} of {total / 1e6:.0f} MB")
+        if size - reported > total / 8 or size == total:
+            reported = size
+            report(f"fetched {size / 1e6:.0f} of {total / 1e6:.0f} MB")
 
 
 def _bring(jar: Jar, cache: Path, staging: Path, fetches: Sequence[Fetch]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dunlin.kafka_server.settings import JVM_FLAGS, LOG4J, server_properties
-from dunlin.ports import free_ports, is_open, refuse_taken
+from dunlin.stack.ports import free_ports, is_open, refuse_taken
 
 
 class KafkaFailedError(Exception):
@@ -74,7 +74,7 @@ def _format(jvm: Jvm, root: Path, ports: tuple[int, int], seed: bytes, more: str
 
 
 def train(jvm: Jvm, cache: Path, seed: bytes, still_wanted_by: int) -> None:
-    """Write the ahead-of-time cache by running a throw-away broker; takes 10 to 30 s, stops when nobody waits for it.
+    """Write the ahead-of-time cache by running a throw-away broker; takes 10 to 30 s, and stops when its parent is gone.
 
     With the cache a start takes 1 s instead of 2 to 5. Raises KafkaFailedError.
     """
@@ -106,8 +106,8 @@ def _train_in(jvm: Jvm, root: Path, seed: bytes, still_wanted_by: int) -> None:
         broker.kill()
         broker.wait()
     if not fresh.exists():
-        said = (root / "out").read_text()[-500:]
-        raise KafkaFailedError(f"no ahead-of-time cache was written; Java said: {said}")
+        output = (root / "out").read_text()[-500:]
+        raise KafkaFailedError(f"no ahead-of-time cache was written; Java said: {output}")
 
 
 def _wait(done: Callable[[], bool], broker: subprocess.Popen[bytes] | None, parent: int, seconds: float) -> None:

@@ -1,8 +1,8 @@
-"""What the broker and its JVM are told, as text."""
+"""The configuration of the broker and its JVM, as text."""
 
 from pathlib import Path
 
-from dunlin.ports import HOST
+from dunlin.stack.ports import HOST
 
 # A session time-out of 3 s: after a kill -9 the old registration has to time out before the new one counts; with the
 # default of 9 s every such restart takes 12 s. One replica everywhere, because there is one broker; few internal

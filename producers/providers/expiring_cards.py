@@ -1,17 +1,17 @@
-"""Cards that will not live to see a subscription's next charge, read from the subscription (F68). Pure; total on Stripe's shapes."""
+"""Cards that will not live to see a subscription's next charge, read from the subscription. Pure; total on Stripe's shapes."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 from recovery.contracts.facts import Card, CardExpiring
-from recovery.stripe_fields import Object, id_of, listed, moment, needed_text, part, part_if_expanded, text, whole
-from recovery.stripe_shapes import card_of_method
-from recovery.stripe_subscriptions import makes_no_invoices, subscription_ending
+from recovery.stripe.fields import Object, id_of, listed, moment, needed_text, part, part_if_expanded, text, whole
+from recovery.stripe.shapes import card_of_method
+from recovery.stripe.subscriptions import makes_no_invoices, subscription_ending
 
 HORIZON = timedelta(days=62)
-"""How far ahead a charge may lie to be looked at; the earliest mail goes 60 days before (policy `prevention.days_before`)."""
+"""How far ahead a charge may lie to be scanned; the earliest mail goes 60 days before (policy `prevention.days_before`)."""
 _UPDATED = frozenset({"visa", "mastercard", "amex", "discover"})
-"""Networks that tell Stripe of renewed cards; of cards issued in the United States nearly all (Stripe, "Automatic card updates")."""
+"""Networks that give Stripe renewed cards; of cards issued in the United States nearly all (Stripe, "Automatic card updates")."""
 
 EXPANDS = ["data.default_payment_method", "data.customer.invoice_settings.default_payment_method"]
 """What a list of subscriptions must show with it."""

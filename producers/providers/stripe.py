@@ -26,7 +26,7 @@ from recovery.contracts.facts import (
     SubscriptionChanged,
     SubscriptionEnded,
 )
-from recovery.stripe_fields import (
+from recovery.stripe.fields import (
     Object,
     UnknownShape,
     id_of,
@@ -36,7 +36,7 @@ from recovery.stripe_fields import (
     part_if_expanded,
     text,
 )
-from recovery.stripe_shapes import (
+from recovery.stripe.shapes import (
     card_of_charge,
     card_of_method,
     decline_of_charge,
@@ -53,11 +53,10 @@ from recovery.stripe_shapes import (
 
 
 def translate(account: str, event: Object | InvoiceEvent, received_at: datetime) -> list[Fact] | Ignored:
-    """The one fact that an event of an account is, or why it is none. The fact's id is derived from account and event id.
+    """The fact of an account's event, or why it has none. The fact's id is derived from account and event id.
 
     Raises:
-        UnknownShape: the event's type is known but its content is not as Stripe documents it; the text names the path.
-
+        UnknownShape: the event's type is known but its content differs from Stripe's documentation; the text names the path.
     """
     if isinstance(event, InvoiceEvent):
         return [invoice_fact(account, event, received_at)]
@@ -97,7 +96,8 @@ def _invoice(fact: type[InvoiceFact], event: Event) -> Fact:
 
 
 def _invoice_changed(event: Event) -> Fact:
-    """Stripe itself may switch collection off with its last attempt, which `attempt_count` shows; without one, somebody did (B14)."""
+    """Stripe itself may switch collection off with its last attempt, which `attempt_count` shows; without an attempt, a person did
+    (B14)."""
     before = event.previous.get("auto_advance") is True and "attempt_count" not in event.previous
     return InvoiceChanged(**_invoice_fields(event), switched_off=before and event.object.get("auto_advance") is False)
 
@@ -211,9 +211,13 @@ def _method_attached(event: Event) -> Fact:
 
 
 def _method_renewed(event: Event) -> Fact | Ignored:
-    """A card that its network renewed. Stripe tells a blocked bank account by the same event, which renews nothing (stripe.md 1.7)."""
+    """A card that its network renewed. Stripe reports a blocked bank account by the same event, which renews nothing."""
     card = card_of_method(event.object)
-    return _method(event, card, "automatically_updated") if card else Ignored("it is no card; the next debit tells how the account stands")
+    return (
+        _method(event, card, "automatically_updated")
+        if card
+        else Ignored("it is not a card; the next debit shows the state of the account")
+    )
 
 
 def _method_updated(event: Event) -> Fact | Ignored:
@@ -249,18 +253,18 @@ _FACTS: dict[str, Callable[[Event], Fact | Ignored]] = {
 }
 
 EVENT_TYPES: tuple[str, ...] = tuple(_FACTS)
-"""Every event type that becomes a fact with a meaning: what an endpoint should subscribe to (stripe.md 3.2)."""
+"""Every event type that becomes a fact with a meaning: what an endpoint should subscribe to."""
 
 DEAUTHORIZED = "account.application.deauthorized"
 """The account took our access away (B9)."""
 WITHOUT_MEANING: dict[str, str] = {
-    "invoice_payment.paid": "invoice.paid tells the same",
-    "payment_method.detached": "the next attempt tells whether a method is left",
-    "setup_intent.succeeded": "payment_method.attached and customer.updated tell the same",
-    "checkout.session.completed": "payment_method.attached and customer.updated tell the same",
+    "invoice_payment.paid": "invoice.paid reports the same",
+    "payment_method.detached": "the next attempt shows whether a method is left",
+    "setup_intent.succeeded": "payment_method.attached and customer.updated report the same",
+    "checkout.session.completed": "payment_method.attached and customer.updated report the same",
     "checkout.session.expired": "nothing was changed",
     DEAUTHORIZED: "Stripe refuses every call with the account's key from now on; the account is paused",
-    "mandate.updated": "the next attempt tells whether a mandate is left",
+    "mandate.updated": "the next attempt shows whether a mandate is left",
 }
 """Event types that are known and lead to nothing on a customer's row, with the reason."""
 

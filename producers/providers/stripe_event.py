@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from recovery.ids import webhook_fact_id
-from recovery.stripe_fields import Object, flag, needed_moment, needed_text, part, text
+from recovery.stripe.fields import Object, flag, needed_moment, needed_text, part, text
 
 
 class Ignored(msgspec.Struct, frozen=True):

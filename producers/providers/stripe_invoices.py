@@ -22,7 +22,7 @@ from recovery.contracts.facts import (
 )
 from recovery.contracts.limits import COUNT, ID_LENGTH
 from recovery.ids import webhook_fact_id
-from recovery.stripe_fields import EARLIEST_SECOND, LARGEST, LATEST_SECOND
+from recovery.stripe.fields import EARLIEST_SECOND, LARGEST, LATEST_SECOND
 
 INVOICE_FACTS: dict[str, type[InvoiceFact]] = {
     "invoice.payment_failed": PaymentFailed,
@@ -108,7 +108,7 @@ class _Invoice(msgspec.Struct, frozen=True, kw_only=True, tag_field="object", ta
 
 
 class _Previous(msgspec.Struct, frozen=True):
-    """What an invoice was before a change, as far as it tells who collects it."""
+    """The invoice before a change, as far as it shows who collects it."""
 
     auto_advance: bool | None = None
     attempt_count: Any = msgspec.UNSET

@@ -20,7 +20,7 @@ def client(url: str, database: str = "default", send_receive_timeout: int = 60) 
     """
     parts = urlsplit(url)
     if not parts.hostname:
-        raise ValueError(f"{url!r} is no ClickHouse address; give http://user:password@host:port/.")
+        raise ValueError(f"{url!r} is not a ClickHouse address; use http://user:password@host:port/.")
     return clickhouse_connect.get_client(
         host=parts.hostname,
         port=parts.port or (8443 if parts.scheme == "https" else 8123),

@@ -1,4 +1,4 @@
-"""Why ClickHouse cannot be used, in one sentence, and what to do about it. Addresses are told without their password."""
+"""Explains in one sentence why ClickHouse cannot be used, and what to do. Addresses are shown without their password."""
 
 import re
 from urllib.parse import urlsplit
@@ -9,7 +9,7 @@ _TABLES = (
     "ClickHouse at {place} has not the tables yet ({said}): they are created by `python -m sinks migrate`, which `dunlin up` runs first."
 )
 _AWAY = "ClickHouse at {place} cannot be reached ({said}): is it running (`dunlin status`), and is DUNLIN_CLICKHOUSE_URL right?"
-_OTHER = "ClickHouse at {place} answers with an error ({said}); its own log tells more."
+_OTHER = "ClickHouse at {place} answers with an error ({said}); see its log."
 
 _BY_NAME = {
     "AUTHENTICATION_FAILED": _LOGIN,
@@ -51,6 +51,6 @@ def _meaning(text: str) -> str:
 def _short(text: str, password: str | None) -> str:
     """The words of the server or of the operating system, without what the client wraps around them."""
     known = _REASON.search(text)
-    said = text.partition("DB::Exception: ")[2] or (known[1] if known else text)
-    said = said.replace(password, "***") if password else said
-    return said[:200]
+    message = text.partition("DB::Exception: ")[2] or (known[1] if known else text)
+    message = message.replace(password, "***") if password else message
+    return message[:200]

@@ -11,9 +11,9 @@ from recovery.vocabulary import Clock
 
 
 class ClockFile(msgspec.Struct, frozen=True):
-    """Business time as the sandbox keeps it: at wall second `wall0` it was `business0`, and it runs `speed` times as fast (0 = held).
+    """Business time as the sandbox keeps it: at wall second `wall0` it was `business0`, and it runs `speed` times as fast (0: held).
 
-    A `stepped` clock stands still between two steps, so that everything of a step has the same time on every machine.
+    A `stepped` clock does not move between two steps, so that everything of one step has the same time on every machine.
     """
 
     wall0: float

@@ -8,7 +8,7 @@ import confluent_kafka as kafka
 from confluent_kafka.cimpl import NewTopic
 
 from recovery.adapters.kafka_cluster import Kafka, client_properties
-from recovery.adapters.kafka_trouble import Trouble, admin, check, misconfigured, quiet, sentence, unusable
+from recovery.adapters.kafka_trouble import Trouble, admin, check, misconfigured, sentence, silent_log, unusable
 from recovery.contracts.limits import LARGEST_BYTES
 from recovery.contracts.topics import TOPICS, Topic, changelog, settings
 
@@ -32,7 +32,7 @@ class TooLarge(NotDelivered):
     """The message is larger than any topic takes; sending it again does not help."""
 
 
-Told = Callable[[kafka.KafkaError | None, kafka.Message], None]
+DeliveryCallback = Callable[[kafka.KafkaError | None, kafka.Message], None]
 """What is called with the broker's answer to a message: an error, or None."""
 
 
@@ -44,18 +44,17 @@ class Publisher:
         self._bootstrap = bootstrap
         self._errors: list[kafka.KafkaError] = []
 
-    def send(self, topic: str, key: bytes, value: bytes, partition: int = -1, told: Told | None = None) -> None:
-        """Queue a message; partition -1 is that of its key. Blocks while the queue is full.
+    def send(self, topic: str, key: bytes, value: bytes, partition: int = -1, on_delivery: DeliveryCallback | None = None) -> None:
+        """Queue a message; partition -1 is the one of its key. Blocks while the queue is full.
 
-        `told` gets the broker's answer during a later call; without it `flush` raises when the message was refused.
+        `on_delivery` gets the broker's answer during a later call. Without it, `flush` raises when the message was refused.
 
         Raises:
-            TooLarge: the client does not take so large a message.
-
+            TooLarge: the client does not accept so large a message.
         """
         while True:
             try:
-                self._producer.produce(topic, value, key, partition, on_delivery=told or self._delivered)
+                self._producer.produce(topic, value, key, partition, on_delivery=on_delivery or self._delivered)
             except BufferError:
                 self._producer.poll(0.1)
             except kafka.KafkaException as error:
@@ -84,7 +83,7 @@ class Publisher:
 def made(kind: Callable[..., Client], bootstrap: Kafka, properties: dict[str, Any]) -> Client:
     """A client of the cluster, which says in the log why it cannot reach it. Raises KafkaUnusable when its properties are wrong."""
     try:
-        return kind({**client_properties(bootstrap), "log_level": 3, "error_cb": Trouble(bootstrap), **properties}, logger=quiet)
+        return kind({**client_properties(bootstrap), "log_level": 3, "error_cb": Trouble(bootstrap), **properties}, logger=silent_log)
     except kafka.KafkaException as error:
         raise misconfigured(error) from error
 
@@ -95,7 +94,7 @@ def producer(bootstrap: Kafka, **more: Any) -> kafka.Producer:
 
 
 def consumer(bootstrap: Kafka, group: str, **more: Any) -> kafka.Consumer:
-    """A consumer that reads only committed messages, from the beginning when the group is new, and commits only when told."""
+    """A consumer that reads only committed messages, starts at the beginning when the group is new, and commits only explicitly."""
     return made(
         kafka.Consumer,
         bootstrap,
@@ -113,12 +112,11 @@ def consumer(bootstrap: Kafka, group: str, **more: Any) -> kafka.Consumer:
 
 
 def create_topics(bootstrap: Kafka, app_id: str, partitions: int, replication: int = -1) -> list[str]:
-    """Create every topic of the table that is absent; answers the names created. Existing ones are left as they are.
+    """Create every topic of the table that is absent, and return the names created. Existing topics are left as they are.
 
     Raises:
-        ValueError: an existing topic has another number of partitions than asked for; the message says what to do.
-        KafkaUnusable: the broker does not answer, does not let us in, or withholds the right.
-
+        ValueError: an existing topic has another number of partitions than the table; the message says what to do.
+        KafkaUnusable: the broker does not answer, refuses the connection, or withholds the permission.
     """
     check(bootstrap)
     try:
@@ -140,7 +138,7 @@ def _create_topics(bootstrap: Kafka, app_id: str, partitions: int, replication: 
         except kafka.KafkaException as error:
             if error.args[0].code() != kafka.KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
-            log.info("%s was created by somebody else meanwhile", name)
+            log.info("%s was created by another program meanwhile", name)
     return [topic.name for topic in absent]
 
 

@@ -141,7 +141,7 @@ def _refuse_contradictions(given: Mapping[str, str]) -> None:
     if mechanism and not protocol.startswith("SASL_"):
         raise ValueError(
             f"DUNLIN_KAFKA_SASL_MECHANISM is {mechanism}, but the security protocol is {protocol}: set "
-            "DUNLIN_KAFKA_SECURITY_PROTOCOL to SASL_SSL, or to SASL_PLAINTEXT on a network that nobody else can read."
+            "DUNLIN_KAFKA_SECURITY_PROTOCOL to SASL_SSL, or to SASL_PLAINTEXT on a private network."
         )
     if protocol.startswith("SASL_") and not mechanism:
         raise ValueError(f"DUNLIN_KAFKA_SECURITY_PROTOCOL is {protocol}: set DUNLIN_KAFKA_SASL_MECHANISM, too.")
@@ -162,5 +162,5 @@ def _text(setting: str, path: Path) -> str:
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ValueError(f"{path} ({setting}) cannot be read: {why}.") from error

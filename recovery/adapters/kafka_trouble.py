@@ -12,14 +12,14 @@ from confluent_kafka.admin import AdminClient
 from recovery.adapters.kafka_cluster import Kafka, client_properties
 
 log = logging.getLogger(__name__)
-quiet = logging.getLogger("librdkafka")
-quiet.addFilter(lambda record: not record.getMessage().startswith("FAIL"))  # each failed try to connect; `Trouble` says it in words
+silent_log = logging.getLogger("librdkafka")
+silent_log.addFilter(lambda record: not record.getMessage().startswith("FAIL"))  # each failed try to connect; `Trouble` says it in words
 ANSWER_WITHIN = 10.0
 """Seconds that a program waits at its start for a broker to answer."""
 REPEAT_SECONDS = 60.0
 """How often a running program repeats a trouble that stays."""
 BROKERS = "the addresses of DUNLIN_KAFKA_BOOTSTRAP"
-"""Stands in a sentence where the addresses are not known."""
+"""Replaces the addresses in a sentence where they are unknown."""
 _E = kafka.KafkaError
 
 
@@ -44,7 +44,7 @@ _AWAY = (
 )
 _ABSENT = "Kafka at {brokers} lacks a topic ({said}): create the topics with `dunlin topics create`."
 _COPIES = "Kafka at {brokers} has too few brokers for so many copies of a topic ({said}): set DUNLIN_KAFKA_REPLICATION."
-_OTHER = "Kafka at {brokers} answers with an error ({said}); its own log tells more."
+_OTHER = "Kafka at {brokers} answers with an error ({said}); see its log."
 
 _BY_CODE = {
     _E._AUTHENTICATION: _LOGIN,
@@ -64,18 +64,18 @@ _BY_CODE = {
     _E.INVALID_REPLICATION_FACTOR: _COPIES,
 }
 _VAGUE = frozenset({_E._TIMED_OUT, _E._ALL_BROKERS_DOWN})
-"""Errors that only say that nothing came of it; any other one heard beside them says why."""
+"""Errors that are only a consequence of another one, which is shown instead of them."""
 NO_WAIT = frozenset(code for code, text in _BY_CODE.items() if text in {_LOGIN, _RIGHT})
 """Errors that waiting does not cure."""
 
 
-def sentence(kafka_: Kafka, heard: Iterable[kafka.KafkaError]) -> str:
+def sentence(kafka_: Kafka, errors: Iterable[kafka.KafkaError]) -> str:
     """What the errors mean, one sentence: of a login, TLS or right before that nothing answered."""
-    errors = list(heard)
+    errors = list(errors)
     chosen = min(errors, key=_rank, default=None)
-    said = _short(chosen.str()) if chosen is not None else "no answer"
+    message = _short(chosen.str()) if chosen is not None else "no answer"
     text = _meaning(chosen) if chosen is not None else _AWAY
-    return text.format(brokers=kafka_, said=said.rstrip("."))
+    return text.format(brokers=kafka_, said=message.rstrip("."))
 
 
 def _short(text: str) -> str:
@@ -95,7 +95,7 @@ def _meaning(error: kafka.KafkaError) -> str:
     return _TLS if error.code() == _E._TRANSPORT and "SSL" in error.str() else _BY_CODE.get(error.code(), _OTHER)
 
 
-def said(error: kafka.KafkaException) -> str:
+def error_text(error: kafka.KafkaException) -> str:
     """A client's exception as one sentence, where the addresses are not known."""
     return str(unusable(BROKERS, error))
 
@@ -111,29 +111,29 @@ class Trouble:
 
     def __init__(self, kafka_: Kafka, elapsed: Callable[[], float] = time.monotonic) -> None:
         self._kafka, self._elapsed = kafka_, elapsed
-        self._said: dict[str, float] = {}
-        self._heard: list[kafka.KafkaError] = []
+        self._logged_at: dict[str, float] = {}
+        self._errors: list[kafka.KafkaError] = []
 
     def __call__(self, error: kafka.KafkaError) -> None:
         """Log it, unless it was said lately."""
-        self._heard = [*self._heard[-4:], error]
+        self._errors = [*self._errors[-4:], error]
         if _meaning(error) is _AWAY and error.code() != _E._ALL_BROKERS_DOWN:
             return  # one broker of several; the client asks the others
-        text, now = sentence(self._kafka, self._heard), self._elapsed()
-        if now - self._said.get(text, -REPEAT_SECONDS) >= REPEAT_SECONDS:
-            self._said = {text: now}
+        text, now = sentence(self._kafka, self._errors), self._elapsed()
+        if now - self._logged_at.get(text, -REPEAT_SECONDS) >= REPEAT_SECONDS:
+            self._logged_at = {text: now}
             log.error("%s", text)
 
     def why(self, error: kafka.KafkaException) -> str:
         """What an exception of the client means, with what the client reported lately."""
-        return sentence(self._kafka, [*self._heard, error.args[0]])
+        return sentence(self._kafka, [*self._errors, error.args[0]])
 
 
 def check(kafka_: Kafka, seconds: float = ANSWER_WITHIN, elapsed: Callable[[], float] = time.monotonic) -> None:
     """Return when a broker has answered and let us in. Raises KafkaUnusable, at once where waiting cures nothing."""
-    heard: list[kafka.KafkaError] = []
+    errors: list[kafka.KafkaError] = []
     raised: list[kafka.KafkaError] = []
-    client = admin(kafka_, error_cb=heard.append)
+    client = admin(kafka_, error_cb=errors.append)
     deadline = elapsed() + seconds
     while True:
         try:
@@ -143,8 +143,8 @@ def check(kafka_: Kafka, seconds: float = ANSWER_WITHIN, elapsed: Callable[[], f
         else:
             return
         client.poll(0)
-        if elapsed() >= deadline or any(error.code() in NO_WAIT for error in [*heard, *raised]):
-            raise KafkaUnusable(sentence(kafka_, [*heard, *raised]))
+        if elapsed() >= deadline or any(error.code() in NO_WAIT for error in [*errors, *raised]):
+            raise KafkaUnusable(sentence(kafka_, [*errors, *raised]))
 
 
 def check_topics(kafka_: Kafka, names: Iterable[str]) -> None:
@@ -162,15 +162,15 @@ def check_topics(kafka_: Kafka, names: Iterable[str]) -> None:
 def admin(kafka_: Kafka, **more: Any) -> AdminClient:
     """A client for questions about the cluster. Raises KafkaUnusable when it cannot be configured so."""
     try:
-        return AdminClient({**client_properties(kafka_), "log_level": 3, **more}, logger=quiet)
+        return AdminClient({**client_properties(kafka_), "log_level": 3, **more}, logger=silent_log)
     except kafka.KafkaException as error:
         raise misconfigured(error) from error
 
 
 def misconfigured(error: kafka.KafkaException) -> KafkaUnusable:
     """A client that could not be made from its properties, as one sentence."""
-    said = " ".join((error.args[0].str() if error.args and isinstance(error.args[0], kafka.KafkaError) else str(error)).split())
+    message = " ".join((error.args[0].str() if error.args and isinstance(error.args[0], kafka.KafkaError) else str(error)).split())
     return KafkaUnusable(
-        f"Kafka's client does not take its settings ({said}): check the DUNLIN_KAFKA_... settings and the file of "
+        f"Kafka's client does not take its settings ({message}): check the DUNLIN_KAFKA_... settings and the file of "
         "DUNLIN_KAFKA_PROPERTIES_FILE."
     )

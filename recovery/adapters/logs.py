@@ -9,7 +9,7 @@ from types import TracebackType
 
 import structlog
 
-from recovery.printable import printable
+from recovery.presentation.printable import printable
 
 _SECRETS = (
     ("hooks.slack", re.compile(r"https?://hooks\.slack[\w.-]{0,40}/\S{1,500}"), "<slack address>"),
@@ -21,7 +21,8 @@ _SECRETS = (
     ("+", re.compile(r"\+[1-9](?:[ ()./-]{0,2}\d){6,14}"), "<number>"),
     ("00", re.compile(r"(?<![\w.,:-])00[1-9](?:[ ()/-]{0,2}\d){7,13}(?![\w.,:-]\d)"), "<number>"),
 )
-"""What must be in a text that is searched, the pattern, and what stands in its place. All quantifiers are bounded, so time is linear."""
+"""What a text must contain to be searched, the pattern, and the replacement. All quantifiers are bounded, so the search takes linear
+time."""
 
 LONGEST_SCRUBBED = 20_000
 """Characters of a text that are kept."""

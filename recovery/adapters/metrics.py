@@ -2,8 +2,8 @@
 
 METRICS: dict[str, str] = {
     "dunlin_gateway_answers_total": "webhook requests answered, by status and reason; status 200 is an accepted webhook",
-    "dunlin_gateway_door_answers_total": "requests answered at the other doors (links, mail, sms), by door, status and reason",
-    "dunlin_gateway_facts_total": "facts acknowledged by the broker, by type; webhook_parked ones want a look at parked.gateway",
+    "dunlin_gateway_door_answers_total": "responses of the other routes (links, mail, sms), by route, status and reason",
+    "dunlin_gateway_facts_total": "facts acknowledged by the broker, by type; check parked.gateway for each webhook_parked",
     "dunlin_gateway_accept_seconds": "wall time from a webhook's last byte to its 200, the broker's acknowledgement included",
     "dunlin_gateway_in_flight": "webhooks waiting for the broker at this moment",
 }

@@ -13,11 +13,11 @@ FOLDER = "progress"
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What a program says of itself.
+    """A program's report of its own progress.
 
-    `process` tells one run of it from the next. Positions are next offsets, by "topic/partition": `read` is what it has finished with, and
-    `written` where its own committed messages end, as far as this process wrote them. `at` is the business time (Unix seconds) up to which
-    it has acted by the clock, and `next` the one at which it will do so again by itself.
+    `process` identifies one run of the program. Positions are next offsets, by "topic/partition": `read` is the end of what it has
+    finished, and `written` the end of its own committed messages, as far as this process wrote them. `at` is the business time (Unix
+    seconds) up to which its timers have run, and `next` the time at which they run next.
     """
 
     process: str
@@ -27,38 +27,38 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     next: float = 0.0
 
 
-Tell = Callable[[Report], None]
+ReportProgress = Callable[[Report], None]
 """Keeps a report."""
 
 
-class Reader:
-    """Tells how far a program has read whose reading outlives it: a run that begins anew goes on from the last report of the one before."""
+class ReadProgress:
+    """Reports how far a program has read. A new run continues from the last report of the run before it."""
 
     def __init__(self, clock_file: Path | None, name: str, process: str) -> None:
-        self._tell, self._process = teller(clock_file, name), process
+        self._report, self._process = progress_reporter(clock_file, name), process
         former = reports(clock_file).get(name) if clock_file is not None else None
         self._read = dict(former.read) if former is not None else {}
 
     def __call__(self, ends: Mapping[str, int]) -> None:
-        """Everything before these offsets is done; what was told of other partitions holds on."""
-        if self._tell is not None:
+        """Everything before these offsets is done; earlier reports of other partitions stay valid."""
+        if self._report is not None:
             self._read.update(ends)
-            self._tell(Report(process=self._process, read=self._read))
+            self._report(Report(process=self._process, read=self._read))
 
 
-def teller(clock_file: Path | None, name: str) -> Tell | None:
-    """What keeps the reports of the program `name`; None where there is no clock file."""
+def progress_reporter(clock_file: Path | None, name: str) -> ReportProgress | None:
+    """The reports of the program `name`; None where there is no clock file."""
     if clock_file is None:
         return None
     folder = clock_file.parent / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     file, fresh = folder / f"{name}.json", folder / f"{name}.{os.getpid()}.tmp"
 
-    def tell(report: Report) -> None:
+    def report(report: Report) -> None:
         fresh.write_bytes(msgspec.json.encode(report))
         os.replace(fresh, file)
 
-    return tell
+    return report
 
 
 def reports(clock_file: Path) -> dict[str, Report]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from recovery.contracts.codec import CURRENT_VERSION
+from recovery.contracts.encoding.codec import CURRENT_VERSION
 from recovery.contracts.topics import TOPICS, Topic, settings
 
 _SCHEMAS = "#/components/schemas/{name}"
@@ -53,10 +53,10 @@ def _channel(topic: Topic) -> dict[str, Any]:
         "cleanup.policy": ["compact" if topic.compacted else "delete"],
         "retention.ms": int(settings(topic).get("retention.ms", -1)),
     }
-    configuration["max.message.bytes"] = topic.largest_bytes
+    configuration["max.message.bytes"] = topic.max_message_bytes
     return {
         "address": topic.name,
-        "description": f"{topic.what}; key: {topic.key}",
+        "description": f"{topic.description}; key: {topic.key}",
         "messages": {message.__name__: _message(message) for message in messages(topic)},
         "bindings": {"kafka": {"topic": topic.name, "topicConfiguration": configuration}},
     }
@@ -69,9 +69,9 @@ def _message(message: type[msgspec.Struct]) -> dict[str, Any]:
 
 def _operations(topic: Topic) -> list[tuple[str, dict[str, Any]]]:
     channel = {"$ref": f"#/channels/{topic.name}"}
-    said = [(f"{speaker} to {topic.name}", "send", speaker) for speaker in topic.speakers]
-    heard = [(f"{listener} from {topic.name}", "receive", listener) for listener in topic.listeners]
-    return [(name.replace(" ", "_"), {"action": action, "channel": channel, "summary": who}) for name, action, who in said + heard]
+    sends = [(f"{producer} to {topic.name}", "send", producer) for producer in topic.producers]
+    receives = [(f"{consumer} from {topic.name}", "receive", consumer) for consumer in topic.consumers]
+    return [(name.replace(" ", "_"), {"action": action, "channel": channel, "summary": who}) for name, action, who in sends + receives]
 
 
 if __name__ == "__main__":

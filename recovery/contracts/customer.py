@@ -1,4 +1,5 @@
-"""What the stream keeps: one row per customer whose payment failed, and what an account has told us. As bytes: row.py."""
+"""The state that the stream keeps: one record per customer whose payment failed, and the settings of each account. Its bytes:
+encoding/row_codec.py."""
 
 from datetime import datetime
 from typing import Literal
@@ -11,19 +12,19 @@ from recovery.vocabulary import ACTIVE, DeclineKind, RecoveryCause, Status
 
 
 class Account(msgspec.Struct):
-    """What an account has told us, as each partition knows it: its policy in force, and whether it is paused (B45)."""
+    """The settings of an account as each partition knows them: the policy in force, and whether the account is paused (B45)."""
 
-    number: int = 0
+    policy_version: int = 0
     policy: Policy = OBSERVE
     paused: bool = False
     draft: Policy | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a decline means. `kind` is its class; `retry_allowed` may be taken away by the network though the class stays soft.
+    """The meaning of a decline. `kind` is its class. `retry_allowed` is False where the network forbids a retry, even for a soft decline.
 
-    `wait_hours` is a lower bound on the wait since the failure, `cap` the most retries (0: what the ladder says), `mail` False where
-    writing would be pressure on somebody who revoked (B20), `generic` True where the reason must not be told to the customer.
+    `wait_hours` is the least wait since the failure. `cap` is the most retries (0: as many as the ladder has). `mail` is False where a mail
+    would put pressure on a customer who revoked the payment (B20). `generic` is True where the customer must not learn the reason.
     """
 
     kind: DeclineKind
@@ -36,8 +37,8 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     generic: bool = False
 
 
-class Offer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Offered times of the next attempts that a case has taken; used one by one as far as they are allowed (F12)."""
+class RetryOffer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Offered times of the next attempts that a case has taken; used one by one as far as they are allowed."""
 
     slots: tuple[Slot, ...]
     source: str
@@ -52,7 +53,7 @@ class Hold(msgspec.Struct, frozen=True, omit_defaults=True):
     until: datetime | None = None
 
 
-class Hint(msgspec.Struct, array_like=True, omit_defaults=True):
+class UnmatchedFailure(msgspec.Struct, array_like=True, omit_defaults=True):
     """A failed charge or intent of which it is not known yet which invoice it was for."""
 
     at: datetime
@@ -64,8 +65,8 @@ class Hint(msgspec.Struct, array_like=True, omit_defaults=True):
 
 
 class EarlyRefund(msgspec.Struct, frozen=True, array_like=True):
-    """Money that went back, told before the payment that it is of; `total` minor units so far. Of `charge` and `invoice` one may be empty,
-    `dispute` is for a refund."""
+    """A refund or dispute that arrived before the payment it belongs to. `total` is the sum so far in minor units. Either `charge` or
+    `invoice` may be empty; `dispute` is empty for a refund."""
 
     at: datetime
     charge: str
@@ -76,12 +77,12 @@ class EarlyRefund(msgspec.Struct, frozen=True, array_like=True):
     currency: str = ""
 
 
-class Flight(msgspec.Struct, omit_defaults=True):
-    """The one effect of a case that has not been answered; after `until` we look for ourselves."""
+class PendingEffect(msgspec.Struct, omit_defaults=True):
+    """The case's pending effect. If no outcome has arrived by `deadline`, the invoice is read again."""
 
     effect: str
     kind: Literal["read", "charge", "message"]
-    until: datetime
+    deadline: datetime
     lead: str = ""  # the invoice whose mail this case joined; empty when the effect is its own
     summed: bool = False  # that mail does not name this invoice, it is in the sum of the further ones
 
@@ -105,8 +106,8 @@ class Contact(msgspec.Struct, omit_defaults=True):
     withdrawn: dict[str, datetime] = {}
 
 
-class Expiring(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A card that expires before the subscription's next charge, and when to write about it (F68)."""
+class ExpiringCard(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A card that expires before the subscription's next charge, and when to write about it."""
 
     at: datetime
     card: Card
@@ -115,8 +116,8 @@ class Expiring(msgspec.Struct, frozen=True, omit_defaults=True):
     currency: str
 
 
-class Attempt(msgspec.Struct, array_like=True):
-    """One charge that reached a card's network, whoever made it: an entry of the card's and the invoice's budget (B31)."""
+class CardAttempt(msgspec.Struct, array_like=True):
+    """One charge that reached a card's network, made by us or not: an entry in the budgets of the card and of the invoice (B31)."""
 
     charge: str
     at: datetime
@@ -140,7 +141,7 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     opened_at: datetime
     ended_at: datetime | None = None
 
-    at_stake: int = 0
+    outstanding_minor: int = 0
     paid_before: int = 0
     outside: int = 0  # of what was paid beside Stripe: before the failure, or told as a part
     paid: bool = False
@@ -150,11 +151,11 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     reversed_minor: int = 0
     returned: dict[str, int] = {}  # what went back, by charge for refunds, by charge/dispute for disputes
 
-    shown_at: datetime | None = None
-    shown_by_read: bool = False
+    state_observed_at: datetime | None = None
+    state_from_read: bool = False
     stripe_next: datetime | None = None
     invoiced_at: datetime | None = None  # when Stripe made the invoice
-    switched_off: bool = False  # somebody switched automatic collection off without an attempt; the next read tells whether it is
+    switched_off: bool = False  # automatic collection was switched off without an attempt; the next read tells whether it is
     owed_at: datetime | None = None  # Stripe's time of the newest that showed it open
     subscription_at: datetime | None = None  # Stripe's time of the newest that is known of the subscription
 
@@ -164,38 +165,38 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     first_code: str = ""
     decline: Decline | None = None
     card: Card | None = None
-    asks_for_authentication: bool = False
+    authentication_required: bool = False
     method: Literal["", "attached", "automatically_updated"] = ""
     method_at: datetime | None = None  # when that method was told
-    fresh_method: bool = False
+    retry_with_new_method: bool = False
     on_session_at: datetime | None = None  # the latest failure of an attempt that somebody asked for and not we: on Stripe's page
     queued: bool = False  # its charge waits for the answer to another invoice's
     invoice_method: str = ""  # what the invoice, and its subscription, name to be charged before the customer's default
     subscription_method: str = ""
     subscription_method_at: datetime | None = None
-    by_hand: bool = False
-    rested: int = 0  # seconds that a person's wish to wait has put a retry off
+    manual_retry: bool = False
+    snoozed_seconds: int = 0  # seconds that a person's wish to wait has put a retry off
     test: bool = False
     renews_at: datetime | None = None
-    offer: Offer | None = None
-    plan_asked: str = ""
-    plan_for: int = 0
+    retry_offer: RetryOffer | None = None
+    offer_request: str = ""
+    offer_for_attempt: int = 0
 
-    flight: Flight | None = None
+    pending_effect: PendingEffect | None = None
     read_at: datetime | None = None
     retry_at: datetime | None = None
     dunning_at: datetime | None = None
-    unread: int = 0
+    failed_reads: int = 0
     processing_since: datetime | None = None
     suspended_at: datetime | None = None
     pause_noted: bool = False
 
     ladder_used: int = 0
     retry_count: int = 0
-    not_done: int = 0
+    consecutive_noops: int = 0
     held: int = 0  # answers in a row that the account was paused, where no pause of it is known here
-    tried_at: datetime | None = None
-    charges: dict[str, str] = {}  # our charge effects: the charge made, "made" where its id is not known, "" while untold
+    last_attempt_at: datetime | None = None
+    charges: dict[str, str] = {}  # our charge effects: the charge made, "made" where its id is not known, "" while no outcome is known
 
     dunning_from: datetime | None = None
     dunning_step: int = 0
@@ -206,10 +207,10 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
     sms_step: int = 0
 
     part_minor: int = 0  # of recovered_minor: what came before the invoice was paid in full
-    parts: dict[str, int] = {}  # what came and did not go back, by its cause
-    last_look: datetime | None = None
-    end_asked: str = ""
-    hand_charge: str = ""  # the charge that somebody asked for, to credit them with it (F60)
+    recovered_by_cause: dict[str, int] = {}  # what came and did not go back, by its cause
+    final_read_at: datetime | None = None
+    end_request: str = ""
+    manual_charge: str = ""  # the charge that somebody asked for, to credit them with it
 
     @property
     def active(self) -> bool:
@@ -217,8 +218,8 @@ class Case(msgspec.Struct, kw_only=True, omit_defaults=True):
         return self.status in ACTIVE
 
     @property
-    def position(self) -> int:
-        """How many ladder positions are taken: by attempts made, and by charges of which nobody has told what became of them."""
+    def ladder_position(self) -> int:
+        """The number of ladder positions in use: attempts made, and charges whose outcome is not known yet."""
         return self.ladder_used + sum(1 for charge in self.charges.values() if not charge)
 
 
@@ -227,24 +228,24 @@ class Customer(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     account: str
     customer: str
-    wake: datetime | None = None
+    next_due_at: datetime | None = None
     cases: dict[str, Case] = {}
-    attempts: list[Attempt] = []
-    out: list[Attempt] = []  # charges of ours that were asked for and are not answered, by effect: they may reach the card any moment
+    attempts: list[CardAttempt] = []
+    out: list[CardAttempt] = []  # charges of ours that were asked for and are not answered, by effect: they may reach the card any moment
     barred: list[str] = []
-    seen: list[int] = []
+    recent_fact_ids: list[int] = []
     mails: dict[str, datetime] = {}  # reminders of the last 30 days that were sent or may yet be, by effect
     texts: dict[str, datetime] = {}  # the same of texts
     contact: Contact | None = None
-    expiring: dict[str, Expiring] = {}  # by subscription
-    warned: dict[str, datetime] = {}  # by subscription: the charge before which a mail about the card was asked for
+    expiring: dict[str, ExpiringCard] = {}  # by subscription
+    expiry_warned_for: dict[str, datetime] = {}  # by subscription: the charge before which a mail about the card was asked for
     requests: int = 0
     forget_at: datetime | None = None
     arm: Literal["", "treated", "holdout", "explore"] = ""
     propensity: float = 0.0
     salt: str = ""
     holds: dict[str, Hold] = {}  # by invoice; empty for all of the customer's
-    hints: list[Hint] = []
+    unmatched_failures: list[UnmatchedFailure] = []
     default_method: str = ""  # the customer's default payment method, and Stripe's time of it
     default_at: datetime | None = None
     attached: dict[str, Card] = {}  # cards told since the first failure, by payment method: one may become the default

@@ -1,4 +1,5 @@
-"""What streams ask of the world. Each has an id that is never reused, a deadline, and a condition that is looked at again before acting."""
+"""Effects: commands of the stream to the sinks. Each has an id that is never reused, a deadline, and a precondition that is checked again
+before it is performed."""
 
 from typing import Literal
 
@@ -61,13 +62,12 @@ class FurtherOwed(msgspec.Struct, frozen=True):
 
 
 class MessageRequested(Effect, frozen=True, kw_only=True, tag="message_requested"):
-    """Write to the customer about this invoice. `step` 1 to 3 is the dunning step; the wording follows the decline.
+    """A message to the customer about this invoice. `step` 1 to 3 is the dunning step; the wording follows the decline.
 
-    Templates: payment_failed_1 to 3; with step 0 payment_recovered and cancelled_for_non_payment, which end a story, and card_expiring,
-    which prevents one.
-    `to`: the owner, which is the first billing contact that can be written to, or everyone of them (B56). `also`: the customer's other
-    open invoices, the ten oldest, named in the same message; `further`: the rest of them, summed up. `card` is the last month of an
-    expiring card, `2027-03`. `unsubscribe`: whether a wish to get no more would be followed, so that the message may offer it (B53).
+    Templates: payment_failed_1 to 3. With step 0: payment_recovered and cancelled_for_non_payment, which end a case, and card_expiring,
+    which prevents one. `to`: the owner, which is the first billing contact that can receive mail, or everyone (B56). `also`: the customer's
+    ten oldest other open invoices, named in the same message; `further`: the sum of the rest. `card` is the last month of an expiring card,
+    `2027-03`. `unsubscribe`: whether the policy honours an unsubscribe, so that the message may offer one (B53).
     """
 
     medium: Medium = "email"
@@ -97,10 +97,12 @@ class SubscriptionEndRequested(Effect, frozen=True, kw_only=True, tag="subscript
     subscription: str = ""
 
 
-class PlanRequested(Effect, frozen=True, kw_only=True, tag="plan_requested"):
-    """Offer times for the attempts from ladder position `attempt` on, at most `attempts_left`; answered by PlanOffered, or never.
+class RetryTimesRequested(Effect, frozen=True, kw_only=True, tag="retry_times_requested"):
+    """A request for times of the attempts from ladder position `attempt` on, at most `attempts_left`. RetryTimesOffered answers it, or
+    nothing does.
 
-    Nobody waits for it: meanwhile the ladder holds (product decision 17). The rest is what is known when asking.
+    The case does not wait for the answer: until it arrives, the ladder applies. The other fields are what is known at the time of the
+    request.
     """
 
     attempt: int
@@ -123,21 +125,22 @@ class PlanRequested(Effect, frozen=True, kw_only=True, tag="plan_requested"):
 
 
 class AlertRequested(Effect, frozen=True, kw_only=True, tag="alert_requested"):
-    """Tell the merchant that `event` happened (F23, F24). Answered by AlertSettled."""
+    """An alert to the merchant about `event`. AlertSettled is its outcome."""
 
     medium: Literal["email", "slack"]
     event: Event
 
 
 class WebhookRequested(Effect, frozen=True, kw_only=True, tag="webhook_requested"):
-    """Deliver `event` to the merchant's `endpoint`, which is known by its name (F25). Answered by WebhookSettled."""
+    """Deliver `event` to the merchant's `endpoint`, which is known by its name. Answered by WebhookSettled."""
 
     endpoint: str
     event: Event
 
 
 class EffectWithdrawn(Effect, frozen=True, kw_only=True, tag="effect_withdrawn"):
-    """Do not perform `effect` any more; travels on the same topic and key. Too late is no error: the outcome tells."""
+    """Do not perform `effect`. Travels on the same topic and key as the effect. It may arrive too late without harm: the outcome shows what
+    happened."""
 
     effect: str
     because: str = ""
@@ -147,7 +150,7 @@ AnyEffect = (
     ReadRequested
     | ChargeRequested
     | MessageRequested
-    | PlanRequested
+    | RetryTimesRequested
     | SubscriptionEndRequested
     | AlertRequested
     | WebhookRequested

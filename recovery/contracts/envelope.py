@@ -2,7 +2,7 @@
 
 import msgspec
 
-from recovery.contracts.bounded import DerivedId, Whose, Word
+from recovery.contracts.field_types import CustomerId, DerivedId, ShortText
 from recovery.vocabulary import Moment
 
 
@@ -14,11 +14,11 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     """
 
     id: DerivedId
-    account: Word
+    account: ShortText
     occurred_at: Moment
     received_at: Moment
-    customer: Whose = ""
-    invoice: Word = ""
+    customer: CustomerId = ""
+    invoice: ShortText = ""
     cause: DerivedId = ""
     trace: DerivedId = ""
     version: int = 1

@@ -7,48 +7,48 @@ import msgspec
 from recovery.vocabulary import Moment
 
 EventType = Literal[
-    # the five that the product's pages name (product decision 25)
+    # the five that the product's pages name
     "payment_failed",  # a case was opened
     "retry_attempted",  # an attempt of ours was made; `result` succeeded, declined, needs_action or processing
     "dunning_scheduled",
     "dunning_sent",
     "payment_recovered",
     # the rest, same form
-    "failure_repeated",  # a further failure of an invoice whose case is open
+    "attempt_failed_again",  # a further failure of an invoice whose case is open
     "failure_ignored",  # a failure that opens no case (B11 to B14), `reason` says why
     "decline_classified",
     "read_requested",
     "read_failed",
     "retry_scheduled",
     "retry_requested",
-    "retry_skipped",  # a retry that was not made, `reason` says why (F61)
+    "retry_skipped",  # a retry that was not made, `reason` says why
     "retry_recommended",  # observe mode: what we would have done
     "dunning_requested",
-    "dunning_skipped",  # a message that was not sent, `reason` says why (F61)
+    "dunning_skipped",  # a message that was not sent, `reason` says why
     "effect_withdrawn",
     "case_blocked",
     "case_abandoned",
     "case_closed",
     "case_updated",  # the case changed without a new step (amounts, Stripe's next attempt, new card)
     "partial_payment",  # a part of what is owed came; `recovered_minor` is that part
-    "notice_scheduled",
-    "notice_requested",  # a message that is no reminder: payment received, subscription ended, card expiring
-    "notice_sent",
-    "notice_skipped",  # `reason` says why (F61)
-    "end_requested",  # the merchant's end action was asked for (B73)
-    "end_performed",
-    "end_skipped",  # an end action that was not done, `reason` says why
+    "transactional_mail_scheduled",
+    "transactional_mail_requested",  # a message that is no reminder: payment received, subscription ended, card expiring
+    "transactional_mail_sent",
+    "transactional_mail_skipped",  # `reason` says why
+    "end_action_requested",  # the merchant's end action was asked for (B73)
+    "end_action_performed",
+    "end_action_skipped",  # an end action that was not done, `reason` says why
     "contact_changed",  # the customer may be written to, or not, in another way than before (B53)
-    "recovery_reversed",  # refund or dispute after recovery (F67)
-    "plan_accepted",  # offered times are taken into the case's schedule
-    "plan_refused",  # offered times that are not used, `reason` says why
-    "command_taken",  # somebody asked for something and it is done; `details` say who and why (B93)
+    "recovery_reversed",  # refund or dispute after recovery
+    "retry_times_accepted",  # offered times are taken into the case's schedule
+    "retry_times_refused",  # offered times that are not used, `reason` says why
+    "command_accepted",  # somebody asked for something and it is done; `details` say who and why (B93)
     "command_refused",  # it is not done, `reason` says why
-    "shadow_decided",  # a draft of the policy would have decided otherwise; nothing of it is carried out (F66)
+    "shadow_decision_differed",  # a draft of the policy would have decided otherwise; nothing of it is carried out
     "alert_sent",  # the merchant was told; `details` say by which medium and of what
     "alert_skipped",  # the merchant was not told, `reason` says why
     "webhook_delivered",  # an event reached the merchant's endpoint
-    "webhook_undelivered",  # it did not, `reason` says why
+    "webhook_delivery_failed",  # it did not, `reason` says why
     "message_opened",  # a mail's image was fetched, which proves nothing; `reason` says how a program was known (B81)
     "message_clicked",  # a link was followed, `reason` likewise
     "message_delivered",  # the provider says that a message arrived
@@ -56,19 +56,19 @@ EventType = Literal[
     "message_received",  # somebody answered by SMS; `reason` is what they wanted
     "endpoint_disabled",  # nothing is delivered to the endpoint any more, `reason` says why
     "policy_applied",
-    "switch_set",
+    "pause_set",
     "webhook_ignored",
     "webhook_parked",
     "parked_replayed",  # somebody put a message back that had been set aside; `details` say who, and which
     "fact_parked",  # a fact that made the stream fail; its bytes are on parked.streams
-    "fact_repeated",  # the same fact again; nothing was done
-    "fact_noted",  # a fact that changed nothing
+    "duplicate_fact_ignored",  # the same fact again; nothing was done
+    "fact_had_no_effect",  # a fact that changed nothing
 ]
 EVENT_TYPES: tuple[str, ...] = get_args(EventType)
 """Every event type, in the order of the documentation."""
 
 OUTCOME_TYPES: frozenset[str] = frozenset({"payment_recovered", "case_abandoned", "case_closed", "case_blocked", "recovery_reversed"})
-"""The endings, which also travel on `recovery.outcomes` (product decision 31)."""
+"""The endings, which also travel on `recovery.outcomes`."""
 
 
 class Event(msgspec.Struct, kw_only=True):

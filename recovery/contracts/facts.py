@@ -1,12 +1,20 @@
-"""Everything streams can learn, in the past tense: what Stripe told, what became of our effects, what people set, and the time."""
+"""Facts: the stream's input, in the past tense. They come from Stripe, from outcomes of our effects, from operators' settings, and from the
+clock."""
 
 from typing import Annotated, Literal
 
 import msgspec
 
-from recovery.contracts.bounded import Amount, Count, DerivedId, Most, Text, Word
-from recovery.contracts.command_facts import Command, ExcludeAsked, ParkedReplayed, ResumeAsked, RetryAsked, SnoozeAsked, StopAsked
-from recovery.contracts.contact_facts import (
+from recovery.contracts.fact_types.commands import (
+    Command,
+    ExcludeRequested,
+    ParkedReplayed,
+    ResumeRequested,
+    RetryRequested,
+    SnoozeRequested,
+    StopRequested,
+)
+from recovery.contracts.fact_types.contacts import (
     CardExpiring,
     ConsentGiven,
     ConsentWithdrawn,
@@ -15,9 +23,14 @@ from recovery.contracts.contact_facts import (
     MessageBounced,
     MessageComplained,
 )
-from recovery.contracts.echo_facts import MessageClicked, MessageDelivered, MessageOpened, MessageReceived, MessageUndelivered
-from recovery.contracts.fact_words import Card, Decline, Fact, InvoiceFact, InvoiceState, SeenAttempt
-from recovery.contracts.outcome_facts import (
+from recovery.contracts.fact_types.message_events import (
+    MessageClicked,
+    MessageDelivered,
+    MessageOpened,
+    MessageReceived,
+    MessageUndelivered,
+)
+from recovery.contracts.fact_types.outcomes import (
     AlertSettled,
     ChargeRead,
     ChargeSettled,
@@ -28,6 +41,8 @@ from recovery.contracts.outcome_facts import (
     SubscriptionEndSettled,
     WebhookSettled,
 )
+from recovery.contracts.fact_types.parts import Card, Decline, Fact, InvoiceFact, InvoiceState, SeenAttempt
+from recovery.contracts.field_types import Amount, Count, DerivedId, Most, ShortText, Text
 from recovery.policy import Policy
 from recovery.vocabulary import Moment
 
@@ -50,7 +65,7 @@ __all__ = [
     "Decline",
     "DisputeOpened",
     "EndpointDisabled",
-    "ExcludeAsked",
+    "ExcludeRequested",
     "Fact",
     "IntentFailed",
     "InvoiceChanged",
@@ -71,21 +86,21 @@ __all__ = [
     "MessageUndelivered",
     "MethodChanged",
     "ParkedReplayed",
+    "PauseSet",
     "PaymentActionRequired",
     "PaymentFailed",
-    "PlanOffered",
     "PolicyPublished",
     "ReadFailed",
-    "ResumeAsked",
-    "RetryAsked",
+    "ResumeRequested",
+    "RetryRequested",
+    "RetryTimesOffered",
     "SeenAttempt",
     "Slot",
-    "SnoozeAsked",
-    "StopAsked",
+    "SnoozeRequested",
+    "StopRequested",
     "SubscriptionChanged",
     "SubscriptionEndSettled",
     "SubscriptionEnded",
-    "SwitchSet",
     "TimePassed",
     "WebhookIgnored",
     "WebhookParked",
@@ -129,54 +144,55 @@ class InvoiceWrittenOff(InvoiceFact, frozen=True, kw_only=True, tag="invoice_wri
 class ChargeFailed(Fact, frozen=True, kw_only=True, tag="charge_failed"):
     """A charge failed; carries the network's codes, and from basil on no invoice."""
 
-    charge: Word
-    payment_intent: Word = ""
+    charge: ShortText
+    payment_intent: ShortText = ""
     amount_minor: Amount
-    currency: Word
+    currency: ShortText
     decline: Decline
     card: Card | None = None
-    request_key: Word = ""
+    request_key: ShortText = ""
 
 
 class IntentFailed(Fact, frozen=True, kw_only=True, tag="intent_failed"):
     """A payment intent's attempt failed."""
 
-    payment_intent: Word
+    payment_intent: ShortText
     amount_minor: Amount
-    currency: Word
+    currency: ShortText
     decline: Decline
     card: Card | None = None
-    request_key: Word = ""
+    request_key: ShortText = ""
 
 
 class ChargeRefunded(Fact, frozen=True, kw_only=True, tag="charge_refunded"):
     """Money of a charge went back; `amount_refunded` is the total so far."""
 
-    charge: Word
-    payment_intent: Word = ""
+    charge: ShortText
+    payment_intent: ShortText = ""
     amount_refunded: Amount
-    currency: Word
+    currency: ShortText
 
 
 class DisputeOpened(Fact, frozen=True, kw_only=True, tag="dispute_opened"):
-    """A charge is disputed. Carries no customer: keyed by the dispute. `status` is Stripe's: those that begin with `warning_` are an
-    inquiry of the bank, by which no money went back; a dispute told by its withdrawn funds follows if it becomes more."""
+    """A charge is disputed. It has no customer and is keyed by the dispute. `status` is Stripe's: one that begins with `warning_` is an
+    inquiry of the bank, with no money moved yet; a dispute with withdrawn funds follows if it becomes more."""
 
-    dispute: Word
-    charge: Word = ""
-    payment_intent: Word = ""
+    dispute: ShortText
+    charge: ShortText = ""
+    payment_intent: ShortText = ""
     reason: Text = ""
     amount_minor: Amount
-    currency: Word
-    status: Word = ""
+    currency: ShortText
+    status: ShortText = ""
 
 
 class CustomerChanged(Fact, frozen=True, kw_only=True, tag="customer_changed"):
-    """The customer object changed; `default_method_changed` when a new default payment method was set, not when one was removed;
-    `default_method` is the id of the one there is now, empty for none; `email_changed` when the address was (it is no part of this)."""
+    """The customer object changed. `default_method_changed`: a new default payment method was set (not: one was removed); `default_method`
+    is the id of the present one, empty where there is no default. `email_changed`: the address changed (the address itself is not in this
+    fact)."""
 
     default_method_changed: bool = False
-    default_method: Word = ""
+    default_method: ShortText = ""
     email_changed: bool = False
 
 
@@ -185,17 +201,17 @@ class CustomerDeleted(Fact, frozen=True, kw_only=True, tag="customer_deleted"):
 
 
 class SubscriptionChanged(Fact, frozen=True, kw_only=True, tag="subscription_changed"):
-    """A subscription changed. `cancel_at_period_end` while past due is a cancellation (B68); `paused` is paused collection,
-    `pause_behavior` what becomes of its invoices meanwhile: void, mark_uncollectible or keep_as_draft (B69). `own_method_changed`: the
-    payment method that it names itself is another now, `own_method`, or none (B36). `ending_since`: when an end by date was set, None
-    where that is not told. `pause_unclear`: the status is paused and its event does not tell why. `why` is Stripe's cancellation reason."""
+    """A subscription changed. `cancel_at_period_end` while past due is a cancellation (B68). `paused` is paused collection;
+    `pause_behavior` is what becomes of its invoices: void, mark_uncollectible or keep_as_draft (B69). `own_method_changed`: the payment
+    method that it names itself changed to `own_method`, or was removed (B36). `ending_since`: when an end by date was set, None where
+    Stripe does not report it. `pause_unclear`: the status is paused and the event gives no cause. `why` is Stripe's cancellation reason."""
 
-    subscription: Word
-    status: Word
+    subscription: ShortText
+    status: ShortText
     cancel_at_period_end: bool = False
     paused: bool = False
-    pause_behavior: Word = ""
-    own_method: Word = ""
+    pause_behavior: ShortText = ""
+    own_method: ShortText = ""
     own_method_changed: bool = False
     ending_since: Moment | None = None
     pause_unclear: bool = False
@@ -205,29 +221,29 @@ class SubscriptionChanged(Fact, frozen=True, kw_only=True, tag="subscription_cha
 class SubscriptionEnded(Fact, frozen=True, kw_only=True, tag="subscription_ended"):
     """A subscription was cancelled; `why` is Stripe's cancellation reason (B67)."""
 
-    subscription: Word
+    subscription: ShortText
     why: Text = ""
 
 
 class MethodChanged(Fact, frozen=True, kw_only=True, tag="method_changed"):
-    """A payment method was attached, which does not make it the default; or renewed by the card network, or given another expiry date
-    by hand (B35, B38)."""
+    """A payment method was attached, which does not make it the default; or it was renewed by the card network, or a person changed its
+    expiry date (B35, B38)."""
 
     card: Card
     how: Literal["attached", "automatically_updated", "expiry_changed"]
 
 
 class WebhookIgnored(Fact, frozen=True, kw_only=True, tag="webhook_ignored"):
-    """A validly signed webhook that means nothing to us: unknown type or wrong mode (product decision 38)."""
+    """A validly signed webhook that means nothing to us: unknown type or wrong mode."""
 
-    event_type: Word
+    event_type: ShortText
     why: Text
 
 
 class WebhookParked(Fact, frozen=True, kw_only=True, tag="webhook_parked"):
     """A validly signed webhook that could not be translated; its bytes are on `parked.gateway`."""
 
-    event_type: Word
+    event_type: ShortText
     why: Text
 
 
@@ -238,16 +254,17 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     probability: float = 0.0
 
 
-class PlanOffered(Fact, frozen=True, kw_only=True, tag="plan_offered"):
-    """Times at which the attempts from ladder position `attempt` on are best made, in order (F12, product decision 17).
+class RetryTimesOffered(Fact, frozen=True, kw_only=True, tag="retry_times_offered"):
+    """The best times for the attempts from ladder position `attempt` on, in order.
 
-    An offer only: the decision bounds it. `request` is the PlanRequested that it answers, empty when nobody asked; `source` says what chose
-    the times (model, ...), `model_version` which one; `propensity` is the probability with which this plan was chosen among others.
+    This is an offer only: the decision bounds it. `request` is the RetryTimesRequested that it answers, empty where there was no request.
+    `source` is what chose the times (model, ...) and `model_version` its version; `propensity` is the probability with which these times
+    were chosen among others.
     """
 
     slots: Annotated[tuple[Slot, ...], Most]
-    source: Word
-    model_version: Word = ""
+    source: ShortText
+    model_version: ShortText = ""
     attempt: Count = 1
     request: DerivedId = ""
     propensity: float = 1.0
@@ -256,7 +273,7 @@ class PlanOffered(Fact, frozen=True, kw_only=True, tag="plan_offered"):
 class PolicyPublished(Fact, frozen=True, kw_only=True, tag="policy_published"):
     """An account's policy number `number` is in force. Written once to every partition.
 
-    `draft`: a policy that is only tried on paper beside it, its decisions recorded and none carried out (F66).
+    `draft`: a policy that is only tried on paper beside it, its decisions recorded and none carried out.
     """
 
     number: Count
@@ -266,8 +283,8 @@ class PolicyPublished(Fact, frozen=True, kw_only=True, tag="policy_published"):
     draft: Policy | None = None
 
 
-class SwitchSet(Fact, frozen=True, kw_only=True, tag="switch_set"):
-    """The account's kill switch: paused or not (B45, product decision 39). Written once to every partition; account `*` means all."""
+class PauseSet(Fact, frozen=True, kw_only=True, tag="pause_set"):
+    """The account's kill switch: paused or not (B45). Written once to every partition; account `*` means all."""
 
     paused: bool
     who: Text
@@ -318,15 +335,15 @@ AnyFact = (
     | ConsentGiven
     | ConsentWithdrawn
     | CardExpiring
-    | PlanOffered
-    | RetryAsked
-    | StopAsked
-    | SnoozeAsked
-    | ExcludeAsked
-    | ResumeAsked
+    | RetryTimesOffered
+    | RetryRequested
+    | StopRequested
+    | SnoozeRequested
+    | ExcludeRequested
+    | ResumeRequested
     | ParkedReplayed
     | PolicyPublished
-    | SwitchSet
+    | PauseSet
     | TimePassed
 )
 """All facts, for decoding."""

@@ -1,6 +1,7 @@
-"""How large, how long, how deep, how far away in time things may be: the one table of limits, printed as docs/limits.md.
+"""The one table of limits: sizes, lengths, depths and distances in time. Printed as docs/limits.md.
 
-Every limit is enforced where data enters, and again by whoever reads it from a topic. What is beyond one is dead-lettered with its reason.
+Every limit is enforced where data enters, and again by every consumer that reads the data from a topic. A message beyond a limit is
+dead-lettered with its reason.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ ID_LENGTH: Final = 255
 DERIVED_ID_LENGTH: Final = 2_048
 """Characters of an id that is made of others (effects, outcomes, causes): five ids at their limit. A PostgreSQL index takes 2,700."""
 TEXT_LENGTH: Final = 2_000
-"""Characters of a text for people: why something was asked for, or failed."""
+"""Characters of a text for people, such as the reason of a command or of a failure."""
 KEY_BYTES: Final = 1_024
 """Of a message's key: account and customer at their limits, and some room."""
 NESTING: Final = 64
@@ -80,11 +81,11 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     beyond: str
 
 
-_DOOR = "gateway; every decoder"
+_EVERY_ENTRY = "gateway; every decoder"
 _PARKED = "the webhook, or the message, is dead-lettered with the reason"
 
 
-def _limit(name: str, unit: str, of: str, where: str = _DOOR, beyond: str = _PARKED) -> Limit:
+def _limit(name: str, unit: str, of: str, where: str = _EVERY_ENTRY, beyond: str = _PARKED) -> Limit:
     value = globals()[name]
     if isinstance(value, timedelta):
         value = int(value.total_seconds())

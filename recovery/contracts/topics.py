@@ -4,11 +4,11 @@ from typing import Literal
 
 import msgspec
 
+from recovery.contracts.dead_letters import DeadLetter, DeadLetterReplayed
 from recovery.contracts.effects import AnyEffect, Effect, EffectWithdrawn
 from recovery.contracts.events import Event
 from recovery.contracts.facts import AnyFact
 from recovery.contracts.limits import LARGEST_BYTES, TOPIC_BYTES
-from recovery.contracts.parked import Parked, Replayed
 from recovery.ids import MESSAGE_KINDS, kind_of
 
 __all__ = ["DAY_MS", "LARGEST_BYTES", "TOPICS", "Topic", "changelog", "diagram", "effects_topic", "settings", "topic_of"]
@@ -24,153 +24,153 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    speakers: tuple[str, ...]
-    listeners: tuple[str, ...]
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
     key: str
     carries: object = None
     retention_ms: int
     compacted: bool = False
-    largest_bytes: int = TOPIC_BYTES
+    max_message_bytes: int = TOPIC_BYTES
     timestamps: Literal["CreateTime", "LogAppendTime"] = "CreateTime"
     partitions: Literal["shared", "one"] = "shared"
-    parking: str = ""
-    what: str
+    dead_letter_topic: str = ""
+    description: str
 
 
 RAW = Topic(
     name="raw",
-    speakers=("producers.gateway",),
-    listeners=(),
+    producers=("producers.gateway",),
+    consumers=(),
     key="account",
     retention_ms=7 * DAY_MS,
-    largest_bytes=LARGEST_BYTES,
-    what="webhook bodies exactly as received; the only topic with personal data, so kept for days",
+    max_message_bytes=LARGEST_BYTES,
+    description="webhook bodies exactly as received; the only topic with personal data, so kept for days",
 )
 FACTS = Topic(
     name="facts",
-    speakers=(
+    producers=(
         "producers.gateway",
         "producers.ticker",
-        "producers.policies",
+        "producers.policy",
         "producers.commands",
         "producers.consents",
         "producers.replay",
-        "producers.bounces",
-        "producers.expiring",
+        "producers.mailbox",
+        "producers.scans",
         "sinks.effects",
     ),
-    listeners=("streams", "sinks.effects"),
+    consumers=("streams", "sinks.effects"),
     key="account/customer, or account/~object without a customer; policies, switches and the time go to every partition",
     carries=AnyFact,
     timestamps="LogAppendTime",
     retention_ms=400 * DAY_MS,
-    parking="parked.streams",
-    what="everything streams can learn, the time among it; replaying it gives the same decisions",
+    dead_letter_topic="parked.streams",
+    description="everything streams can learn, the time among it; replaying it gives the same decisions",
 )
 EVENTS = Topic(
     name="recovery.events",
-    speakers=("streams",),
-    listeners=("sinks.warehouse", "downstream systems"),
+    producers=("streams",),
+    consumers=("sinks.warehouse", "downstream systems"),
     key="account/customer",
     carries=Event,
     retention_ms=30 * DAY_MS,
-    parking="parked.sinks",
-    what="what happened, with its reason, in order; public",
+    dead_letter_topic="parked.sinks",
+    description="what happened, with its reason, in order; public",
 )
 OUTCOMES = Topic(
     name="recovery.outcomes",
-    speakers=("streams",),
-    listeners=("downstream systems",),
+    producers=("streams",),
+    consumers=("downstream systems",),
     key="account/customer",
     carries=Event,
     retention_ms=30 * DAY_MS,
-    what="how cases ended; public",
+    description="how cases ended; public",
 )
 EFFECTS_STRIPE = Topic(
     name="effects.stripe",
-    speakers=("streams",),
-    listeners=("sinks.effects",),
+    producers=("streams",),
+    consumers=("sinks.effects",),
     key="account/customer",
     carries=AnyEffect,
     retention_ms=30 * DAY_MS,
-    parking="parked.sinks",
-    what="reads and charges to make, and their withdrawals",
+    dead_letter_topic="parked.sinks",
+    description="reads and charges to make, and their withdrawals",
 )
 EFFECTS_MESSAGES = Topic(
     name="effects.messages",
-    speakers=("streams",),
-    listeners=("sinks.effects",),
+    producers=("streams",),
+    consumers=("sinks.effects",),
     key="account/customer",
     carries=AnyEffect,
     retention_ms=30 * DAY_MS,
-    parking="parked.sinks",
-    what="mails to send, and their withdrawals",
+    dead_letter_topic="parked.sinks",
+    description="mails to send, and their withdrawals",
 )
 EFFECTS_WEBHOOKS = Topic(
     name="effects.webhooks",
-    speakers=("streams",),
-    listeners=("sinks.effects",),
+    producers=("streams",),
+    consumers=("sinks.effects",),
     key="account/customer",
     carries=AnyEffect,
     retention_ms=30 * DAY_MS,
-    parking="parked.sinks",
-    what="what merchants are told: alerts, and events for their endpoints",
+    dead_letter_topic="parked.sinks",
+    description="notifications of merchants: alerts, and events for their endpoints",
 )
 EFFECTS_PLANS = Topic(
-    name="effects.plans",
-    speakers=("streams",),
-    listeners=("ml",),
+    name="effects.retry_times",
+    producers=("streams",),
+    consumers=("ml",),
     key="account/customer",
     carries=AnyEffect,
     retention_ms=30 * DAY_MS,
-    what="asks for offered retry times; answered on facts, or not at all",
+    description="requests for retry times; the answer is a fact, or there is none",
 )
 PARKED_GATEWAY = Topic(
     name="parked.gateway",
-    speakers=("producers.gateway",),
-    listeners=("operators",),
+    producers=("producers.gateway",),
+    consumers=("operators",),
     key="account",
-    carries=Parked,
+    carries=DeadLetter,
     retention_ms=7 * DAY_MS,
-    largest_bytes=LARGEST_BYTES,
-    what="validly signed webhooks that could not be translated",
+    max_message_bytes=LARGEST_BYTES,
+    description="validly signed webhooks that could not be translated",
 )
 PARKED_STREAMS = Topic(
     name="parked.streams",
-    speakers=("streams",),
-    listeners=("operators",),
+    producers=("streams",),
+    consumers=("operators",),
     key="that of the message",
-    carries=Parked,
+    carries=DeadLetter,
     retention_ms=7 * DAY_MS,
-    what="facts that could not be decoded or applied, rows whose timer failed",
+    description="facts that could not be decoded or applied, rows whose timer failed",
 )
 PARKED_SINKS = Topic(
     name="parked.sinks",
-    speakers=("sinks.warehouse", "sinks.effects"),
-    listeners=("operators",),
+    producers=("sinks.warehouse", "sinks.effects"),
+    consumers=("operators",),
     key="that of the message",
-    carries=Parked,
+    carries=DeadLetter,
     retention_ms=7 * DAY_MS,
-    what="events and effects that could not be decoded or carried out",
+    description="events and effects that could not be decoded or carried out",
 )
 PARKED_NOTES = Topic(
     name="parked.notes",
-    speakers=("producers.replay",),
-    listeners=("operators",),
+    producers=("producers.replay",),
+    consumers=("operators",),
     key="the parked message's name",
-    carries=Replayed,
+    carries=DeadLetterReplayed,
     retention_ms=7 * DAY_MS,
-    what="which parked messages were put back, by whom and why",
+    description="which dead letters were replayed, by whom and why",
 )
-AGAIN_SINKS = Topic(
-    name="again.sinks",
-    speakers=("producers.replay",),
-    listeners=("sinks.warehouse", "sinks.effects"),
+REDRIVE_SINKS = Topic(
+    name="redrive.sinks",
+    producers=("producers.replay",),
+    consumers=("sinks.warehouse", "sinks.effects"),
     key="that of the message",
-    carries=Parked,
+    carries=DeadLetter,
     retention_ms=7 * DAY_MS,
-    parking="parked.sinks",
-    what="parked events and effects, put back by hand; each sink takes those that were its own",
+    dead_letter_topic="parked.sinks",
+    description="replayed dead letters of sinks; each sink takes its own",
 )
 
 EFFECTS: tuple[Topic, ...] = (EFFECTS_STRIPE, EFFECTS_MESSAGES, EFFECTS_WEBHOOKS)
@@ -184,12 +184,12 @@ def changelog(app_id: str) -> Topic:
     """The compacted topic that holds the stream's rows and positions; its name is the one Faust gives it."""
     return Topic(
         name=f"{app_id}-{TABLE_NAME}-changelog",
-        speakers=("streams",),
-        listeners=("streams",),
+        producers=("streams",),
+        consumers=("streams",),
         key="account/customer, positions under their own keys",
         retention_ms=-1,
         compacted=True,
-        what="the stream's rows: one per customer with something open, policies, input positions",
+        description="the stream's rows: one per customer with something open, policies, input positions",
     )
 
 
@@ -206,7 +206,7 @@ TOPICS: tuple[Topic, ...] = (
     PARKED_STREAMS,
     PARKED_SINKS,
     PARKED_NOTES,
-    AGAIN_SINKS,
+    REDRIVE_SINKS,
 )
 """All topics but the changelog, whose name depends on the app id."""
 
@@ -215,7 +215,7 @@ _TOPIC_BY_TYPE: dict[str, str] = {
     "message_requested": EFFECTS_MESSAGES.name,
     "alert_requested": EFFECTS_WEBHOOKS.name,
     "webhook_requested": EFFECTS_WEBHOOKS.name,
-    "plan_requested": EFFECTS_PLANS.name,
+    "retry_times_requested": EFFECTS_PLANS.name,
 }
 
 
@@ -233,17 +233,17 @@ def topic_of(effect: Effect) -> str:
 
 def settings(topic: Topic) -> dict[str, str]:
     """The topic's configuration on the broker, as strings."""
-    limit = {"max.message.bytes": str(topic.largest_bytes)}
+    limit = {"max.message.bytes": str(topic.max_message_bytes)}
     if topic.compacted:
         return {"cleanup.policy": "compact", "segment.bytes": str(64 << 20), "min.cleanable.dirty.ratio": "0.3", **limit}
     return {"cleanup.policy": "delete", "retention.ms": str(topic.retention_ms), "message.timestamp.type": topic.timestamps, **limit}
 
 
 def diagram() -> str:
-    """The topics and their speakers and listeners as a Mermaid flow chart, for docs/topics.md."""
+    """The topics with their producers and consumers as a Mermaid flow chart, for docs/topics.md."""
     lines = ["flowchart LR"]
     for topic in TOPICS:
         node = topic.name.replace(".", "_")
-        lines += [f"  {speaker.replace('.', '_')}[{speaker}] --> {node}([{topic.name}])" for speaker in topic.speakers]
-        lines += [f"  {node} --> {listener.replace('.', '_').replace(' ', '_')}[{listener}]" for listener in topic.listeners]
+        lines += [f"  {producer.replace('.', '_')}[{producer}] --> {node}([{topic.name}])" for producer in topic.producers]
+        lines += [f"  {node} --> {consumer.replace('.', '_').replace(' ', '_')}[{consumer}]" for consumer in topic.consumers]
     return "\n".join(lines)

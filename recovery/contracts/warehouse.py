@@ -144,11 +144,11 @@ WHY_NOT_COLUMNS: tuple[str, ...] = (
     "event_type",
     "event_id",
 )
-"""Columns of the view `dunlin.why_not` (F61): every retry or message that was not made, with its reason."""
+"""Columns of the view `dunlin.why_not`: every retry or message that was not made, with its reason."""
 
 MONEY_VIEW = "money"
 MONEY_COLUMNS: tuple[str, ...] = ("account", "currency", "opened_on", "cause", "cases", "minor")
-"""Columns of the view `dunlin.money` (F60): each failed unit of money is in exactly one part; per currency and day they sum up."""
+"""Columns of the view `dunlin.money`: each failed unit of money is in exactly one part; per currency and day they sum up."""
 
 DUNNING_VIEW = "dunning"
 DUNNING_COLUMNS: tuple[str, ...] = (
@@ -170,7 +170,7 @@ DUNNING_COLUMNS: tuple[str, ...] = (
     "machine_opens",
     "machine_clicks",
 )
-"""Columns of the view `dunlin.dunning` (F34): what became of every message to a payer; what programs did is counted apart (B81)."""
+"""Columns of the view `dunlin.dunning`: what became of every message to a payer; what programs did is counted apart (B81)."""
 
 WEBHOOK_DELIVERIES_VIEW = "webhook_deliveries"
 WEBHOOK_DELIVERY_COLUMNS: tuple[str, ...] = (
@@ -186,7 +186,7 @@ WEBHOOK_DELIVERY_COLUMNS: tuple[str, ...] = (
     "status",
     "settled_at",
 )
-"""Columns of the view `dunlin.webhook_deliveries` (F25): what became of every event that an endpoint was to be told."""
+"""Columns of the view `dunlin.webhook_deliveries`: the delivery of each event to each endpoint."""
 
 VIEWS: dict[str, tuple[str, ...]] = {
     CASES_VIEW: CASE_COLUMNS,

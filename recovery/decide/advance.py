@@ -1,4 +1,4 @@
-"""The one state machine: a customer's row and a fact in; the row as it is then, the effects asked for and the events that tell why, out."""
+"""The one state machine: from a customer's state and a fact to the new state, the requested effects, and the events that explain them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,32 +9,24 @@ from recovery.contracts.customer import Account, Case, Customer
 from recovery.contracts.effects import Effect
 from recovery.contracts.events import Event
 from recovery.contracts.facts import Fact
-from recovery.decide import (
-    announce,
-    budgets,
-    commands,
-    delivery,
-    due,
-    echoes,
+from recovery.decide import notifications, timers
+from recovery.decide.handlers import commands, customer_events, policy_shadow
+from recovery.decide.handlers.collection import (
+    charges_and_refunds,
     end_action,
-    expiry,
-    hints,
+    invoice_reads,
     invoices,
-    methods,
-    money,
-    people,
-    plans,
-    plausible,
-    reading,
-    retrying,
-    shadow,
+    payment_methods,
+    retries,
+    retry_offers,
     subscriptions,
-    suppression,
-    told,
+    unmatched_failures,
 )
-from recovery.decide.endings import STUB, stub
-from recovery.decide.turn import Turn, next_action
-from recovery.ids import mark, number_of
+from recovery.decide.handlers.collection.case_closing import STUB, stub
+from recovery.decide.handlers.messages import card_expiry, message_delivery, message_engagement, notification_outcomes, suppression
+from recovery.decide.rules import budgets, plausibility
+from recovery.decide.transition import Transition, next_action
+from recovery.ids import fingerprint, number_of
 
 SEEN, SEEN_OF_A_CASE, SEEN_MOST = 48, 2, 1_000
 """How many fact ids a row remembers: so many, more for each further case, at most the last. Kafka and Stripe repeat things soon."""
@@ -43,7 +35,7 @@ ANSWERED = 32
 OUTCOMES: frozenset[type[Fact]] = frozenset(
     {facts.InvoiceRead, facts.ReadFailed, facts.ChargeSettled, facts.MessageSettled, facts.SubscriptionEndSettled}
 )
-"""What tells what became of a case's request; told twice, it is recognised by the request, however much was told in between."""
+"""Facts that report the outcome of a request. A second report is recognised by the request, whatever was reported in between."""
 
 LAST = datetime.max.replace(tzinfo=UTC)
 
@@ -57,45 +49,45 @@ class Step(NamedTuple):
 
 
 def advance(customer: Customer | None, fact: Fact, now: datetime, account: Account) -> Step:
-    """Apply one fact to a customer's row, which may be changed in place; `now` is business time.
+    """Apply one fact to a customer's state, which may be changed in place; `now` is business time.
 
-    TimePassed asks what is due on this row. Every other fact leaves at least one event. Equal arguments give equal answers.
+    TimePassed runs the due timers of this customer. Every other fact leaves at least one event. Equal arguments give equal results.
     """
-    kind, now = type(fact), plausible.present(now)
-    fact = plausible.believed(fact, now)
+    kind, now = type(fact), plausibility.present(now)
+    fact = plausibility.believed(fact, now)
     if customer is None:
         if kind not in OPENERS:
             return _without_row(fact, now, account)
         customer = Customer(account=fact.account, customer=fact.customer)
-    drafted = shadow.copy(customer) if account.draft is not None and shadow.concerns(customer, fact) else None
+    drafted = policy_shadow.copy(customer) if account.draft is not None and policy_shadow.concerns(customer, fact) else None
     turn = _decide(customer, fact, now, account)
     if drafted is not None and account.draft is not None:
-        shadow.compare(turn, _decide(drafted, fact, now, Account(account.number, account.draft, account.paused)))
+        policy_shadow.compare(turn, _decide(drafted, fact, now, Account(account.policy_version, account.draft, account.paused)))
     return _finish(turn)
 
 
-def _decide(customer: Customer, fact: Fact, now: datetime, account: Account) -> Turn:
+def _decide(customer: Customer, fact: Fact, now: datetime, account: Account) -> Transition:
     kind = type(fact)
-    turn = Turn(customer, fact, now, account)
-    seen = 0 if kind is facts.TimePassed else mark(fact.id)
-    if kind is not facts.TimePassed and (seen in customer.seen or (kind in OUTCOMES and _answered_before(customer, fact))):
-        _tell_quietly(turn, "fact_repeated", "seen_before")
+    turn = Transition(customer, fact, now, account)
+    seen = 0 if kind is facts.TimePassed else fingerprint(fact.id)
+    if kind is not facts.TimePassed and (seen in customer.recent_fact_ids or (kind in OUTCOMES and _answered_before(customer, fact))):
+        _record_silently(turn, "duplicate_fact_ignored", "seen_before")
         return turn
     if kind is facts.TimePassed:
         _forget(customer, now)
     else:
         _remember(customer, seen)
-        if plausible.no_money(fact):
-            turn.note = "amount_out_of_range"
+        if plausibility.no_money(fact):
+            turn.noop_reason = "amount_out_of_range"
         else:
             HANDLERS[kind](turn, fact)
         if customer.early_refunds:
-            money.join_early(turn)
-    due.look(turn)
+            charges_and_refunds.join_early(turn)
+    timers.run_due(turn)
     if customer.expiring:
-        expiry.look(turn)
+        card_expiry.run_due(turn)
     if not turn.events and kind is not facts.TimePassed:
-        _tell_quietly(turn, "fact_noted", turn.note)
+        _record_silently(turn, "fact_had_no_effect", turn.noop_reason)
     return turn
 
 
@@ -103,18 +95,18 @@ def _without_row(fact: Fact, now: datetime, account: Account) -> Step:
     kind = type(fact)
     if kind is facts.TimePassed:
         return Step(None, [], [])
-    if kind not in WITHOUT_ROW or plausible.no_money(fact):
+    if kind not in WITHOUT_ROW or plausibility.no_money(fact):
         return Step(None, [], [_noted(fact, account)])
-    turn = Turn(Customer(account=fact.account, customer=fact.customer), fact, now, account)
+    turn = Transition(Customer(account=fact.account, customer=fact.customer), fact, now, account)
     HANDLERS[kind](turn, fact)
-    announce.announce(turn)
+    notifications.request_notifications(turn)
     return Step(None, turn.effects, turn.events)
 
 
 def _noted(fact: Fact, account: Account) -> Event:
     """What nearly all facts come to, those of customers who just pay; without a row and a turn it takes a third of the time."""
     return Event(
-        event_type="fact_noted",
+        event_type="fact_had_no_effect",
         account=fact.account,
         customer=fact.customer,
         invoice=fact.invoice,
@@ -123,16 +115,16 @@ def _noted(fact: Fact, account: Account) -> Event:
         cause=fact.id,
         cause_type=str(fact.__struct_config__.tag),
         trace=fact.trace,
-        policy_version=account.number,
-        reason="amount_out_of_range" if plausible.no_money(fact) else "no_case",
+        policy_version=account.policy_version,
+        reason="amount_out_of_range" if plausibility.no_money(fact) else "no_case",
     )
 
 
 def _remember(customer: Customer, seen: int) -> None:
-    customer.seen.append(seen)
+    customer.recent_fact_ids.append(seen)
     most = min(SEEN + SEEN_OF_A_CASE * max(0, len(customer.cases) - 1), SEEN_MOST)
-    if len(customer.seen) > most + 16:
-        del customer.seen[:-most]
+    if len(customer.recent_fact_ids) > most + 16:
+        del customer.recent_fact_ids[:-most]
 
 
 def _answered_before(customer: Customer, fact: Any) -> bool:
@@ -147,30 +139,30 @@ def _answered_before(customer: Customer, fact: Any) -> bool:
     return False
 
 
-def _tell_quietly(turn: Turn, event_type: Any, reason: str) -> None:
+def _record_silently(turn: Transition, event_type: Any, reason: str) -> None:
     case = turn.row.cases.get(turn.fact.invoice)
     if case is not None:
-        turn.tell(event_type, case, reason)
+        turn.record(event_type, case, reason)
     else:
-        turn.tell_row(event_type, reason)
+        turn.record_unscoped(event_type, reason)
 
 
-def _finish(turn: Turn) -> Step:
+def _finish(turn: Transition) -> Step:
     row = turn.row
     turn.close()
-    announce.announce(turn)
-    row.wake = None
+    notifications.request_notifications(turn)
+    row.next_due_at = None
     for invoice, case in row.cases.items():
-        if not case.active and case.shown_at is not None:  # not shrunk yet
+        if not case.active and case.state_observed_at is not None:  # not shrunk yet
             row.cases[invoice] = stub(case)
         at = next_action(case)[1] if case.active else case.read_at
-        if at is not None and (row.wake is None or at < row.wake):
-            row.wake = at
+        if at is not None and (row.next_due_at is None or at < row.next_due_at):
+            row.next_due_at = at
     if row.expiring:
-        row.wake = min(row.wake or LAST, *(card.at for card in row.expiring.values()))
-    if row.wake is None:
-        row.wake = _forget_at(row)
-    return Step(row if row.wake is not None or _stays(row) else None, turn.effects, turn.events)
+        row.next_due_at = min(row.next_due_at or LAST, *(card.at for card in row.expiring.values()))
+    if row.next_due_at is None:
+        row.next_due_at = _forget_at(row)
+    return Step(row if row.next_due_at is not None or _stays(row) else None, turn.effects, turn.events)
 
 
 def _stays(row: Customer) -> bool:
@@ -193,62 +185,62 @@ def _forget(row: Customer, now: datetime) -> None:
     if row.forget_at is not None and row.forget_at <= now:
         row.forget_at = None
     commands.forget(row, now)
-    hints.forget(row, now)
-    money.forget(row, now)
+    unmatched_failures.forget(row, now)
+    charges_and_refunds.forget(row, now)
     aged = [case.invoice for case in row.cases.values() if case.ended_at is not None and case.ended_at + STUB <= now]
     for invoice in aged:
         del row.cases[invoice]
     budgets.forget(row, now)
 
 
-def _case(turn: Turn, fact: Fact, kind: str, effect: str) -> tuple[Case | None, bool]:
+def _case(turn: Transition, fact: Fact, kind: str, effect: str) -> tuple[Case | None, bool]:
     """The case that an outcome is about, and whether it is the answer that the case waits for."""
     case = turn.row.cases.get(fact.invoice)
     if case is None:
-        turn.note = "no_case"
+        turn.noop_reason = "no_case"
         return None, False
-    awaited = case.flight is not None and case.flight.effect == effect and case.flight.kind == kind
+    awaited = case.pending_effect is not None and case.pending_effect.effect == effect and case.pending_effect.kind == kind
     if awaited:
-        case.flight = None
+        case.pending_effect = None
     return case, awaited
 
 
-def _invoice_read(turn: Turn, fact: facts.InvoiceRead) -> None:
+def _invoice_read(turn: Transition, fact: facts.InvoiceRead) -> None:
     case, _ = _case(turn, fact, "read", fact.effect)
     if case is not None:
-        reading.answered(turn, case, fact)
+        invoice_reads.answered(turn, case, fact)
 
 
-def _read_failed(turn: Turn, fact: facts.ReadFailed) -> None:
+def _read_failed(turn: Transition, fact: facts.ReadFailed) -> None:
     case, awaited = _case(turn, fact, "read", fact.effect)
     if case is not None:
-        reading.failed(turn, case, fact, awaited=awaited)
+        invoice_reads.failed(turn, case, fact, awaited=awaited)
     elif not fact.invoice:
-        turn.tell_row("read_failed", "gone" if fact.gone else "read_failed", effect=fact.effect, details={"why": fact.why})
+        turn.record_unscoped("read_failed", "gone" if fact.gone else "read_failed", effect=fact.effect, details={"why": fact.why})
 
 
-def _charge_settled(turn: Turn, fact: facts.ChargeSettled) -> None:
+def _charge_settled(turn: Transition, fact: facts.ChargeSettled) -> None:
     budgets.answered(turn.row, fact.effect)
     case, awaited = _case(turn, fact, "charge", fact.effect)
     if case is not None:
-        retrying.settled(turn, case, fact, awaited=awaited)
+        retries.settled(turn, case, fact, awaited=awaited)
 
 
-def _webhook_ignored(turn: Turn, fact: facts.WebhookIgnored) -> None:
-    turn.tell_row("webhook_ignored", fact.why, details={"webhook": fact.event_type})
+def _webhook_ignored(turn: Transition, fact: facts.WebhookIgnored) -> None:
+    turn.record_unscoped("webhook_ignored", fact.why, details={"webhook": fact.event_type})
 
 
-def _webhook_parked(turn: Turn, fact: facts.WebhookParked) -> None:
-    turn.tell_row("webhook_parked", fact.why, details={"webhook": fact.event_type})
+def _webhook_parked(turn: Transition, fact: facts.WebhookParked) -> None:
+    turn.record_unscoped("webhook_parked", fact.why, details={"webhook": fact.event_type})
 
 
 OPENERS: frozenset[type[Fact]] = frozenset(
     {
         facts.PaymentFailed,
         facts.PaymentActionRequired,
-        facts.StopAsked,
-        facts.SnoozeAsked,
-        facts.ExcludeAsked,
+        facts.StopRequested,
+        facts.SnoozeRequested,
+        facts.ExcludeRequested,
         facts.DisputeOpened,
         facts.MessageBounced,
         facts.MessageComplained,
@@ -260,7 +252,7 @@ OPENERS: frozenset[type[Fact]] = frozenset(
 )
 """The facts that may begin a row."""
 
-HANDLERS: dict[type[Fact], Callable[[Turn, Any], None]] = {
+HANDLERS: dict[type[Fact], Callable[[Transition, Any], None]] = {
     facts.PaymentFailed: invoices.failed,
     facts.PaymentActionRequired: invoices.action_required,
     facts.InvoicePaid: invoices.paid,
@@ -268,47 +260,47 @@ HANDLERS: dict[type[Fact], Callable[[Turn, Any], None]] = {
     facts.InvoiceChanged: invoices.changed,
     facts.InvoiceVoided: invoices.voided,
     facts.InvoiceWrittenOff: invoices.written_off,
-    facts.ChargeFailed: money.charge_failed,
-    facts.IntentFailed: money.intent_failed,
-    facts.ChargeRefunded: money.refunded,
-    facts.DisputeOpened: money.disputed,
-    facts.CustomerChanged: people.customer_changed,
-    facts.CustomerDeleted: people.customer_deleted,
+    facts.ChargeFailed: charges_and_refunds.charge_failed,
+    facts.IntentFailed: charges_and_refunds.intent_failed,
+    facts.ChargeRefunded: charges_and_refunds.refunded,
+    facts.DisputeOpened: charges_and_refunds.disputed,
+    facts.CustomerChanged: customer_events.customer_changed,
+    facts.CustomerDeleted: customer_events.customer_deleted,
     facts.SubscriptionChanged: subscriptions.changed,
     facts.SubscriptionEnded: subscriptions.ended,
-    facts.MethodChanged: methods.changed,
+    facts.MethodChanged: payment_methods.changed,
     facts.WebhookIgnored: _webhook_ignored,
     facts.WebhookParked: _webhook_parked,
     facts.InvoiceRead: _invoice_read,
     facts.ReadFailed: _read_failed,
     facts.ChargeSettled: _charge_settled,
-    facts.MessageSettled: delivery.settled,
-    facts.ChargeRead: money.charge_read,
+    facts.MessageSettled: message_delivery.settled,
+    facts.ChargeRead: charges_and_refunds.charge_read,
     facts.SubscriptionEndSettled: end_action.settled,
-    facts.AlertSettled: told.alert,
-    facts.WebhookSettled: told.webhook,
-    facts.EndpointDisabled: told.endpoint_disabled,
+    facts.AlertSettled: notification_outcomes.alert,
+    facts.WebhookSettled: notification_outcomes.webhook,
+    facts.EndpointDisabled: notification_outcomes.endpoint_disabled,
     facts.MessageBounced: suppression.bounced,
     facts.MessageComplained: suppression.complained,
-    facts.MessageOpened: echoes.opened,
-    facts.MessageClicked: echoes.clicked,
-    facts.MessageDelivered: echoes.delivered,
-    facts.MessageUndelivered: echoes.undelivered,
-    facts.MessageReceived: echoes.received,
+    facts.MessageOpened: message_engagement.opened,
+    facts.MessageClicked: message_engagement.clicked,
+    facts.MessageDelivered: message_engagement.delivered,
+    facts.MessageUndelivered: message_engagement.undelivered,
+    facts.MessageReceived: message_engagement.received,
     facts.ContactSuppressed: suppression.suppressed,
     facts.ContactAllowed: suppression.allowed,
     facts.ConsentGiven: suppression.consented,
     facts.ConsentWithdrawn: suppression.withdrawn,
-    facts.CardExpiring: expiry.expiring,
-    facts.PlanOffered: plans.offered,
-    facts.RetryAsked: commands.retry,
-    facts.StopAsked: commands.stop,
-    facts.SnoozeAsked: commands.snooze,
-    facts.ExcludeAsked: commands.exclude,
-    facts.ResumeAsked: commands.resume,
-    facts.ParkedReplayed: commands.put_back,
+    facts.CardExpiring: card_expiry.expiring,
+    facts.RetryTimesOffered: retry_offers.offered,
+    facts.RetryRequested: commands.retry,
+    facts.StopRequested: commands.stop,
+    facts.SnoozeRequested: commands.snooze,
+    facts.ExcludeRequested: commands.exclude,
+    facts.ResumeRequested: commands.resume,
+    facts.ParkedReplayed: commands.dead_letter_replayed,
 }
-"""Who answers which fact; the time has no handler: it only asks what is due."""
+"""The handler of each fact type. TimePassed has no handler: it only runs timers."""
 
 WITHOUT_ROW: frozenset[type[Fact]] = frozenset(
     {

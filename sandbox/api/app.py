@@ -11,14 +11,14 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from sandbox.api import forms, operations
+from sandbox.api.errors import Refusal
 from sandbox.api.idempotency import Answer, Keys
 from sandbox.api.objects import Objects
 from sandbox.api.operations import Call, Operation
-from sandbox.errors import Refusal
+from sandbox.api.shapes import API_VERSION
 from sandbox.faults import PayFault
-from sandbox.machine import Machine
-from sandbox.records import Json, Request
-from sandbox.shapes import API_VERSION
+from sandbox.runtime import Runtime
+from sandbox.simulation.records import Json, Request
 
 _encode = msgspec.json.Encoder().encode
 _pay = operations.pay_invoice
@@ -68,7 +68,7 @@ class _Cut(Response):
 class Api:
     """Answers `/v1/...` for one machine."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Runtime) -> None:
         self._machine = machine
         self._objects = Objects(machine.world)
         self._keys = Keys()

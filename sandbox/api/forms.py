@@ -4,7 +4,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sandbox.records import Json
+from sandbox.simulation.records import Json
 
 _PART = re.compile(r"\[([^\]]*)\]")
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from sandbox.errors import Refusal
+from sandbox.api.errors import Refusal
 
 KEPT_S = 24 * 3600.0
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from sandbox import payment_shapes, shapes
-from sandbox.errors import invalid, missing
-from sandbox.records import Invoice, Json
-from sandbox.world import World
+from sandbox.api import payment_shapes, shapes
+from sandbox.api.errors import invalid, missing
+from sandbox.simulation.records import Invoice, Json
+from sandbox.simulation.world import World
 
 T = TypeVar("T")
 _EXPAND_DEPTH = 8

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
 
-from sandbox import payment_shapes, shapes
+from sandbox.api import payment_shapes, shapes
+from sandbox.api.errors import invalid, missing
 from sandbox.api.objects import Objects, created_within, page
-from sandbox.errors import invalid, missing
-from sandbox.events import Event
-from sandbox.machine import Machine
-from sandbox.records import Charge, Invoice, Json, Request
+from sandbox.runtime import Runtime
+from sandbox.simulation.events import Event
+from sandbox.simulation.records import Charge, Invoice, Json, Request
 
 _TEST_CARDS = {
     "pm_card_visa": "good",
@@ -26,7 +26,7 @@ _PAY_PARAMETERS = {"payment_method", "source", "off_session", "mandate", "paid_o
 class Call:
     """One API call: the ids in its path, its parameters, business time and the request it will be known by."""
 
-    machine: Machine
+    machine: Runtime
     objects: Objects
     path: dict[str, str]
     params: Json
@@ -49,9 +49,9 @@ def retrieve(kind: str) -> Operation:
 
 
 def retrieve_invoice(call: Call) -> Json:
-    """`GET /v1/invoices/{id}`; the invoice remembers when it was looked at last, so that the truth can tell who acted unseeing."""
+    """`GET /v1/invoices/{id}`; the invoice remembers when it was last read, so that the truth shows who acted without reading it."""
     shown = call.objects.get("invoice", call.id)
-    call.machine.world.books.invoices[call.id].looked_at = call.at
+    call.machine.world.books.invoices[call.id].opened_at = call.at
     return shown
 
 
@@ -174,7 +174,7 @@ def attach_card(call: Call) -> Json:
 
 
 def list_subscriptions(call: Call) -> Json:
-    """`GET /v1/subscriptions`: customer, status (cancelled ones only when asked for), created."""
+    """`GET /v1/subscriptions`: customer, status (cancelled ones only by request), created."""
     wanted = call.params.get("status")
     names = ("customer",) if wanted in (None, "all") else ("customer", "status")
     fits, within = _matches(call.params, *names), created_within(call.params)

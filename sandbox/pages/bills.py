@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from sandbox.pages.looks import moment, money
-from sandbox.records import Invoice
+from sandbox.pages.rendering import moment, money
+from sandbox.simulation.records import Invoice
 
 _STATES = {"open": ("Open", "open"), "paid": ("Paid", "paid"), "void": ("Cancelled", "off"), "uncollectible": ("Written off", "off")}
 _PAYERS = {
@@ -18,14 +18,14 @@ _PAYERS = {
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What a page tells about one invoice; `tone` is the CSS class of its state, times are Unix seconds."""
+    """The fields of one invoice's page; `tone` is the CSS class of its state, times are Unix seconds."""
 
     number: str
     status: str
     state: str
     tone: str
     amount: str
-    ask: str
+    request: str
     story: str
     link: str
     created: float
@@ -34,8 +34,8 @@ class Bill:
     payable: bool
 
 
-def told(bill: Invoice) -> Bill:
-    """The invoice as it stands now."""
+def bill_of(bill: Invoice) -> Bill:
+    """The present state of the invoice."""
     state, tone = _STATES[bill.status]
     failed = bill.status == "open" and bill.first_failed_at is not None
     return Bill(
@@ -44,7 +44,7 @@ def told(bill: Invoice) -> Bill:
         state="Unpaid" if failed else state,
         tone=tone,
         amount=money(bill.amount_due, bill.currency),
-        ask=_ask(bill.status, failed),
+        request=_request(bill.status, failed),
         story=_story(bill),
         link=f"/i/{bill.token}",
         created=bill.created,
@@ -54,7 +54,7 @@ def told(bill: Invoice) -> Bill:
     )
 
 
-def _ask(status: str, failed: bool) -> str:
+def _request(status: str, failed: bool) -> str:
     if status == "paid":
         return "Nothing is left to pay."
     if status == "void":

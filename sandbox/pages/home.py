@@ -1,18 +1,18 @@
-"""The front door `/`: what this is, how far the month is, and where to look."""
+"""The start page `/`: what this is, how far the month is, and links to the rest."""
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from sandbox import truth
 from sandbox.clock import SandboxClock
-from sandbox.machine import Machine
-from sandbox.pages.looks import page
+from sandbox.pages.rendering import page
+from sandbox.runtime import Runtime
+from sandbox.simulation import truth
 
 _HOLDERS = {"start": "waiting to be started", "delivery": "waiting until a webhook is answered"}
 
 
-def routes(machine: Machine) -> list[Route]:
+def routes(machine: Runtime) -> list[Route]:
     """`/`."""
 
     async def home(_: Request) -> HTMLResponse:

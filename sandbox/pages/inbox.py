@@ -1,4 +1,4 @@
-"""The inbox as a person looks at it: a list with search and paging, and one page per mail."""
+"""The inbox as a web page: a list with search and paging, and one page per mail."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from sandbox.inbox import Letter, Mailbox
-from sandbox.machine import Machine
+from sandbox.mail.inbox import Letter, Mailbox
 from sandbox.pages import bills
-from sandbox.pages.looks import page
+from sandbox.pages.rendering import page
+from sandbox.runtime import Runtime
 
 PER_PAGE = 50
 # a link in a mail opens in a window of its own: inside the sandboxed frame the pay form could not be sent
@@ -30,7 +30,7 @@ class Row:
     at: float
 
 
-def routes(machine: Machine, box: Mailbox) -> list[Route]:
+def routes(machine: Runtime, box: Mailbox) -> list[Route]:
     """`/inbox?to=&page=` and `/inbox/{n}`."""
 
     def common() -> dict[str, Any]:
@@ -61,15 +61,15 @@ def routes(machine: Machine, box: Mailbox) -> list[Route]:
     async def letter(http: Request) -> HTMLResponse:
         one = box.find(http.path_params["number"])
         if one is None:
-            told = "There is no mail of this number, or it is so old that only mails.jsonl still has it."
-            return HTMLResponse(page("nothing", title="No such mail", told=told, way="/inbox", way_name="All mail"), 404)
+            message = "There is no mail of this number, or it is so old that only mails.jsonl still has it."
+            return HTMLResponse(page("nothing", title="No such mail", message=message, way="/inbox", way_name="All mail"), 404)
         title, name, bill = one.subject or "(no subject)", _name(machine, one), _bill(machine, one)
         return HTMLResponse(page("letter", **common(), title=title, one=one, name=name, bill=bill, framed=_FRAME + one.html))
 
     return [Route("/inbox", listing), Route("/inbox/{number:int}", letter)]
 
 
-def _row(machine: Machine, letter: Letter) -> Row:
+def _row(machine: Runtime, letter: Letter) -> Row:
     return Row(
         number=letter.number,
         name=_name(machine, letter),
@@ -80,21 +80,21 @@ def _row(machine: Machine, letter: Letter) -> Row:
     )
 
 
-def _name(machine: Machine, letter: Letter) -> str:
+def _name(machine: Runtime, letter: Letter) -> str:
     person = machine.world.books.customers.get(letter.customer or "")
     return person.name if person else ""
 
 
-def _bill(machine: Machine, letter: Letter) -> bills.Bill | None:
+def _bill(machine: Runtime, letter: Letter) -> bills.Bill | None:
     bill = machine.world.books.invoices.get(letter.invoice or "")
-    return bills.told(bill) if bill else None
+    return bills.bill_of(bill) if bill else None
 
 
 def _matches(letter: Letter, name: str, wanted: str) -> bool:
     return wanted.lower() in f"{name} {' '.join(letter.recipients)}".lower()
 
 
-def _waiting(machine: Machine) -> str:
+def _waiting(machine: Runtime) -> str:
     if not machine.clock.started:
         return "Business time has not been started."
     failures = machine.world.payments.failures

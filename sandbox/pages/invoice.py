@@ -4,16 +4,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from sandbox.machine import Machine
+from sandbox.api.payment_shapes import message
 from sandbox.pages import bills
-from sandbox.pages.looks import page
-from sandbox.payment_shapes import message
-from sandbox.records import Charge, Invoice
+from sandbox.pages.rendering import page
+from sandbox.runtime import Runtime
+from sandbox.simulation.records import Charge, Invoice
 
 _CHOICES = frozenset({"saved", "good", "insufficient_funds", "lost_card", "generic_decline"})
 
 
-def routes(machine: Machine) -> list[Route]:
+def routes(machine: Runtime) -> list[Route]:
     """`/i/{token}`: GET and HEAD show, POST pays."""
 
     async def show(http: Request) -> HTMLResponse:
@@ -32,31 +32,31 @@ def routes(machine: Machine) -> list[Route]:
             return HTMLResponse(_page(machine, bill))
         taken = machine.world.behaviour.pay_on_page(bill, choice, at)
         machine.flush()
-        return HTMLResponse(_page(machine, bill, *_told(taken)), 200 if taken.decline is None else 402)
+        return HTMLResponse(_page(machine, bill, *_result(taken)), 200 if taken.decline is None else 402)
 
     return [Route("/i/{token}", show, methods=["GET"]), Route("/i/{token}", pay, methods=["POST"])]
 
 
-def _told(taken: Charge) -> tuple[str, bool]:
+def _result(taken: Charge) -> tuple[str, bool]:
     if taken.decline is None:
         return "Thank you! The payment went through and this invoice is paid.", False
     return f"{message(taken.decline)} Please try another card.", True
 
 
-def _page(machine: Machine, bill: Invoice, told: str = "", bad: bool = False) -> str:
+def _page(machine: Runtime, bill: Invoice, message: str = "", bad: bool = False) -> str:
     person = machine.world.books.customers[bill.customer]
     return page(
         "invoice",
         title=f"Invoice {bill.number}",
         merchant=machine.world.setting.merchant,
-        bill=bills.told(bill),
+        bill=bills.bill_of(bill),
         person=person,
         card=person.card,
-        told=told,
+        message=message,
         bad=bad,
     )
 
 
 def _unknown() -> HTMLResponse:
-    told = "This link does not belong to an invoice. Please look at your latest mail."
-    return HTMLResponse(page("nothing", title="No such invoice", told=told, way=""), 404)
+    message = "This link does not belong to an invoice. Please open your latest mail."
+    return HTMLResponse(page("nothing", title="No such invoice", message=message, way=""), 404)

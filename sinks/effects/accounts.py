@@ -1,13 +1,13 @@
-"""What the effects sink asks about an account: its key, its name, whether it lets us charge."""
+"""The effects sink's view of an account: its key, its name, whether it lets us charge."""
 
-from control.brand import Brand
-from control.lookup import Tenants
+from control.tenants import TenantDirectory
+from recovery.presentation.brand import Brand
 
 
 class Accounts:
     """The tenants file as the performers see it, always as it is now."""
 
-    def __init__(self, tenants: Tenants) -> None:
+    def __init__(self, tenants: TenantDirectory) -> None:
         self._tenants = tenants
 
     def api_key(self, account: str) -> str:
@@ -35,7 +35,7 @@ class Accounts:
         return self._tenants.livemode(account)
 
     def brand(self, account: str) -> Brand:
-        """How the merchant looks to payers. Raises LookupError when the account is unknown."""
+        """The merchant's brand as customers see it. Raises LookupError when the account is unknown."""
         return self._tenants.tenant(account).brand
 
     def language(self, account: str) -> str:
@@ -43,7 +43,7 @@ class Accounts:
         return self.brand(account).language
 
     def may_charge(self, account: str) -> bool:
-        """Whether we may charge at all: never with a live key unless the account's entry permits it (decision 39)."""
+        """Whether we may charge at all: never with a live key unless the account's entry permits it."""
         tenant = self._tenants.find(account)
         if tenant is None:
             return False

@@ -1,4 +1,4 @@
-"""The process `python -m sinks effects`: builds the parts, recovers what a former process left, and loops until told to stop."""
+"""The process `python -m sinks effects`: builds the components, recovers the effects of a former process, and loops until it is stopped."""
 
 import logging
 import os
@@ -10,26 +10,26 @@ from types import FrameType
 from confluent_kafka import KafkaException
 from sqlalchemy.exc import SQLAlchemyError
 
-from control.lookup import Tenants
-from control.private import private_folder
+from control.private_files import private_folder
+from control.tenants import TenantDirectory
 from recovery.adapters.clock import business_clock, wall
 from recovery.adapters.kafka import Publisher, consumer
 from recovery.adapters.kafka_cluster import cluster
 from recovery.adapters.kafka_trouble import KafkaUnusable, check, unusable
-from recovery.adapters.progress import Reader
+from recovery.adapters.progress import ReadProgress
 from recovery.config import Settings
 from sinks.effects.accounts import Accounts
-from sinks.effects.answers import Clocks
-from sinks.effects.digests import Digests
-from sinks.effects.dispatch import Dispatcher
-from sinks.effects.inbox import Inbox
-from sinks.effects.ledger import Ledger
-from sinks.effects.outbox import Outbox
-from sinks.effects.ownership import LedgerTaken, Ownership
+from sinks.effects.alerts.digests import Digests
+from sinks.effects.engine.dispatcher import Dispatcher
+from sinks.effects.engine.kill_switches import Switches
+from sinks.effects.engine.ledger import Ledger
+from sinks.effects.engine.outcome_publisher import OutcomePublisher
+from sinks.effects.engine.ownership import LedgerTaken, Ownership
+from sinks.effects.engine.receiver import EffectReceiver
+from sinks.effects.performer import Clocks
 from sinks.effects.performers import performers
-from sinks.effects.stalled import ConsumerFailed
-from sinks.effects.stripe import StripeDoor
-from sinks.effects.switches import Switches
+from sinks.effects.stripe.client import EffectsStripeClient
+from sinks.kafka.poll_stall_detector import ConsumerFailed
 
 log = logging.getLogger(__name__)
 EXIT_CONFIG, EXIT_FAILED = 78, 70
@@ -39,19 +39,19 @@ KEEP = timedelta(days=60)
 """How long the ledger remembers an effect after its deadline: longer than the log keeps the effect (30 days)."""
 TIDY_SECONDS = 3600.0
 LEFT_OVER_SECONDS = 0.5
-"""How often the ledger is asked for outcomes that the broker did not take; a turn comes a hundred times a second."""
+"""How often the ledger is read for outcomes that the broker did not accept; a turn happens a hundred times a second."""
 
 
-class Loop:
+class EffectsSink:
     """One turn after another: take in, write down, publish, start. `stop` ends it after the present turn."""
 
     def __init__(
         self,
         ledger: Ledger,
-        inbox: Inbox,
+        inbox: EffectReceiver,
         switches: Switches,
         dispatcher: Dispatcher,
-        outbox: Outbox,
+        outbox: OutcomePublisher,
         clocks: Clocks,
     ) -> None:
         self._ledger, self._inbox, self._switches, self._dispatcher, self._outbox = ledger, inbox, switches, dispatcher, outbox
@@ -66,7 +66,7 @@ class Loop:
     def recover(self) -> None:
         """What a former process left: claims are in doubt, outcomes are published, everything unfinished waits again."""
         self._switches.catch_up()
-        doubts = self._ledger.doubt_all_claimed()
+        doubts = self._ledger.mark_claimed_in_doubt()
         rows = self._ledger.unfinished()
         self._dispatcher.restore(rows)
         published = self._outbox.publish()
@@ -97,7 +97,7 @@ class Loop:
         self._tidy()
 
     def _publish(self, fresh: bool) -> None:
-        """Publish what was settled just now at once; what the broker did not take before is looked for now and then."""
+        """Publish outcomes settled just now at once; those that the broker did not accept before are read from time to time."""
         if fresh or time.monotonic() - self._published >= LEFT_OVER_SECONDS:
             self._outbox.publish()
             self._published = time.monotonic()
@@ -146,20 +146,20 @@ def _run(settings: Settings) -> None:
     with Ownership(ledger):
         group = f"{settings.app_id}-effects"
         # A static member: the ledger has one owner, so a process that starts again after a crash gets its partitions back at once.
-        stored = Reader(settings.clock_file, "effects", str(os.getpid()))
+        stored = ReadProgress(settings.clock_file, "effects", str(os.getpid()))
         static = {"group.instance.id": group, "enable.partition.eof": True}
-        inbox = Inbox(consumer(brokers, group, **static), ledger, wall, stored)
+        inbox = EffectReceiver(consumer(brokers, group, **static), ledger, wall, stored)
         calm = {"enable.partition.eof": True, "fetch.wait.max.ms": 500}  # a switch need not be heard within milliseconds
         switches = Switches(consumer(brokers, f"{group}-switches", **calm), ledger)
-        tenants = Tenants.load(settings.tenants)
-        door = StripeDoor(Accounts(tenants), settings.stripe_api_base)
+        tenants = TenantDirectory.load(settings.tenants)
+        stripe_client = EffectsStripeClient(Accounts(tenants), settings.stripe_api_base)
 
         def paused(account: str) -> bool | None:
             return switches.paused(account) if inbox.current else None
 
-        dispatcher = Dispatcher(ledger, performers(settings, door, tenants, clocks, ledger), door, clocks, paused)
-        outbox = Outbox(ledger, Publisher(brokers))
-        loop = Loop(ledger, inbox, switches, dispatcher, outbox, clocks)
+        dispatcher = Dispatcher(ledger, performers(settings, stripe_client, tenants, clocks, ledger), stripe_client, clocks, paused)
+        outbox = OutcomePublisher(ledger, Publisher(brokers))
+        loop = EffectsSink(ledger, inbox, switches, dispatcher, outbox, clocks)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, loop.stop)
         loop.recover()

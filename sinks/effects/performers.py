@@ -2,51 +2,55 @@
 
 import logging
 
-from control.addresses import is_address
-from control.lookup import Contacts, Tenants
+from control.tenants import Contacts, TenantDirectory
 from recovery.config import Settings
+from recovery.email_addresses import is_address
 from sinks.effects.accounts import Accounts
-from sinks.effects.alerts import Alerts
-from sinks.effects.answers import Clocks, Performer
-from sinks.effects.charges import Charges
-from sinks.effects.digests import Digests
-from sinks.effects.doors import mail_channel, mail_signer, signed_links, slack_channel, text_server
-from sinks.effects.email import Mails, Post
-from sinks.effects.end_actions import EndActions
-from sinks.effects.ledger import Ledger
-from sinks.effects.reads import Reads
-from sinks.effects.sms import Texts
-from sinks.effects.smtp import MailServer, address
-from sinks.effects.stripe import StripeDoor
-from sinks.effects.webhooks.addresses import Rules
+from sinks.effects.alerts.alerts import Alerts
+from sinks.effects.alerts.digests import Digests
+from sinks.effects.channels import mail_channel, mail_signer, signed_links, slack_channel, text_server
+from sinks.effects.engine.ledger import Ledger
+from sinks.effects.mail.email import EmailPerformer, MailTransport
+from sinks.effects.mail.smtp import MailServer, address
+from sinks.effects.performer import Clocks, Performer
+from sinks.effects.sms.sms import SmsPerformer
+from sinks.effects.stripe.charges import Charges
+from sinks.effects.stripe.client import EffectsStripeClient
+from sinks.effects.stripe.end_actions import EndActions
+from sinks.effects.stripe.reads import Reads
+from sinks.effects.webhooks.delivery_log import DeliveryLog
 from sinks.effects.webhooks.endpoints import Endpoints
-from sinks.effects.webhooks.journal import Journal
 from sinks.effects.webhooks.performer import Webhooks
 from sinks.effects.webhooks.sender import Sender
+from sinks.effects.webhooks.ssrf_guard import AddressPolicy
 
 log = logging.getLogger(__name__)
 
 
-def performers(settings: Settings, door: StripeDoor, tenants: Tenants, clocks: Clocks, ledger: Ledger) -> dict[str, Performer]:
+def performers(
+    settings: Settings, stripe: EffectsStripeClient, tenants: TenantDirectory, clocks: Clocks, ledger: Ledger
+) -> dict[str, Performer]:
     """The performer of each kind of work. Raises ValueError when a setting is wrong."""
     accounts, contacts, mail, digests = Accounts(tenants), Contacts(settings.contacts_url), post(settings), Digests(ledger)
     return {
-        "read_requested": Reads(door, clocks),
-        "charge_requested": Charges(door, accounts, clocks),
-        "subscription_end_requested": EndActions(door, accounts, clocks),
-        "message_requested": Mails(door, accounts, contacts, mail, clocks),
-        "message_requested.sms": Texts(door, accounts, contacts, text_server(settings), signed_links(settings), clocks),
+        "read_requested": Reads(stripe, clocks),
+        "charge_requested": Charges(stripe, accounts, clocks),
+        "subscription_end_requested": EndActions(stripe, accounts, clocks),
+        "message_requested": EmailPerformer(stripe, accounts, contacts, mail, clocks),
+        "message_requested.sms": SmsPerformer(stripe, accounts, contacts, text_server(settings), signed_links(settings), clocks),
         "alert_requested.email": Alerts(mail_channel(settings, accounts, mail, clocks.wall), digests, clocks),
         "alert_requested.slack": Alerts(slack_channel(settings, accounts), digests, clocks),
         "webhook_requested": _webhooks(settings, tenants, clocks, ledger),
     }
 
 
-def _webhooks(settings: Settings, tenants: Tenants, clocks: Clocks, ledger: Ledger) -> Webhooks:
-    rules = Rules(settings.webhook_private_addresses, settings.webhook_ports)
+def _webhooks(settings: Settings, tenants: TenantDirectory, clocks: Clocks, ledger: Ledger) -> Webhooks:
+    rules = AddressPolicy(settings.webhook_private_addresses, settings.webhook_ports)
     if rules.private:
-        log.warning("DUNLIN_WEBHOOK_PRIVATE_ADDRESSES is yes: webhooks go to any address. Never set it where merchants name endpoints.")
-    return Webhooks(Endpoints(tenants), Sender(rules, clocks.wall), Journal(ledger.engine, ledger.writing), clocks)
+        log.warning(
+            "DUNLIN_WEBHOOK_ALLOW_PRIVATE_ADDRESSES is yes: webhooks go to any address. Never set it where merchants name endpoints."
+        )
+    return Webhooks(Endpoints(tenants), Sender(rules, clocks.wall), DeliveryLog(ledger.engine, ledger.writing), clocks)
 
 
 def _can_send(sender: str) -> bool:
@@ -54,15 +58,15 @@ def _can_send(sender: str) -> bool:
     return is_address(sender) or is_address(f"{sender}.example")
 
 
-def post(settings: Settings) -> Post:
-    """How mail leaves. Raises ValueError when the mail server's address is none, or the keys of links cannot be read."""
+def post(settings: Settings) -> MailTransport:
+    """How mail is sent. Raises ValueError when the mail server's address is invalid, or the keys of links cannot be read."""
     if not settings.smtp_url:
         log.warning("DUNLIN_SMTP_URL is not set: mails are skipped")
-        return Post(None, settings.mail_from, False)
+        return MailTransport(None, settings.mail_from, False)
     where = address(settings.smtp_url)
     if not _can_send(settings.mail_from):
         raise ValueError(f"DUNLIN_MAIL_FROM is {settings.mail_from!r}; it takes one plain e-mail address, such as billing@heron.example.")
     may_leave = where.is_this_machine or settings.mail_to_real_addresses
     if not may_leave:
-        log.warning("mails are skipped: %s is not this machine and DUNLIN_MAIL_TO_REAL_ADDRESSES is not yes", where.host)
-    return Post(MailServer(where), settings.mail_from, may_leave, signed_links(settings), mail_signer(settings))
+        log.warning("mails are skipped: %s is not this machine and DUNLIN_MAIL_ALLOW_EXTERNAL is not yes", where.host)
+    return MailTransport(MailServer(where), settings.mail_from, may_leave, signed_links(settings), mail_signer(settings))

@@ -1,4 +1,4 @@
-"""Runs the warehouse sink until told to stop."""
+"""Runs the warehouse sink until it is stopped."""
 
 import logging
 import os
@@ -14,13 +14,13 @@ from recovery.adapters.clock import ScaledClock, business_clock
 from recovery.adapters.kafka import Publisher, consumer
 from recovery.adapters.kafka_cluster import cluster
 from recovery.adapters.kafka_trouble import KafkaUnusable, check, unusable
-from recovery.adapters.progress import Reader, place
+from recovery.adapters.progress import ReadProgress, place
 from recovery.config import Settings
-from recovery.contracts.topics import AGAIN_SINKS, EVENTS, Topic
+from recovery.contracts.topics import EVENTS, REDRIVE_SINKS, Topic
 from recovery.vocabulary import Clock
-from sinks.consume import Loop, Target
-from sinks.ranges import Fatal
-from sinks.warehouse.again import Again
+from sinks.kafka.exactly_once_consumer import ExactlyOnceConsumer, Target
+from sinks.kafka.offset_ranges import Fatal
+from sinks.warehouse.redrive import WarehouseRedrive
 from sinks.warehouse.writer import Warehouse
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
     target = Warehouse(lambda: clickhouse.client(settings.clickhouse_url), Publisher(cluster(settings)), wall)
     ready = settings.ready_file.touch if settings.ready_file else lambda: None
     events = _loop(settings, instance, "warehouse", EVENTS, target, ready, _progress(settings, instance))
-    put_back = _loop(settings, instance, "warehouse-again", AGAIN_SINKS, Again(target), lambda: None, lambda _: None)
+    put_back = _loop(settings, instance, "warehouse-again", REDRIVE_SINKS, WarehouseRedrive(target), lambda: None, lambda _: None)
     try:
         events.start()
         put_back.start()
@@ -59,8 +59,8 @@ def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
 
 
 def _progress(settings: Settings, instance: int) -> Callable[[dict[int, int]], None]:
-    """What tells, in a sandbox run, how far rows are written."""
-    reader = Reader(settings.clock_file, f"warehouse-{instance}", str(os.getpid()))
+    """Reports, in a sandbox run, how far rows are written."""
+    reader = ReadProgress(settings.clock_file, f"warehouse-{instance}", str(os.getpid()))
 
     def written(ends: dict[int, int]) -> None:
         reader({place(EVENTS.name, partition): end for partition, end in ends.items()})
@@ -96,15 +96,15 @@ def _loop(
     target: Target,
     ready: Callable[[], None],
     written: Callable[[dict[int, int]], None],
-) -> Loop:
-    loop: Loop
+) -> ExactlyOnceConsumer:
+    loop: ExactlyOnceConsumer
 
     def trouble(error: kafka.KafkaError) -> None:
         loop.trouble(error)
 
     group = f"{settings.app_id}-{name}"
     reader = consumer(cluster(settings), group, **membership(group, instance), error_cb=trouble)
-    loop = Loop(reader, topic.name, target, ready, step=_stepped(settings), written=written)
+    loop = ExactlyOnceConsumer(reader, topic.name, target, ready, step=_stepped(settings), written=written)
     return loop
 
 
@@ -118,7 +118,7 @@ def membership(group: str, instance: int) -> dict[str, object]:
     }
 
 
-def _turn_until(stopped: list[int], loop: Loop, put_back: Loop, target: Warehouse) -> None:
+def _turn_until(stopped: list[int], loop: ExactlyOnceConsumer, put_back: ExactlyOnceConsumer, target: Warehouse) -> None:
     reported, rows = monotonic(), 0
     while not stopped:
         loop.turn()

@@ -22,7 +22,7 @@ FROM system.tables WHERE concat(database, '.', name) = {lock:String}"""
 STALE_SECONDS = 30
 """A lock older than this was left by a run that was killed; a whole run takes about a second."""
 _TABLE_EXISTS = "(TABLE_ALREADY_EXISTS)"
-Say = Callable[[str], None]
+ReportLine = Callable[[str], None]
 
 
 class MigrationError(RuntimeError):
@@ -60,7 +60,7 @@ def read(folder: Path = FOLDER) -> list[Migration]:
     return found
 
 
-def run(url: str, say: Say, wait_seconds: float = 60.0, folder: Path = FOLDER) -> list[str]:
+def run(url: str, report: ReportLine, wait_seconds: float = 60.0, folder: Path = FOLDER) -> list[str]:
     """Bring the database up to date; answers the names of the files that ran now.
 
     Raises:
@@ -68,13 +68,13 @@ def run(url: str, say: Say, wait_seconds: float = 60.0, folder: Path = FOLDER) -
 
     """
     files = read(folder)
-    server = _connect(url, say, wait_seconds)
+    server = _connect(url, report, wait_seconds)
     try:
         for database in ("dunlin", "dunlin_internal"):
             server.command(f"CREATE DATABASE IF NOT EXISTS {database}")
         server.command(_BOOK)
-        with _lock(server, say):
-            return _run_missing(server, files, say)
+        with _lock(server, report):
+            return _run_missing(server, files, report)
     except (Error, HTTPError, OSError) as error:
         raise MigrationError(sentence(url, error)) from error
 
@@ -85,7 +85,7 @@ _BOOK = """CREATE TABLE IF NOT EXISTS dunlin_internal.migrations (
 ) ENGINE = MergeTree ORDER BY number SETTINGS fsync_after_insert = 1 COMMENT 'Migrations that ran'"""
 
 
-def _run_missing(server: Client, files: list[Migration], say: Say) -> list[str]:
+def _run_missing(server: Client, files: list[Migration], report: ReportLine) -> list[str]:
     rows = server.query("SELECT number, name, checksum FROM dunlin_internal.migrations").result_rows
     ran = {int(number): (str(name), str(checksum)) for number, name, checksum in rows}
     _refuse_edited(files, ran)
@@ -93,9 +93,9 @@ def _run_missing(server: Client, files: list[Migration], say: Say) -> list[str]:
     for file in missing:
         _execute(server, file)
         server.insert("dunlin_internal.migrations", [[file.number, file.name, file.checksum]], column_names=["number", "name", "checksum"])
-        say(f"{file.name}: done, {len(file.statements())} statements")
+        report(f"{file.name}: done, {len(file.statements())} statements")
     if not missing:
-        say(f"nothing to do, {len(files)} migrations ran before")
+        report(f"nothing to do, {len(files)} migrations ran before")
     return [file.name for file in missing]
 
 
@@ -123,9 +123,9 @@ def _execute(server: Client, file: Migration) -> None:
             ) from error
 
 
-def _connect(url: str, say: Say, wait_seconds: float) -> Client:
+def _connect(url: str, report: ReportLine, wait_seconds: float) -> Client:
     deadline = monotonic() + wait_seconds
-    told = monotonic()
+    reported_at = monotonic()
     while True:
         try:
             return clickhouse.client(url)
@@ -134,20 +134,20 @@ def _connect(url: str, say: Say, wait_seconds: float) -> Client:
                 raise MigrationError(sentence(url, error)) from error
             if monotonic() > deadline:
                 raise MigrationError(f"ClickHouse did not answer within {wait_seconds:g} s. {sentence(url, error)}") from error
-            if monotonic() - told > 2:
-                told = monotonic()
-                say(f"waiting for ClickHouse, {deadline - told:.0f} s left")
+            if monotonic() - reported_at > 2:
+                reported_at = monotonic()
+                report(f"waiting for ClickHouse, {deadline - reported_at:.0f} s left")
             sleep(0.1)
 
 
 @contextmanager
-def _lock(server: Client, say: Say) -> Iterator[None]:
+def _lock(server: Client, report: ReportLine) -> Iterator[None]:
     """Creating a table without IF NOT EXISTS is atomic on a server, so the table is the lock."""
     deadline = monotonic() + 2 * STALE_SECONDS
     while not _took(server):
         age = server.command(_AGE, parameters={"lock": LOCK})
         if int(str(age)) > STALE_SECONDS:
-            say(f"a killed run left its lock {age} s ago; taking it over")
+            report(f"a killed run left its lock {age} s ago; taking it over")
             server.command(f"DROP TABLE IF EXISTS {LOCK}")
         elif monotonic() > deadline:
             raise MigrationError(f"Another run holds the lock {LOCK}. Wait for it; if there is none: DROP TABLE {LOCK}.")

@@ -5,7 +5,7 @@ from operator import attrgetter
 
 import msgspec
 
-from recovery.contracts.codec import Unprocessable, decode_event
+from recovery.contracts.encoding.codec import Unprocessable, decode_event
 from recovery.contracts.warehouse import EVENT_COLUMNS
 
 FORMAT = "JSONCompactEachRow"

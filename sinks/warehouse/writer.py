@@ -8,13 +8,13 @@ from clickhouse_connect.driver.exceptions import Error
 from urllib3.exceptions import HTTPError
 
 from recovery.adapters.kafka import NotDelivered, Publisher
-from recovery.contracts import codec
-from recovery.contracts.parked import Parked
-from recovery.contracts.topics import AGAIN_SINKS, PARKED_SINKS
+from recovery.contracts.dead_letters import DeadLetter
+from recovery.contracts.encoding import codec
+from recovery.contracts.topics import PARKED_SINKS, REDRIVE_SINKS
 from recovery.contracts.warehouse import DATABASE, EVENT_COLUMNS, EVENTS_TABLE
 from recovery.vocabulary import Clock
-from sinks.consume import NotWritten
-from sinks.ranges import Message, Range
+from sinks.kafka.exactly_once_consumer import NotWritten
+from sinks.kafka.offset_ranges import Message, Range
 from sinks.warehouse import rows
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Warehouse:
             )
         except (Error, HTTPError, OSError) as error:
             self._close()
-            raise NotWritten(f"ClickHouse does not tell which events it has: {_in_short(error)}") from error
+            raise NotWritten(f"ClickHouse does not answer which events it has: {_in_short(error)}") from error
         return {(int(partition), int(offset)) for partition, offset in found.result_rows}
 
     def _insert(self, taken: Range, block: bytes) -> None:
@@ -102,9 +102,9 @@ def split(messages: Sequence[Message]) -> tuple[list[bytes], list[tuple[Message,
     return lines, refused
 
 
-def parked(message: Message, why: str, wall: Clock) -> Parked:
-    """The unreadable message with its place, its bytes and the reason; put back, it goes to `again.sinks`."""
-    return Parked(
+def parked(message: Message, why: str, wall: Clock) -> DeadLetter:
+    """The dead letter of an unreadable message, with its position, its bytes and the reason; a replay sends it to `redrive.sinks`."""
+    return DeadLetter(
         stage="sinks",
         topic=message.topic,
         partition=message.partition,
@@ -114,7 +114,7 @@ def parked(message: Message, why: str, wall: Clock) -> Parked:
         headers=message.headers,
         why=why,
         at=wall(),
-        again=AGAIN_SINKS.name,
+        replay_topic=REDRIVE_SINKS.name,
     )
 
 

@@ -33,14 +33,14 @@ def test_the_compose_file_obeys_the_published_schema(tmp_path: Path) -> None:
 
 
 def test_every_part_of_a_stack_is_a_service() -> None:
-    from dunlin.parts import NAMES
+    from dunlin.stack.services import SERVICE_NAMES
 
-    assert {name for name, service in COMPOSE["services"].items() if "profiles" not in service} == set(NAMES)
+    assert {name for name, service in COMPOSE["services"].items() if "profiles" not in service} == set(SERVICE_NAMES)
 
 
 def test_the_services_run_what_the_supervisor_runs() -> None:
     from dunlin.clickhouse_server.users import USERS
-    from dunlin.parts import LocalPorts, full_stack
+    from dunlin.stack.services import LocalPorts, full_stack
     from recovery.config import from_env
 
     passwords = dict.fromkeys(USERS, "x")
@@ -53,7 +53,7 @@ def test_the_services_run_what_the_supervisor_runs() -> None:
 
 
 def test_the_optional_parts_of_ours_are_programs_too() -> None:
-    from producers.arguments import parser
+    from producers.cli import parser
 
     optional = {name: service["command"] for name, service in COMPOSE["services"].items() if "profiles" in service and "command" in service}
     assert set(optional) == {"bounces"}
@@ -67,7 +67,7 @@ def test_who_reads_links_and_contacts_shares_their_folder_and_the_address_of_the
     service = COMPOSE["services"][name]
     assert "state:/var/lib/dunlin" in service["volumes"]
     assert "DUNLIN_PUBLIC_URL" in service["environment"]
-    assert not {"DUNLIN_LINK_SECRET_FILE", "DUNLIN_CONTACTS_URL"} & set(service["environment"]), "both lie in DUNLIN_HOME"
+    assert not {"DUNLIN_LINK_KEYS_FILE", "DUNLIN_CONTACTS_URL"} & set(service["environment"]), "both lie in DUNLIN_HOME"
 
 
 def test_nothing_listens_beyond_this_machine() -> None:

@@ -1,10 +1,13 @@
-"""Rules of the house that no other tool keeps."""
+"""Rules of the project that no other tool keeps."""
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from tests.support.language import everywhere
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("dunlin", "recovery", "producers", "streams", "sinks", "dashboard", "ml", "control", "sandbox")
@@ -21,6 +24,27 @@ TEXTS = [
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|\b(enough|stub|simple|simplified|only) for now\b|\bnot implemented yet\b")
 OF_ONE_MACHINE = re.compile(r"(?<![\w.])/(work|root)/")
 VAGUE = {"utils.py", "util.py", "helpers.py", "helper.py", "common.py", "manager.py", "misc.py"}
+OUTSIDE = re.compile(r"\bstripe\.md\b|\bproduct decisions?\b|\bF\d{1,3}\b")
+"""Documents and numbers of documents that are not in the repository."""
+SIDE_BY_SIDE = 15
+"""The most modules in one folder, `__init__.py` not counted."""
+TWINS = {
+    "__main__.py": "the entry point of a package",
+    "main.py": "the process of a sink",
+    "redrive.py": "both sinks redrive their dead letters",
+    "performer.py": "the protocol, and its webhook performer",
+    "alerts.py": "the effect and its command",
+    "contacts.py": "the store and its facts",
+    "commands.py": "the facts, their producer and their handlers",
+    "policy.py": "the policy and its command",
+    "topics.py": "the table and its command",
+    "timers.py": "the timers of a shard, and what is due in them",
+    "subscriptions.py": "Stripe's shape and its handlers",
+    "progress.py": "the reports of programs, and the bar of the demonstration that reads them",
+    "metrics.py": "the registry, and the gateway's counters",
+    "amounts.py": "one table of decimals, and the dashboard's cells",
+}
+"""File names that occur more than once outside the sandbox, each with its reason."""
 WAITING = REPOSITORY / "tests" / "support" / "waiting.py"
 
 
@@ -60,6 +84,24 @@ def test_no_text_names_a_folder_of_one_machine():
 
 def test_no_module_has_a_vague_name():
     assert [named(path) for path in SOURCES if path.name in VAGUE] == []
+
+
+def test_names_and_docstrings_use_the_terms_of_the_glossary():
+    assert [f"{one.where}: {one.word}" for one in everywhere()] == [], "docs/glossary.md has the words to use"
+
+
+def test_no_product_text_cites_a_document_that_is_not_here():
+    assert lines_with(OUTSIDE, [*SOURCES, *sorted((REPOSITORY / "sinks").rglob("*.sql"))]) == []
+
+
+def test_no_folder_holds_more_modules_than_one_finds_at_a_glance():
+    folders = Counter(path.parent for path in [*SOURCES, *TESTS, *(REPOSITORY / "bench").rglob("*.py")] if path.name != "__init__.py")
+    assert {named(folder): count for folder, count in folders.items() if count > SIDE_BY_SIDE} == {}
+
+
+def test_a_file_name_occurs_once_or_its_twin_is_explained():
+    names = Counter(path.name for path in SOURCES if path.name != "__init__.py" and named(path).split("/")[0] != "sandbox")
+    assert {name for name, count in names.items() if count > 1} == set(TWINS)
 
 
 def test_no_test_sleeps():

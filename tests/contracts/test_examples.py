@@ -6,13 +6,13 @@ from typing import get_args
 
 import pytest
 
-from recovery.contracts import codec
 from recovery.contracts.effects import AnyEffect
+from recovery.contracts.encoding import codec
 from recovery.contracts.events import EVENT_TYPES, OUTCOME_TYPES
 from recovery.contracts.facts import AnyFact
 from recovery.contracts.topics import TOPICS, effects_topic
 
-FOLDER = Path(codec.__file__).parent / "examples"
+FOLDER = Path(codec.__file__).parents[1] / "examples"
 EXAMPLES = sorted(FOLDER.glob("*/v*/*.json"))
 DECODERS = {
     "facts": codec.decode_fact,
@@ -20,7 +20,7 @@ DECODERS = {
     "recovery": codec.decode_event,
     "parked": codec.decode_parked,
     "parked.notes": codec.decode_note,
-    "again": codec.decode_parked,
+    "redrive": codec.decode_parked,
 }
 
 

@@ -8,18 +8,18 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from producers import webhook
-from producers.commands import asked
+from producers.commands import build_command
+from producers.gateway import stripe_webhook
 from recovery.contracts import limits
-from recovery.contracts.codec import Unprocessable, decode_effect, decode_event, decode_fact, decode_parked, encode
 from recovery.contracts.customer import Case
+from recovery.contracts.dead_letters import DeadLetter, fitted
+from recovery.contracts.encoding.codec import Unprocessable, decode_effect, decode_event, decode_fact, decode_parked, encode
 from recovery.contracts.events import Event
-from recovery.contracts.facts import PaymentFailed, StopAsked, WebhookParked
-from recovery.contracts.parked import Parked, fitted
+from recovery.contracts.facts import PaymentFailed, StopRequested, WebhookParked
 from recovery.decide.advance import advance
 from recovery.ids import stream_key
 from sinks.warehouse import rows
-from streams.in_memory import ShardInMemory
+from streams.simulation import ShardInMemory
 from tests.support import builders as a
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -55,7 +55,7 @@ def body(id="evt_1", created=CREATED, kind="invoice.payment_failed", **invoice):
 
 def through(raw):
     """A signed body through gateway, stream and warehouse: the fact, and the rows that come of it."""
-    fact, messages = webhook.messages_of(Tenant(), "acct_1", ["acct_1"], webhook.read(raw), raw, ARRIVED)
+    fact, messages = stripe_webhook.messages_of(Tenant(), "acct_1", ["acct_1"], stripe_webhook.read(raw), raw, ARRIVED)
     sent = {message.topic: message for message in messages}
     if isinstance(fact, WebhookParked):
         assert decode_parked(sent["parked.gateway"].value).value == raw
@@ -110,7 +110,7 @@ def test_an_events_own_id_has_the_limit_too():
 def test_a_dispute_of_an_unknown_customer_at_the_limit_of_ids_asks_for_its_charge(length):
     raw = body(kind="charge.dispute.created").replace(b'"object": "invoice", "id": "in_1"', b'"object": "dispute", "id": "du_1"')
     raw = raw.replace(b'"customer": "cus_1"', b'"charge": "%s", "amount": 100' % (b"c" * length))
-    _, messages = webhook.messages_of(Tenant(), "acct_1", ["acct_1"], webhook.read(raw), raw, ARRIVED)
+    _, messages = stripe_webhook.messages_of(Tenant(), "acct_1", ["acct_1"], stripe_webhook.read(raw), raw, ARRIVED)
     message = next(message for message in messages if message.topic == "facts")
     outputs = ShardInMemory(0, "dunlin").take(SimpleNamespace(key=message.key, value=message.value, offset=1, timestamp=0))
     (asked_for,) = [decode_effect(output.value) for output in outputs if output.topic == "effects.stripe"]
@@ -176,7 +176,7 @@ def test_other_times_of_an_invoice_have_limits_too(at, fits):
 
 
 def nested(levels):
-    value = encode(StopAsked(who="ada", **a.header("stop-1", a.at())))
+    value = encode(StopRequested(who="ada", **a.header("stop-1", a.at())))
     return value[:-1] + b',"more":' + b"[" * (levels - 1) + b"]" * (levels - 1) + b"}"
 
 
@@ -192,12 +192,12 @@ def test_json_of_more_levels_is_no_message(levels):
 
 
 def test_brackets_in_a_text_are_no_levels():
-    value = encode(StopAsked(who="ada", why="[" * 500 + '\\"{{[', **a.header("stop-1", a.at())))
+    value = encode(StopRequested(who="ada", why="[" * 500 + '\\"{{[', **a.header("stop-1", a.at())))
     assert decode_fact(value).why.startswith("[[[")
 
 
 def filled(size):
-    value = encode(StopAsked(who="ada", **a.header("stop-1", a.at())))
+    value = encode(StopRequested(who="ada", **a.header("stop-1", a.at())))
     return value[:-1] + b',"more":"' + b"x" * (size - len(value) - 10) + b'"}'
 
 
@@ -214,7 +214,9 @@ def test_a_message_beyond_its_limit_is_none():
 
 
 def a_dead_letter(size):
-    return Parked(stage="streams", topic="facts", partition=1, offset=2, key=b"k", value=b"x" * size, why="w", at=ARRIVED, again="facts")
+    return DeadLetter(
+        stage="streams", topic="facts", partition=1, offset=2, key=b"k", value=b"x" * size, why="w", at=ARRIVED, replay_topic="facts"
+    )
 
 
 def test_a_dead_letter_holds_its_bytes_as_long_as_it_fits_and_else_a_reference():
@@ -246,7 +248,7 @@ def test_a_dead_letter_with_long_texts_headers_and_key_is_cut_to_fit():
 @pytest.mark.parametrize(("length", "fits"), [(limits.TEXT_LENGTH - 1, True), (limits.TEXT_LENGTH, True), (limits.TEXT_LENGTH + 1, False)])
 def test_a_persons_reason_has_a_limit_and_they_are_told_at_once(length, fits):
     def say():
-        return asked("stop", ("acct_1", "cus_1", "in_1"), None, "ada", "x" * length, ARRIVED, ARRIVED)
+        return build_command("stop", ("acct_1", "cus_1", "in_1"), None, "ada", "x" * length, ARRIVED, ARRIVED)
 
     if fits:
         assert decode_fact(encode(say())).why == "x" * length
@@ -256,7 +258,7 @@ def test_a_persons_reason_has_a_limit_and_they_are_told_at_once(length, fits):
 
 
 def test_what_is_not_printable_in_a_text_for_people_is_replaced():
-    command = asked("stop", ("acct_1", "cus_1", "in_1"), None, "ada", "first\nsecond\x1b[2J", ARRIVED, ARRIVED)
+    command = build_command("stop", ("acct_1", "cus_1", "in_1"), None, "ada", "first\nsecond\x1b[2J", ARRIVED, ARRIVED)
     assert decode_fact(encode(command)).why == "first second\ufffd[2J"
 
 
@@ -305,7 +307,7 @@ def test_a_thousand_failures_of_one_customer_are_a_thousand_cases_in_a_row_that_
     told = []
     for number in range(1_000):
         raw = body(id=f"in_{number}", subscription=f"sub_{number}").replace(b'"evt_1"', b'"evt_%d"' % number)
-        _, messages = webhook.messages_of(Tenant(), "acct_1", ["acct_1"], webhook.read(raw), raw, ARRIVED)
+        _, messages = stripe_webhook.messages_of(Tenant(), "acct_1", ["acct_1"], stripe_webhook.read(raw), raw, ARRIVED)
         message = next(message for message in messages if message.topic == "facts")
         if number < 5 or number > 995:
             told += shard.take(SimpleNamespace(key=message.key, value=message.value, offset=number, timestamp=0))
@@ -318,7 +320,13 @@ def test_a_thousand_failures_of_one_customer_are_a_thousand_cases_in_a_row_that_
 @pytest.mark.parametrize("at", [limits.FIRST_MOMENT, datetime(2099, 12, 31, tzinfo=UTC)])
 def test_every_time_that_a_message_may_hold_is_one_that_the_warehouse_holds(at):
     event = Event(
-        id="0-1-0", event_type="fact_noted", account="acct_1", occurred_at=at, received_at=at, amount_minor=limits.AMOUNT, next_action_at=at
+        id="0-1-0",
+        event_type="fact_had_no_effect",
+        account="acct_1",
+        occurred_at=at,
+        received_at=at,
+        amount_minor=limits.AMOUNT,
+        next_action_at=at,
     )
     assert rows.line(encode(event), "recovery.events", 0, 1)
 

@@ -9,8 +9,8 @@ from typing import get_args
 import jsonschema
 import pytest
 
-from producers.gateway import BODY_LIMIT
-from producers.webhook import messages_of
+from producers.gateway.stripe_webhook import messages_of
+from producers.gateway.webhook_endpoint import BODY_LIMIT
 from recovery.adapters.kafka import PRODUCER_SETTINGS
 from recovery.contracts import asyncapi, limits, topics
 from recovery.contracts.effects import AnyEffect
@@ -40,39 +40,39 @@ def by_name(name):
 
 def test_names_are_unique_and_plain():
     assert len(NAMES) == len(TOPICS)
-    assert all(re.fullmatch(r"[a-z]+(\.[a-z]+)?", name) for name in NAMES)
+    assert all(re.fullmatch(r"[a-z]+(\.[a-z_]+)?", name) for name in NAMES)
 
 
 def test_a_topic_that_a_program_of_ours_reads_has_a_place_for_the_unreadable():
-    ours = [topic for topic in TOPICS if any(listener.startswith(("streams", "sinks")) for listener in topic.listeners)]
+    ours = [topic for topic in TOPICS if any(listener.startswith(("streams", "sinks")) for listener in topic.consumers)]
     assert {topic.name for topic in ours} == {
         "facts",
         "recovery.events",
         "effects.stripe",
         "effects.messages",
         "effects.webhooks",
-        "again.sinks",
+        "redrive.sinks",
     }
     for topic in ours:
-        assert topic.parking in NAMES, topic.name
-        assert by_name(topic.parking).carries is topics.Parked
+        assert topic.dead_letter_topic in NAMES, topic.name
+        assert by_name(topic.dead_letter_topic).carries is topics.DeadLetter
 
 
 def test_unreadable_messages_go_to_the_stage_that_reads():
     for topic in TOPICS:
-        if topic.parking:
-            stage = topic.parking.split(".")[1]
-            assert any(listener.startswith(stage) for listener in topic.listeners), topic.name
+        if topic.dead_letter_topic:
+            stage = topic.dead_letter_topic.split(".")[1]
+            assert any(listener.startswith(stage) for listener in topic.consumers), topic.name
 
 
 def test_a_parking_topic_is_not_parked_itself():
-    assert all(not topic.parking for topic in TOPICS if topic.name.startswith("parked."))
+    assert all(not topic.dead_letter_topic for topic in TOPICS if topic.name.startswith("parked."))
 
 
 def test_only_streams_speak_on_recovery_and_effects():
     for topic in TOPICS:
         if topic.name.startswith(("recovery.", "effects.")):
-            assert topic.speakers == ("streams",)
+            assert topic.producers == ("streams",)
 
 
 def test_all_topics_share_the_number_of_partitions():
@@ -126,7 +126,8 @@ def test_the_table_in_the_documentation_is_fresh():
     text = (REPOSITORY / "docs" / "topics.md").read_text()
     for topic in TOPICS:
         kept = f"{topic.retention_ms // topics.DAY_MS} days"
-        row = f"| `{topic.name}` | {topic.what} | {topic.key} | {kept} | {f'`{topic.parking}`' if topic.parking else ''} |"
+        dead_letters = f"`{topic.dead_letter_topic}`" if topic.dead_letter_topic else ""
+        row = f"| `{topic.name}` | {topic.description} | {topic.key} | {kept} | {dead_letters} |"
         assert row in text, f"docs/topics.md lacks this row:\n{row}"
 
 

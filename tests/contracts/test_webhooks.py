@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from recovery.contracts.events import Event
-from recovery.telling import DEFAULT_WEBHOOK_TYPES, WEBHOOK_TYPES
-from sinks.effects.webhooks.body import TEST_TYPE, Told, encoded, told
+from recovery.notification_policy import DEFAULT_WEBHOOK_TYPES, WEBHOOK_TYPES
+from sinks.effects.webhooks.payload import TEST_TYPE, WebhookPayload, encoded, payload_of
 from sinks.effects.webhooks.schema import WHEN, document, example
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -30,7 +30,7 @@ def test_every_type_is_on_the_page_with_an_example_that_fits_the_schema(kind: st
 
 
 def test_a_type_that_is_none_does_not_fit() -> None:
-    wrong = json.loads(encoded(example("payment_failed"))) | {"type": "fact_noted"}
+    wrong = json.loads(encoded(example("payment_failed"))) | {"type": "fact_had_no_effect"}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(wrong, json.loads(document()))
 
@@ -44,7 +44,7 @@ def test_every_field_of_an_event_that_concerns_a_merchant_is_told() -> None:
     housekeeping = {"version", "received_at", "cause_type", "trace", "policy_version", "effect", "details", "event_type"}
     renamed = {"recovered_by": "cause", "retry_count": "attempts"}
     fields = {renamed.get(name, name) for name in Event.__struct_fields__} - housekeeping
-    assert fields | {"type", "contract", "test"} == set(Told.__struct_fields__)
+    assert fields | {"type", "contract", "test"} == set(WebhookPayload.__struct_fields__)
 
 
 def test_what_is_told_is_what_happened() -> None:
@@ -73,7 +73,7 @@ def test_what_is_told_is_what_happened() -> None:
         recovered_by="f",
         cause="the fact that it follows from, which is ours alone",
     )
-    sent = msgspec.structs.asdict(told(event, False))
+    sent = msgspec.structs.asdict(payload_of(event, False))
     for name, value in {"recovered_by": "f", "retry_count": 2, "event_type": "partial_payment"}.items():
         assert sent[{"recovered_by": "cause", "retry_count": "attempts", "event_type": "type"}[name]] == value
     assert {name: sent[name] for name in ("reason", "status", "next_action", "result", "decline_code")} == {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dunlin.verify import ALERT_KINDS, kind_of_mail
+from dunlin.demo.comparison import ALERT_KINDS, kind_of_mail
 from recovery.adapters.clickhouse import client
 from tests.support.demonstration import REPOSITORY, Demonstration, demonstration
 from tests.support.waiting import until
@@ -33,7 +33,7 @@ def test_a_paused_month_charges_and_writes_to_nobody_until_it_is_resumed(tmp_pat
         until(lambda: acts(month) > 5, 900, "the first charges and mails")
         dunlin(month, "pause", "*", "--why", "a test of the switch")
         warehouse = client(month.state().parts["clickhouse"].urls["reader"])
-        heard = "SELECT count() FROM dunlin.events WHERE event_type = 'switch_set'"
+        heard = "SELECT count() FROM dunlin.events WHERE event_type = 'pause_set'"
         until(lambda: warehouse.query(heard).result_rows[0][0] >= 4, 900, "every partition to hear of the pause")
         # What was asked for before the switch may still be on its way; a moment of the month later nothing is.
         settled = month.fraction() + 0.03

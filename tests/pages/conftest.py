@@ -5,7 +5,7 @@ import pytest
 from recovery.adapters import clickhouse as clickhouse_adapter
 from sinks.warehouse import migrate
 from tests.pages import seed
-from tests.support import browser
+from tests.support.services import browser
 
 
 @pytest.fixture

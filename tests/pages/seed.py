@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from recovery.adapters import clickhouse
-from recovery.contracts import codec
+from recovery.contracts.encoding import codec
 from recovery.contracts.events import Event
 from recovery.contracts.warehouse import EVENT_COLUMNS
 from sinks.warehouse import rows

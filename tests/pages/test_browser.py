@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dunlin.ports import free_ports, is_open
-from tests.support.browser import launched
+from dunlin.stack.ports import free_ports, is_open
+from tests.support.services.browser import launched
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.real, pytest.mark.browser]

@@ -12,18 +12,18 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
-from control.brand import LANGUAGES
-from recovery.links import Links, Sending
-from sinks.effects.render import render
-from sinks.effects.tracking import tracked
+from recovery.presentation.brand import LANGUAGES
+from recovery.presentation.messages.mail_content import render
+from recovery.signed_links import LinkSigner, Sending
+from sinks.effects.mail.tracking import tracked
 from tests.support.alerts import mails
-from tests.support.browser import launched
-from tests.support.letters import BRANDS, CASES, letter
+from tests.support.mail_fixtures import BRANDS, CASES, letter
+from tests.support.services.browser import launched
 
 pytestmark = [pytest.mark.browser]
 CHECKS = (Path(__file__).parent / "mail_checks.js").read_text()
 WIDTHS, SCHEMES = (360, 800), ("light", "dark")
-LINKS = Links(["k" * 32], "https://go.example")
+LINKS = LinkSigner(["k" * 32], "https://go.example")
 SENDING = Sending("acct_1", "cus_1", "in_1", "acct_1.in_1.message.1", 1)
 PAYABLE = {"https://pay.example/i/abc?a=1&b=2", "https://pay.example/i/def", "https://pay.example/i/ghi"}
 LONG = {

@@ -7,9 +7,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import exports, queries
-from dashboard.source import Unreachable, Warehouse
 from dashboard.views.overview import first_moment
-from recovery.contracts.codec import encode
+from dashboard.warehouse_client import Unreachable, Warehouse
+from recovery.contracts.encoding.codec import encode
 from recovery.contracts.events import Event
 from sinks.warehouse import rows
 from tests.pages import seed

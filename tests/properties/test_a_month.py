@@ -24,7 +24,7 @@ def test_the_events_tell_the_truth_and_nobody_is_charged_twice(seed: int, weathe
     assert report.failures > 5, "a month in which nothing failed proves nothing"
     assert (report.duplicate_charges, report.charges_after_end, report.lost_facts, report.repeated_rows, report.parked) == (0, 0, 0, 0, 0)
     for line in report.lines:
-        undecided = month.in_doubt if line.name == "mails" else frozenset()  # nobody can tell of them (product decision 18)
+        undecided = month.in_doubt if line.name == "mails" else frozenset()  # it cannot be known of them (product decision 18)
         assert (set(line.missing) - undecided, line.extra) == (set(), ()), line.name
         if line.name != "mails":
             assert line.truth == line.warehouse, line.name

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from control.brand import LANGUAGES
 from dashboard import amounts as dashboard
-from recovery.amounts import decimals, major, with_code
-from sandbox.pages import looks as sandbox
-from sinks.effects import languages as messages
+from recovery.presentation.amounts import decimals, major, with_code
+from recovery.presentation.brand import LANGUAGES
+from recovery.presentation.messages import languages as messages
+from sandbox.pages import rendering as sandbox
 
 WITHOUT_DECIMALS = re.findall(r"\w+", "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf")
 WITH_THREE = re.findall(r"\w+", "bhd jod kwd omr tnd")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recovery.contracts.facts import CustomerChanged, Fact, MethodChanged, PaymentActionRequired, SubscriptionChanged, SubscriptionEnded
 from recovery.policy import Budgets, DunningPolicy, RetryPolicy
-from tests.properties.world import World
+from tests.properties.simulated_world import World
 from tests.support import builders as a
 from tests.support.story import Story
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from recovery.contracts import limits
-from sinks.effects.answers import Answer, Job, Later
+from sinks.effects.performer import EffectRun, Outcome, RetryLater
 from tests.support.hostile import places
 from tests.support.hostile.__main__ import Proof, prove
 
@@ -42,7 +42,7 @@ def breaks(_: object) -> None:
 
 
 def test_a_stage_that_raises_is_a_crash(proof: Proof) -> None:
-    proof.system.desks[0].take = breaks
+    proof.system.desks[0].process = breaks
     asyncio.run(proof.run(300))
     assert proof.figures()["crashes"]
 
@@ -60,16 +60,16 @@ def test_a_row_that_is_not_written_is_lost(proof: Proof) -> None:
 
 def test_a_tenant_whose_facts_are_dropped_is_stopped(proof: Proof) -> None:
     for desk in proof.system.desks:
-        desk.take = lambda record: None
+        desk.process = lambda record: None
     asyncio.run(proof.run(300))
     assert proof.figures()["stopped_tenants"] == 4
 
 
 def test_an_honest_effect_that_is_put_off_while_others_hang_waits(proof: Proof) -> None:
-    perform: Callable[[Job], Answer] = proof.system.performers.honest
+    perform: Callable[[EffectRun], Outcome] = proof.system.performers.honest
 
-    def put_off(job: Job) -> Answer:
-        return Later("the pool is busy") if proof.system.performers.hangs else perform(job)
+    def put_off(job: EffectRun) -> Outcome:
+        return RetryLater("the pool is busy") if proof.system.performers.hangs else perform(job)
 
     proof.system.performers.honest = put_off
     asyncio.run(proof.run(2_600))

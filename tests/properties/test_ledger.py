@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recovery.contracts.facts import ChargeRead, ChargeRefunded, Fact
-from recovery.decide import ledger
+from recovery.decide.rules import attribution_audit
 from tests.support import builders as a
 from tests.support.story import Story
 
@@ -55,8 +55,8 @@ def test_the_parts_sum_to_what_came_less_what_went_back(
     story = Story().opened(a.HARD)
     for fact in shuffled:
         story.tell(fact)
-        assert ledger.problems(story.events) == []
-    assert ledger.totals(story.events) == ({"eur": came} if came else {})
+        assert attribution_audit.problems(story.events) == []
+    assert attribution_audit.totals(story.events) == ({"eur": came} if came else {})
     if not last:
         return
     back = 0
@@ -65,5 +65,5 @@ def test_the_parts_sum_to_what_came_less_what_went_back(
         told: Any = a.header(f"c_{number}", a.at(days=9))
         story.tell(ChargeRead(**told, effect="x", charge="ch_x", amount_minor=OWED, amount_refunded=amount, currency="eur"))
         back = max(back, min(amount, OWED))
-        assert ledger.problems(story.events) == []
-    assert ledger.totals(story.events) == ({"eur": came - back} if came > back else {})
+        assert attribution_audit.problems(story.events) == []
+    assert attribution_audit.totals(story.events) == ({"eur": came - back} if came > back else {})

@@ -71,9 +71,9 @@ class Minutes:
         self._answer(story, waiting)
         for _ in range(400):
             row = story.customer
-            if row is None or row.wake is None or all(not case.active for case in row.cases.values()):
+            if row is None or row.next_due_at is None or all(not case.active for case in row.cases.values()):
                 break
-            self._answer(story, story.tell(a.a_tick(max(story.now, row.wake))).effects)
+            self._answer(story, story.tell(a.a_tick(max(story.now, row.next_due_at))).effects)
         return self._outcome(story)
 
     def _hold_time(self, story: Story) -> None:

@@ -9,7 +9,7 @@ import pytest
 from recovery.contracts.customer import Account
 from recovery.contracts.effects import ChargeRequested, Effect, MessageRequested
 from recovery.contracts.events import Event
-from recovery.contracts.facts import ConsentGiven, Decline, StopAsked, SubscriptionEnded
+from recovery.contracts.facts import ConsentGiven, Decline, StopRequested, SubscriptionEnded
 from recovery.decide.advance import Step
 from recovery.policy import Budgets, ContactPolicy, DunningPolicy, Experiment, RetryPolicy, SmsPolicy
 from tests.support import builders as a
@@ -63,7 +63,7 @@ class Watched:
         self.tell(a.a_failure(), events=[an_event("payment_failed", 1, status="retrying")])
 
     def tell(self, fact: Any, *effects: Effect, events: list[Event] | None = None, days: float = 1) -> "Watched":
-        noted = [Event(event_type="fact_noted", account=a.ACCOUNT, occurred_at=NOW, received_at=NOW)]
+        noted = [Event(event_type="fact_had_no_effect", account=a.ACCOUNT, occurred_at=NOW, received_at=NOW)]
         self.watch.step(True, fact, a.at(days=days), self.account, Step(self.row, list(effects), noted if events is None else events))
         return self
 
@@ -101,7 +101,7 @@ def cases() -> list[tuple[str, Watched]]:
             Watched().tell(tick, events=[an_event("case_closed", 2, status="closed")]).tell(tick, a_mail()),
         ),
         ("who has cancelled or gone is left alone", Watched().tell(ended).tell(tick, a_charge())),
-        ("what a person stopped stays stopped", Watched().tell(StopAsked(**a.header("c", NOW), who="ada")).tell(tick, a_charge())),
+        ("what a person stopped stays stopped", Watched().tell(StopRequested(**a.header("c", NOW), who="ada")).tell(tick, a_charge())),
         ("never two charges for one plan", Watched().tell(tick, a_charge()).tell(tick, a_charge(2))),
         ("never two charges for one plan", Watched().tell(tick, a_charge()).tell(declined).tell(tick, a_charge(2, attempt=1))),
         ("no more retries than the ladder has", Watched().tell(tick, a_charge(4))),
@@ -159,7 +159,7 @@ def test_a_decision_that_goes_on_and_on_is_seen() -> None:
 
 def test_a_row_that_is_always_due_is_seen() -> None:
     watched = Watched()
-    watched.row.wake = NOW
+    watched.row.next_due_at = NOW
     for _ in range(9):
         watched.tell(a.a_tick(NOW), events=[])
     assert watched.broken == {"a decision leaves an appointment ahead"}

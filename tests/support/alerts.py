@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from recovery.contracts.effects import AlertRequested
 from recovery.contracts.events import Event
-from sinks.effects.alert_mail import Page, page
-from sinks.effects.alert_text import Place, tell
+from recovery.presentation.messages.alert_content import Place, render_alert
+from sinks.effects.alerts.alert_mail import Page, page
 
 PLACE = Place(dashboard="https://dunlin.heron.example")
 AT = datetime(2026, 11, 3, 9, 14, tzinfo=UTC)
@@ -73,8 +73,8 @@ def of_kind(kind: str) -> Event:
 def mails() -> Iterator[tuple[str, Page]]:
     """An alert mail of every kind by its name, one of a burst, and one of a merchant without a dashboard."""
     for kind in KINDS:
-        yield kind, page([tell(of_kind(kind), PLACE)], "Heron Yards", "acct_1", test=kind == "payment_failed")
-    burst = [tell(event(customer=f"cus_{number}", invoice=f"in_{number}"), PLACE) for number in range(12)]
-    burst += [tell(event("payment_recovered", currency="usd"), PLACE), tell(of_kind("endpoint_disabled"), PLACE)]
+        yield kind, page([render_alert(of_kind(kind), PLACE)], "Heron Yards", "acct_1", test=kind == "payment_failed")
+    burst = [render_alert(event(customer=f"cus_{number}", invoice=f"in_{number}"), PLACE) for number in range(12)]
+    burst += [render_alert(event("payment_recovered", currency="usd"), PLACE), render_alert(of_kind("endpoint_disabled"), PLACE)]
     yield "digest", page(burst, "Heron Yards", "acct_1", test=False)
-    yield "without-dashboard", page([tell(of_kind("contact_changed"), Place(livemode=True))], "Heron Yards", "acct_1", test=False)
+    yield "without-dashboard", page([render_alert(of_kind("contact_changed"), Place(livemode=True))], "Heron Yards", "acct_1", test=False)

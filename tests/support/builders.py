@@ -42,7 +42,7 @@ def a_policy(mode: str = "act", **fields: Any) -> Policy:
 
 
 def an_account(policy: Policy | None = None, *, paused: bool = False) -> Account:
-    return Account(number=1, policy=policy or a_policy(), paused=paused)
+    return Account(policy_version=1, policy=policy or a_policy(), paused=paused)
 
 
 def a_state(status: str = "open", amount: int = 4900, paid: int = 0, **fields: Any) -> InvoiceState:
@@ -116,7 +116,7 @@ def a_case(**fields: Any) -> Case:
         "invoice": INVOICE,
         "subscription": SUBSCRIPTION,
         "currency": "eur",
-        "at_stake": 4900,
+        "outstanding_minor": 4900,
         "opened_at": START,
         "failed_at": START,
         "last_failed_at": START,

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from dunlin import state
+from dunlin.stack import state
 from tests.support.waiting import until
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -22,7 +22,7 @@ NAMES = re.compile(
 MODULES = re.compile(NAMES.pattern + "|words|leaving|handover|kept|turn|hints|echoes|retrying|reading|people")
 PROSE = re.compile(
     r"\b(?:told|tells?|telling|heard|hears|asked|asks|looks?|looked|nobody|somebody|whoever|wish(?:es|ed)?|by hand|the house|desks?|doors?"
-    r"|speakers?|listeners?|is none|are none|is no (?!longer|more)\w+|put back|puts back|put off|stands)\b",
+    r"|speakers?|listeners?|(?<!here )(?-i:is none|are none)|(?<!here )is no (?!longer|more)\w+|put back|puts back|put off|stands)\b",
     re.IGNORECASE,
 )
 """Words that no docstring of the product holds."""

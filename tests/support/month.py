@@ -14,29 +14,29 @@ from zlib import crc32
 
 import msgspec
 
-from dunlin.demo import API_VERSION, SUBSCRIBED
-from dunlin.verify import Report, Told, compare
-from producers.webhook import messages_of
-from recovery.contracts.codec import decode_effect, decode_event, encode
+from dunlin.demo.comparison import Report, WarehouseSnapshot, compare
+from dunlin.demo.world import API_VERSION, SUBSCRIBED
+from producers.gateway.stripe_webhook import messages_of
 from recovery.contracts.effects import Effect, EffectWithdrawn
+from recovery.contracts.encoding.codec import decode_effect, decode_event, encode
 from recovery.contracts.events import Event
 from recovery.contracts.facts import PolicyPublished, TimePassed
 from recovery.contracts.topics import EVENTS, FACTS, PARKED_STREAMS
 from recovery.ids import idempotency_key, message_id, stream_key
 from recovery.policy import Policy
-from sandbox import truth
-from sandbox.events import Event as Happening
-from sandbox.records import Request
-from sandbox.world import Setting, World
-from sinks.effects.answers import Clocks, Doubt, Job, Later, Performer, Settled, not_performed
-from sinks.effects.charges import Charges
-from sinks.effects.dispatch import outgoing
-from sinks.effects.email import Mails, Post
-from sinks.effects.end_actions import EndActions
-from sinks.effects.reads import Reads
+from sandbox.simulation import truth
+from sandbox.simulation.events import Event as Happening
+from sandbox.simulation.records import Request
+from sandbox.simulation.world import Setting, World
+from sinks.effects.engine.dispatcher import outgoing
+from sinks.effects.mail.email import EmailPerformer, MailTransport
+from sinks.effects.performer import Clocks, EffectRun, InDoubt, Performer, RetryLater, Settled, not_performed
+from sinks.effects.stripe.charges import Charges
+from sinks.effects.stripe.end_actions import EndActions
+from sinks.effects.stripe.reads import Reads
 from streams.guard import Guard
-from streams.in_memory import Output, ShardInMemory
-from tests.support.imaginary_stripe import Door, Merchant, Postbox, moment
+from streams.simulation import Output, ShardInMemory
+from tests.support.services.imaginary_stripe import Door, Merchant, Postbox, moment
 
 START = 1_772_442_000.0
 SENDER = "billing@merchant.example"
@@ -112,11 +112,11 @@ class Month:
         self._count = 0
         clocks = Clocks(self._clock, self._clock)
         door = Door(self.world, self._clock, self.luck, weather.trouble)
-        post = Post(Postbox(self.world, self._clock, self.luck, weather.trouble), SENDER, True)  # type: ignore[arg-type] # a double
+        post = MailTransport(Postbox(self.world, self._clock, self.luck, weather.trouble), SENDER, True)  # type: ignore[arg-type] # a double
         self._performers: dict[str, Performer] = {
             "read_requested": Reads(door, clocks),  # type: ignore[arg-type] # the door is a double, here and below
             "charge_requested": Charges(door, self.merchant, clocks),  # type: ignore[arg-type] # a double
-            "message_requested": Mails(door, self.merchant, self.merchant, post, clocks),  # type: ignore[arg-type] # a double
+            "message_requested": EmailPerformer(door, self.merchant, self.merchant, post, clocks),  # type: ignore[arg-type] # a double
         }
         self._performers["subscription_end_requested"] = EndActions(door, self.merchant, clocks)  # type: ignore[arg-type] # a double
         self._clocks = clocks
@@ -144,7 +144,7 @@ class Month:
         whole = {"account": self.account, "events": events, **truth.acts(self.world), "webhooks": [], "forged_webhooks": 0}
         return compare(whole, self.told(), {"by_currency": self._nobody() if baseline else {}})
 
-    def told(self) -> Told:
+    def told(self) -> WarehouseSnapshot:
         """What the warehouse would say of the events."""
         first: dict[str, Event] = {}
         back: Counter[str] = Counter()
@@ -156,14 +156,16 @@ class Month:
                 back[event.currency] += event.recovered_minor
         for event in first.values():
             failed[event.currency] += event.amount_minor
-        return Told(
+        return WarehouseSnapshot(
             failed=frozenset(first),
             attempted=frozenset(idempotency_key(event.effect) for event in self._of("retry_attempted") if event.result),
             recovered=frozenset(event.invoice for event in self._of("payment_recovered")),
             failed_minor=dict(failed),
             recovered_minor=dict(back),
             mails=frozenset(
-                message_id(event.effect, SENDER.partition("@")[2]) for kind in ("dunning_sent", "notice_sent") for event in self._of(kind)
+                message_id(event.effect, SENDER.partition("@")[2])
+                for kind in ("dunning_sent", "transactional_mail_sent")
+                for event in self._of(kind)
             ),
             causes=frozenset(event.cause for event in self.events),
             rows=len(self.events),
@@ -175,8 +177,8 @@ class Month:
 
     @property
     def in_doubt(self) -> frozenset[str]:
-        """The ids of mails of which nobody can tell whether they were sent (product decision 18)."""
-        skipped = (event for kind in ("dunning_skipped", "notice_skipped") for event in self._of(kind))
+        """The ids of mails of which it cannot be known whether they were sent (product decision 18)."""
+        skipped = (event for kind in ("dunning_skipped", "transactional_mail_skipped") for event in self._of(kind))
         return frozenset(message_id(event.effect, SENDER.partition("@")[2]) for event in skipped if event.result == "unknown")
 
     def _of(self, event_type: str) -> Iterator[Event]:
@@ -234,15 +236,17 @@ class Month:
             answer: object = Settled(not_performed(effect, gone, self._clocks))
         else:
             forbidden = "withdrawn" if effect.id in self.withdrawn else ""
-            job = Job(effect=effect, claim=claim, since=one.since, doubts=one.doubts, tries=one.tries, withdrawn=forbidden)
+            job = EffectRun(
+                effect=effect, claim=claim, possibly_done_since=one.since, in_doubt_count=one.doubts, attempt=one.tries, withdrawn=forbidden
+            )
             answer = self._performers[kind](job)
         if isinstance(answer, Settled):
             told = outgoing(effect, answer.fact)
             self._tell(told.key, told.value)
             return
-        assert isinstance(answer, Doubt | Later), f"{effect.id} broke: {answer}"
-        since = one.since if isinstance(answer, Doubt) else None
-        self._put(self.now + 60, effect=effect, since=since, doubts=one.doubts + isinstance(answer, Doubt), tries=one.tries + 1)
+        assert isinstance(answer, InDoubt | RetryLater), f"{effect.id} broke: {answer}"
+        since = one.since if isinstance(answer, InDoubt) else None
+        self._put(self.now + 60, effect=effect, since=since, doubts=one.doubts + isinstance(answer, InDoubt), tries=one.tries + 1)
 
     def _tell(self, key: bytes, value: bytes) -> None:
         self._take(crc32(key) % len(self.shards), key, value)

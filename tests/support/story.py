@@ -6,9 +6,9 @@ import msgspec
 
 from recovery.contracts.customer import Account, Case, Customer
 from recovery.contracts.effects import ChargeRequested, Effect, EffectWithdrawn, MessageRequested, ReadRequested
+from recovery.contracts.encoding.row_codec import decode_row, encode_row
 from recovery.contracts.events import Event
 from recovery.contracts.facts import Card, CustomerChanged, Decline, Fact, MethodChanged
-from recovery.contracts.row import decode_row, encode_row
 from recovery.decide.advance import Step, advance
 from tests.support import builders as a
 
@@ -49,9 +49,9 @@ class Story:
         before = len(self.events)
         for _ in range(10_000):
             row = self.customer
-            if row is None or row.wake is None or row.wake > when:
+            if row is None or row.next_due_at is None or row.next_due_at > when:
                 break
-            self.tell(a.a_tick(max(self.now, row.wake)))
+            self.tell(a.a_tick(max(self.now, row.next_due_at)))
         else:
             raise AssertionError("the row wakes without end")
         self.now = max(self.now, when)

@@ -1,6 +1,6 @@
-"""How an endpoint is spared, and others with it: one that fails is only probed, one at a time; one that is dead is disabled.
+"""The circuit breaker of endpoints: one that fails is only probed, one request at a time; one that is dead is disabled.
 
-How it stands is kept in the journal, so it holds after a restart; only who probes at this moment is in memory.
+Its state is kept in the delivery log, so it survives a restart; only the present probe is in memory.
 """
 
 import threading
@@ -11,17 +11,17 @@ from typing import Literal
 
 import msgspec
 
-from sinks.effects.answers import Clocks
-from sinks.effects.webhooks import schedule
-from sinks.effects.webhooks.journal import Health, Journal
-from sinks.effects.webhooks.sender import GONE, Try
+from sinks.effects.performer import Clocks
+from sinks.effects.webhooks import retry_schedule
+from sinks.effects.webhooks.delivery_log import DeliveryLog, Health
+from sinks.effects.webhooks.sender import GONE, DeliveryAttempt
 
 Which = tuple[str, str]
 """An account and the name of one of its endpoints."""
 
 
 class Wait(Exception):
-    """The endpoint fails and may not be asked now; `seconds` (wall) until it may."""
+    """The endpoint fails and may not be called now; `seconds` (wall) until it may."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__("the endpoint fails and is only probed")
@@ -39,19 +39,18 @@ class Disabled(Exception):
 class Circuit:
     """Guards the endpoints of one process. Safe for several threads."""
 
-    def __init__(self, journal: Journal, clocks: Clocks) -> None:
+    def __init__(self, journal: DeliveryLog, clocks: Clocks) -> None:
         self._journal, self._clocks = journal, clocks
         self._lock = threading.Lock()
         self._probing: set[Which] = set()
 
     @contextmanager
     def admitted(self, which: Which, mark: str) -> Iterator[None]:
-        """Within it the endpoint, whose url and secrets have this `mark`, may be asked once.
+        """Within it the endpoint, whose url and secrets have this `mark`, may be called once.
 
         Raises:
-            Disabled: it must not be asked any more.
-            Wait: it must not be asked now.
-
+            Disabled: it must not be called any more.
+            Wait: it must not be called now.
         """
         probe = self._admit(which, mark)
         try:
@@ -61,7 +60,7 @@ class Circuit:
                 with self._lock:
                     self._probing.discard(which)
 
-    def learn(self, which: Which, mark: str, found: Try) -> None:
+    def learn(self, which: Which, mark: str, found: DeliveryAttempt) -> None:
         """Take in what came of a try. Raises Disabled when that is the end of the endpoint."""
         with self._lock:
             before = self._journal.health(*which)
@@ -82,26 +81,26 @@ class Circuit:
                     raise Disabled(health.why, _moment(health.disabled_at))
                 health = half_open(health)
                 self._journal.keep_health(*which, health)
-            if health.failures < schedule.OPEN_AFTER:
+            if health.failures < retry_schedule.OPEN_AFTER:
                 return False
             wait = health.probe_at - self._clocks.wall().timestamp()
             if which in self._probing or wait > 0:
-                raise Wait(max(wait, schedule.FIRST_PROBE))
+                raise Wait(max(wait, retry_schedule.FIRST_PROBE))
             self._probing.add(which)
             return True
 
-    def _worse(self, before: Health, mark: str, found: Try) -> Health:
+    def _worse(self, before: Health, mark: str, found: DeliveryAttempt) -> Health:
         now, wall, failures = self._clocks.business(), self._clocks.wall().timestamp(), before.failures + 1
         since = now if before.failing_since is None else _moment(before.failing_since)
         why = ""
         if found.status == GONE:
             why = "it answered 410 Gone: it wants nothing more"
-        elif schedule.is_dead(failures, since, now):
+        elif retry_schedule.is_dead(failures, since, now):
             why = f"all has failed for three days, at last because: {found.why}"
         return Health(
             failures=failures,
             failing_since=since.timestamp(),
-            probe_at=wall + schedule.probe_pause(failures),
+            probe_at=wall + retry_schedule.probe_pause(failures),
             disabled_at=before.disabled_at or (now.timestamp() if why else None),
             why=before.why if before.disabled_at else why,
             as_it_was=mark if why else before.as_it_was,
@@ -111,12 +110,12 @@ class Circuit:
 def half_open(health: Health) -> Health:
     """An endpoint that is enabled again: it is probed until it takes something."""
     return msgspec.structs.replace(
-        health, failures=schedule.OPEN_AFTER, failing_since=None, probe_at=0.0, disabled_at=None, why="", as_it_was=""
+        health, failures=retry_schedule.OPEN_AFTER, failing_since=None, probe_at=0.0, disabled_at=None, why="", as_it_was=""
     )
 
 
 def standing(health: Health, mark: str) -> Literal["well", "failing", "disabled"]:
-    """How an endpoint stands, in a word."""
+    """The state of an endpoint in one word."""
     if health.disabled_at is not None and health.as_it_was == mark:
         return "disabled"
     return "failing" if health.failures else "well"

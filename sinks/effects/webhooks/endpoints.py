@@ -4,7 +4,7 @@ import hashlib
 
 import msgspec
 
-from control.lookup import Tenants
+from control.tenants import TenantDirectory
 
 
 class Where(msgspec.Struct, frozen=True):
@@ -16,14 +16,14 @@ class Where(msgspec.Struct, frozen=True):
 
     @property
     def mark(self) -> str:
-        """A mark of the url and the secrets that tells neither; another mark is another endpoint."""
+        """A fingerprint of the url and the secrets that reveals neither; another fingerprint is another endpoint."""
         return hashlib.sha256("\n".join((self.url, *self.secrets)).encode()).hexdigest()[:32]
 
 
 class Endpoints:
     """The endpoints of all accounts, always as the files are now."""
 
-    def __init__(self, tenants: Tenants) -> None:
+    def __init__(self, tenants: TenantDirectory) -> None:
         self._tenants = tenants
 
     def find(self, account: str, name: str) -> Where | None:

@@ -1,6 +1,6 @@
-"""Delivering an event to a merchant's endpoint: look whether it may be asked, claim, post, write the try down, and answer or wait.
+"""Delivers an event to a merchant's endpoint: check the circuit breaker, claim, post, log the attempt, and return the outcome or wait.
 
-A delivery in doubt is repeated under the same webhook-id, by which receivers recognise it (product decision 18, B92).
+A delivery in doubt is repeated under the same webhook-id, by which receivers recognise it (B92).
 """
 
 from datetime import datetime
@@ -10,13 +10,13 @@ import msgspec
 
 from recovery.contracts.effects import WebhookRequested
 from recovery.contracts.facts import EndpointDisabled, WebhookSettled
-from sinks.effects.answers import Answer, Clocks, Job, Later, Settled, header
-from sinks.effects.webhooks import schedule
-from sinks.effects.webhooks.body import encoded, headers, told, webhook_id
+from sinks.effects.performer import Clocks, EffectRun, Outcome, RetryLater, Settled, header
+from sinks.effects.webhooks import retry_schedule
 from sinks.effects.webhooks.circuit import Circuit, Disabled, Wait
+from sinks.effects.webhooks.delivery_log import DeliveryLog, Tried
 from sinks.effects.webhooks.endpoints import Endpoints, Where
-from sinks.effects.webhooks.journal import Journal, Tried
-from sinks.effects.webhooks.sender import Sender, Try
+from sinks.effects.webhooks.payload import encoded, headers, payload_of, webhook_id
+from sinks.effects.webhooks.sender import DeliveryAttempt, Sender
 
 OUR_PAUSE = 10.0
 """Wall seconds before a try that could not be made for a reason of ours is made: it counts neither as a try nor against the endpoint."""
@@ -25,15 +25,15 @@ OUR_PAUSE = 10.0
 class Webhooks:
     """Performs WebhookRequested."""
 
-    def __init__(self, endpoints: Endpoints, sender: Sender, journal: Journal, clocks: Clocks) -> None:
+    def __init__(self, endpoints: Endpoints, sender: Sender, journal: DeliveryLog, clocks: Clocks) -> None:
         self._endpoints, self._sender, self._journal, self._clocks = endpoints, sender, journal, clocks
         self._circuit = Circuit(journal, clocks)
 
-    def __call__(self, job: Job) -> Answer:
+    def __call__(self, job: EffectRun) -> Outcome:
         """Answer with WebhookSettled, or wait for the next try. Raises NotMine when the claim is refused."""
         effect = job.effect
         if not isinstance(effect, WebhookRequested):
-            raise TypeError(f"{type(effect).__name__} is no webhook.")
+            raise TypeError(f"{type(effect).__name__} is not a webhook.")
         where = self._endpoints.find(effect.account, effect.endpoint)
         if where is None:
             return self._settled(effect, "skipped", "no_endpoint")
@@ -47,12 +47,12 @@ class Webhooks:
         except Disabled as disabled:
             return self._disabled(effect, disabled)
 
-    def _try(self, job: Job, effect: WebhookRequested, where: Where) -> Answer:
-        body, message, at = encoded(told(effect.event, where.test)), webhook_id(effect.id), self._clocks.wall()
+    def _try(self, job: EffectRun, effect: WebhookRequested, where: Where) -> Outcome:
+        body, message, at = encoded(payload_of(effect.event, where.test)), webhook_id(effect.id), self._clocks.wall()
         try:
             signed = headers(message, body, where.secrets, at)
         except ValueError as error:
-            found = Try(why=str(error))
+            found = DeliveryAttempt(why=str(error))
         else:
             job.claim()
             found = self._sender.send(where.url, body, signed, effect.account)
@@ -63,14 +63,14 @@ class Webhooks:
         if found.delivered:
             return self._settled(effect, "delivered", "")
         tries, _ = self._journal.tries(effect.id)
-        return self._later(effect, found.why, schedule.pause_after(message, tries, found.after))
+        return self._later(effect, found.why, retry_schedule.pause_after(message, tries, found.after))
 
-    def _later(self, effect: WebhookRequested, why: str, pause: float) -> Answer:
-        after = schedule.in_time(pause, self._clocks.business(), effect.not_after)
-        return self._settled(effect, "failed", "not_delivered") if after is None else Later(why, after)
+    def _later(self, effect: WebhookRequested, why: str, pause: float) -> Outcome:
+        after = retry_schedule.in_time(pause, self._clocks.business(), effect.not_after)
+        return self._settled(effect, "failed", "not_delivered") if after is None else RetryLater(why, after)
 
     def _disabled(self, effect: WebhookRequested, disabled: Disabled) -> Settled:
-        """Told with every delivery that is not made, under one id, so that a crash at the first one does not lose it."""
+        """Published with every delivery that is not made, under one id, so that a crash at the first one does not lose it."""
         name, answer = effect.endpoint, self._settled(effect, "skipped", "endpoint_disabled")
         fact = EndpointDisabled(
             id=f"{effect.account}.~endpoint-{name}.disabled.{int(disabled.at.timestamp())}",
@@ -93,7 +93,7 @@ class Webhooks:
         return Settled(fact)
 
 
-def tried(effect: WebhookRequested, sent_by: str, at: datetime, found: Try) -> Tried:
+def tried(effect: WebhookRequested, sent_by: str, at: datetime, found: DeliveryAttempt) -> Tried:
     """A try of an effect as the journal keeps it."""
     return Tried(
         effect=effect.id,

@@ -1,7 +1,7 @@
-"""Looking up the names of merchants' hosts, so that a name server that never answers delays nobody but its own merchant.
+"""Resolves the names of merchants' hosts, so that a name server that never answers delays only its own merchant.
 
-The system's resolver cannot be interrupted: a look-up that was given up goes on for up to a minute. Each runs in a thread of its own, those
-who ask for the same name share one, and an account may have few under way, the given-up ones included.
+The system's resolver cannot be interrupted: an abandoned lookup continues for up to a minute. Each runs in a thread of its own, requests
+for the same name share one, and an account may have few in progress, the abandoned ones included.
 """
 
 import threading
@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from sinks.effects.webhooks.addresses import Resolve
+from sinks.effects.webhooks.ssrf_guard import Resolve
 
 PER_ACCOUNT, IN_ALL = 4, 256
-"""Look-ups that may be under way for one account, and altogether."""
+"""Lookups that may be in progress for one account, and in all."""
 
 
 class NotResolved(Exception):
@@ -21,11 +21,11 @@ class NotResolved(Exception):
 
 
 class NoResolver(Exception):
-    """The look-up was not begun: too many others are under way. Nothing is known of the endpoint."""
+    """The lookup was not begun: too many others are in progress. Nothing is known of the endpoint."""
 
 
 class Resolvers:
-    """Looks names up for accounts. Safe for several threads; `close` lets nothing more begin."""
+    """Resolves names for accounts. Safe for several threads; after `close` no lookup begins."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -34,17 +34,16 @@ class Resolvers:
         self._busy: Counter[str] = Counter()
         self._closed = False
 
-    def resolve(self, account: str, host: str, port: int, look_up: Resolve, patience: float) -> list[str]:
+    def resolve(self, account: str, host: str, port: int, lookup: Resolve, patience: float) -> list[str]:
         """The addresses of a host, within `patience` wall seconds.
 
         Raises:
             NotResolved: the name server did not answer in time.
-            NoResolver: the look-up could not be begun in time.
+            NoResolver: the lookup could not be begun in time.
             OSError: the name has no address.
-
         """
         deadline = self._monotonic() + patience
-        found = self._begun(account, host, port, look_up, deadline)
+        found = self._begun(account, host, port, lookup, deadline)
         try:
             return found.result(max(0.0, deadline - self._monotonic()))
         except TimeoutError as error:
@@ -58,25 +57,25 @@ class Resolvers:
             self._closed = True
             self._changed.notify_all()
 
-    def _begun(self, account: str, host: str, port: int, look_up: Resolve, deadline: float) -> Future[list[str]]:
+    def _begun(self, account: str, host: str, port: int, lookup: Resolve, deadline: float) -> Future[list[str]]:
         what = (account, host, port)
         with self._changed:
             while what not in self._under_way and (self._busy[account] >= PER_ACCOUNT or self._busy.total() >= IN_ALL):
                 if self._closed or not self._changed.wait(max(0.0, deadline - self._monotonic())):
-                    raise NoResolver("other names are being looked up; this one must wait")
+                    raise NoResolver("too many names are being resolved; this one must wait")
             found = self._under_way.get(what)
             if found is None:
                 found = self._under_way[what] = Future()
                 self._busy[account] += 1
-                threading.Thread(target=self._look_up, args=(what, look_up, found), name=f"resolve {host}"[:60], daemon=True).start()
+                threading.Thread(target=self._lookup, args=(what, lookup, found), name=f"resolve {host}"[:60], daemon=True).start()
             return found
 
-    def _look_up(self, what: tuple[str, str, int], look_up: Resolve, found: Future[list[str]]) -> None:
+    def _lookup(self, what: tuple[str, str, int], lookup: Resolve, found: Future[list[str]]) -> None:
         account, host, port = what
         addresses: list[str] = []
         trouble: Exception | None = None
         try:
-            addresses = look_up(host, port)
+            addresses = lookup(host, port)
         except Exception as error:  # noqa: BLE001 - whatever the resolver raises is told to those who wait
             trouble = error
         with self._changed:

@@ -15,9 +15,9 @@ import msgspec
 
 from recovery.adapters.logs import scrub
 from recovery.vocabulary import Clock
-from sinks.effects.webhooks import schedule
-from sinks.effects.webhooks.addresses import Forbidden, Resolve, Rules, Target, checked, resolved
+from sinks.effects.webhooks import retry_schedule
 from sinks.effects.webhooks.resolvers import NoResolver, NotResolved, Resolvers
+from sinks.effects.webhooks.ssrf_guard import AddressPolicy, Forbidden, Resolve, Target, resolve_allowed, resolved
 
 CONNECT_SECONDS, TOTAL_SECONDS, RESOLVE_SECONDS, BODY_SECONDS = 5.0, 15.0, 5.0, 2.0
 READ_BYTES = 4096
@@ -29,7 +29,7 @@ ADDRESSES = 3
 GONE = 410
 
 
-class Try(msgspec.Struct, frozen=True, kw_only=True):
+class DeliveryAttempt(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one try. `status` is 0 without an answer, `after` the wall seconds that the endpoint wants to be left alone.
 
     `ours`: it was not made at all, for want of something of ours; it says nothing of the endpoint.
@@ -53,7 +53,7 @@ class Sender:
 
     def __init__(
         self,
-        rules: Rules,
+        rules: AddressPolicy,
         wall: Clock,
         *,
         resolve: Resolve = resolved,
@@ -65,23 +65,23 @@ class Sender:
         self._resolvers = Resolvers()
         self._context = trusted or ssl.create_default_context()
 
-    def send(self, url: str, body: bytes, headers: Mapping[str, str], account: str = "") -> Try:
+    def send(self, url: str, body: bytes, headers: Mapping[str, str], account: str = "") -> DeliveryAttempt:
         """Post once, for an account. Answers what came of it; raises nothing that the endpoint or its network can cause."""
         begun = self._monotonic()
         try:
             found = asyncio.run(self._post(self._target(url, account), body, headers))
         except Forbidden as error:
-            found = Try(why=str(error))
+            found = DeliveryAttempt(why=str(error))
         except NotResolved as error:
-            found = Try(why=str(error))
+            found = DeliveryAttempt(why=str(error))
         except NoResolver as error:
-            found = Try(why=str(error), ours=True)
+            found = DeliveryAttempt(why=str(error), ours=True)
         except TimeoutError:
-            found = Try(why=f"no whole answer within {self._total:g} s")
+            found = DeliveryAttempt(why=f"no whole answer within {self._total:g} s")
         except socket.gaierror as error:
-            found = Try(why=f"the host's name has no address: {error.strerror}")
+            found = DeliveryAttempt(why=f"the host's name has no address: {error.strerror}")
         except (httpx.HTTPError, ssl.SSLError, OSError) as error:
-            found = Try(why=_in_words(error))
+            found = DeliveryAttempt(why=_in_words(error))
         return msgspec.structs.replace(found, seconds=self._monotonic() - begun)
 
     def close(self) -> None:
@@ -92,9 +92,9 @@ class Sender:
         def resolve(host: str, port: int) -> list[str]:
             return self._resolvers.resolve(account or host, host, port, self._resolve, min(RESOLVE_SECONDS, self._total))
 
-        return checked(url, self._rules, resolve)
+        return resolve_allowed(url, self._rules, resolve)
 
-    async def _post(self, target: Target, body: bytes, headers: Mapping[str, str]) -> Try:
+    async def _post(self, target: Target, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
         timeout = httpx.Timeout(self._total, connect=min(CONNECT_SECONDS, self._total))
         # No proxy of the environment, which would connect to what it likes; no kept connection, which belongs to one name at an address.
         limits = httpx.Limits(max_keepalive_connections=0)
@@ -102,7 +102,7 @@ class Sender:
             async with httpx.AsyncClient(verify=self._context, timeout=timeout, limits=limits, trust_env=False) as client:
                 return await self._first_reachable(client, target, body, headers)
 
-    async def _first_reachable(self, client: httpx.AsyncClient, target: Target, body: bytes, headers: Mapping[str, str]) -> Try:
+    async def _first_reachable(self, client: httpx.AsyncClient, target: Target, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
         addresses = target.addresses[:ADDRESSES]
         for address in addresses[:-1]:
             try:
@@ -111,7 +111,9 @@ class Sender:
                 continue
         return await self._once(client, target, addresses[-1], body, headers)
 
-    async def _once(self, client: httpx.AsyncClient, target: Target, address: str, body: bytes, headers: Mapping[str, str]) -> Try:
+    async def _once(
+        self, client: httpx.AsyncClient, target: Target, address: str, body: bytes, headers: Mapping[str, str]
+    ) -> DeliveryAttempt:
         sni = {"sni_hostname": target.host}
         every = {**headers, "host": target.netloc}
         request = client.build_request("POST", target.at(address), content=body, headers=every, extensions=sni)
@@ -127,16 +129,16 @@ class Sender:
                             break
         finally:
             await response.aclose()
-        return self._told(response, bytes(answer[:READ_BYTES]))
+        return self._result(response, bytes(answer[:READ_BYTES]))
 
-    def _told(self, response: httpx.Response, answer: bytes) -> Try:
+    def _result(self, response: httpx.Response, answer: bytes) -> DeliveryAttempt:
         status = response.status_code
         why = "" if 200 <= status < 300 else f"answered {status}"
         if 300 <= status < 400:
             why = f"answered {status}: redirects are not followed, give the url that it leads to"
-        asked = schedule.retry_after(response.headers.get("retry-after", ""), self._wall())
+        retry_at = retry_schedule.retry_after(response.headers.get("retry-after", ""), self._wall())
         text = "".join(each if each.isprintable() else " " for each in answer.decode(errors="replace"))
-        return Try(status=status, why=why, answer=scrub(text)[:KEPT_CHARACTERS], after=asked)
+        return DeliveryAttempt(status=status, why=why, answer=scrub(text)[:KEPT_CHARACTERS], after=retry_at)
 
 
 def _in_words(error: Exception) -> str:

@@ -1,4 +1,4 @@
--- What became of every message to a payer (F34). Openings are signs at most, and what programs did is counted apart (B81).
+-- What became of every message to a payer. Openings are signs at most, and what programs did is counted apart (B81).
 CREATE OR REPLACE VIEW dunlin.dunning (
     account String COMMENT 'Stripe account of the merchant',
     effect String COMMENT 'id of the request to write: one row for each',
@@ -25,9 +25,9 @@ SELECT
     if(startsWith(splitByChar('.', e.effect)[-3], '~'), '', splitByChar('.', e.effect)[-3]) AS invoice,
     splitByChar('.', e.effect)[-2] AS kind,
     maxIf(toUInt32OrZero(e.details['step']), e.event_type IN ('dunning_sent', 'dunning_skipped')) AS step,
-    if(countIf(e.event_type IN ('dunning_sent', 'notice_sent')) > 0, 'sent', 'skipped') AS result,
-    if(result = 'sent', '', anyIf(toString(e.reason), e.event_type IN ('dunning_skipped', 'notice_skipped'))) AS reason,
-    minIf(toNullable(e.occurred_at), e.event_type IN ('dunning_sent', 'notice_sent')) AS sent_at,
+    if(countIf(e.event_type IN ('dunning_sent', 'transactional_mail_sent')) > 0, 'sent', 'skipped') AS result,
+    if(result = 'sent', '', anyIf(toString(e.reason), e.event_type IN ('dunning_skipped', 'transactional_mail_skipped'))) AS reason,
+    minIf(toNullable(e.occurred_at), e.event_type IN ('dunning_sent', 'transactional_mail_sent')) AS sent_at,
     multiIf(
         countIf(e.event_type = 'contact_changed' AND e.reason = 'complained') > 0, 'complained',
         countIf(e.event_type = 'contact_changed' AND e.reason IN ('bounced', 'first_contact_bounced', 'other_contact_bounced')) > 0, 'bounced',
@@ -45,9 +45,9 @@ SELECT
     uniqExactIf(e.cause, e.event_type = 'message_clicked' AND e.reason != '') AS machine_clicks
 FROM dunlin.events AS e
 WHERE e.effect != '' AND e.event_type IN (
-    'dunning_sent', 'dunning_skipped', 'notice_sent', 'notice_skipped', 'message_opened', 'message_clicked',
+    'dunning_sent', 'dunning_skipped', 'transactional_mail_sent', 'transactional_mail_skipped', 'message_opened', 'message_clicked',
     'message_delivered', 'message_undelivered', 'contact_changed'
 )
 GROUP BY e.account, e.effect
-HAVING countIf(e.event_type IN ('dunning_sent', 'dunning_skipped', 'notice_sent', 'notice_skipped')) > 0
+HAVING countIf(e.event_type IN ('dunning_sent', 'dunning_skipped', 'transactional_mail_sent', 'transactional_mail_skipped')) > 0
 COMMENT 'What became of every message to a payer, with openings and clicks';

@@ -1,4 +1,4 @@
--- What became of every event that a merchant's endpoint was to be told (F25): one row for each delivery, however often it was told.
+-- What became of every event that a merchant's endpoint was to be told: one row for each delivery, however often it was told.
 CREATE OR REPLACE VIEW dunlin.webhook_deliveries (
     account String COMMENT 'Stripe account of the merchant',
     endpoint String COMMENT 'name of the endpoint in the tenants file',
@@ -25,6 +25,6 @@ SELECT
     argMax(toUInt32OrZero(e.details['status']), e.occurred_at) AS status,
     max(e.occurred_at) AS settled_at
 FROM dunlin.events AS e
-WHERE e.event_type IN ('webhook_delivered', 'webhook_undelivered')
+WHERE e.event_type IN ('webhook_delivered', 'webhook_delivery_failed')
 GROUP BY e.account, e.effect
 COMMENT 'What became of every event that an endpoint of a merchant was to be told';

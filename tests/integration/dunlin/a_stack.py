@@ -5,9 +5,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dunlin.local import run_to_the_end
-from dunlin.part import Part
-from dunlin.stack import Stack
+from dunlin.stack.local_stack import run_to_the_end
+from dunlin.stack.service import Service
+from dunlin.stack.supervisor import Stack
 
 READY = "import os, pathlib; pathlib.Path(os.environ['DUNLIN_READY_FILE']).touch(); "
 SERVE = READY + "print('at work', flush=True); import signal; signal.pause()"
@@ -25,11 +25,11 @@ NEEDS_SERVER = (
 )
 
 
-def part(name: str, code: str, wave: int = 0, **more: object) -> Part:
-    return Part(name=name, wave=wave, argv=(sys.executable, "-c", code), restart_delay=0.1, **more)
+def part(name: str, code: str, wave: int = 0, **more: object) -> Service:
+    return Service(name=name, wave=wave, argv=(sys.executable, "-c", code), restart_delay=0.1, **more)
 
 
-def once(name: str, code: str, wave: int = 0) -> Part:
+def once(name: str, code: str, wave: int = 0) -> Service:
     return part(name, code, wave, one_shot=True)
 
 
@@ -49,7 +49,7 @@ SCENARIOS = {
 def main() -> None:
     home = Path(sys.argv[1])
     stack = Stack(SCENARIOS[sys.argv[2]], home=home, environment=os.environ, clock=lambda: datetime.now(UTC), out=sys.stdout)
-    sys.exit(run_to_the_end(stack, home, sys.stderr, lambda _: stack.say("everything is ready")))
+    sys.exit(run_to_the_end(stack, home, sys.stderr, lambda _: stack.report("everything is ready")))
 
 
 if __name__ == "__main__":

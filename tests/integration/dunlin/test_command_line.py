@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from dunlin.ports import HOST, free_ports
+from dunlin.stack.ports import HOST, free_ports
 
 pytestmark = pytest.mark.real
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recovery.adapters import clickhouse as adapter
-from recovery.contracts.codec import encode
+from recovery.contracts.encoding.codec import encode
 from recovery.contracts.warehouse import EVENT_COLUMNS
 from sinks.warehouse import migrate, rows
 from tests.support.month import Month

@@ -1,4 +1,4 @@
-"""A message that each stage sets aside is listed, shown, and put back when the cause is gone; what it asks for happens once."""
+"""A message that each stage sets aside is listed, shown, and replayed when the cause is gone; what it asks for happens once."""
 
 import json
 import time
@@ -9,9 +9,9 @@ from confluent_kafka import TopicPartition
 
 from recovery.adapters import clickhouse as adapter
 from recovery.adapters.kafka import consumer
-from recovery.contracts.codec import decode_fact
+from recovery.contracts.encoding.codec import decode_fact
 from sinks.warehouse import migrate
-from tests.support.small_stack import SmallStack
+from tests.support.services.small_stack import SmallStack
 from tests.support.waiting import until
 from tests.unit.producers.stripe_objects import an_event, an_invoice, dumped, signed
 
@@ -19,11 +19,11 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]
 
 BROKEN_GATEWAY = """
 import sys
-import producers.webhook
-from recovery.stripe_fields import UnknownShape
+import producers.gateway.stripe_webhook
+from recovery.stripe.fields import UnknownShape
 def unknown(*_):
     raise UnknownShape("invoice.novelty is not known here.")
-producers.webhook.translate = unknown
+producers.gateway.stripe_webhook.translate = unknown
 sys.argv = ["producers", "gateway"]
 import producers.__main__
 sys.exit(producers.__main__.main())
@@ -38,7 +38,7 @@ recovery.decide.advance.HANDLERS[PaymentFailed] = broken
 BROKEN_WAREHOUSE = """
 import sys
 import sinks.warehouse.rows
-from recovery.contracts.codec import Unprocessable
+from recovery.contracts.encoding.codec import Unprocessable
 line = sinks.warehouse.rows.line
 def refuse(value, *place):
     if b'"event_type":"payment_failed"' in value:
@@ -116,23 +116,23 @@ def test_what_each_stage_sets_aside_is_put_back_once_its_cause_is_gone(stack, tm
     assert "dunlin parked replay" in shown
     assert "would go to facts" in put_back(stack, mine["name"], "--dry-run")
     assert facts_of(stack, "evt_1") == ["webhook_parked"]
-    assert "1 of 1 put back" in put_back(stack, mine["name"])
-    assert "put back before" in put_back(stack, mine["name"])
+    assert "1 of 1 replayed" in put_back(stack, mine["name"])
+    assert "replayed before" in put_back(stack, mine["name"])
     assert facts_of(stack, "evt_1") == ["webhook_parked", "payment_failed"]
     refused = put_back(stack, "--topic", "gateway", code=1)
     assert "still cannot be translated" in refused
-    assert "1 was put back before" in refused
+    assert "1 was replayed before" in refused
 
     # the worker failed on the fact; another version does not
     [fact] = waits(stack, 1, "--topic", "parked.streams", "--reason", "zerodivision")
     assert (fact["topic"], fact["account"]) == ("facts", "acct_1")
     stack.worker.stop()
     stack.worker = stack.start_worker()
-    assert "1 of 1 put back" in put_back(stack, "--topic", "streams")
+    assert "1 of 1 replayed" in put_back(stack, "--topic", "streams")
     assert len(stack.heard("payment_failed")) == 1
     assert len(stack.heard("read_requested")) == 1
-    assert "1 of 1 put back" in put_back(stack, fact["name"], "--again")
-    assert stack.heard("fact_repeated")[0].cause == "acct_1:evt_1"
+    assert "1 of 1 replayed" in put_back(stack, fact["name"], "--again")
+    assert stack.heard("duplicate_fact_ignored")[0].cause == "acct_1:evt_1"
     told = stack.heard("parked_replayed", 3)[-1]
     assert (told.details["who"], told.reason, told.details["message"]) == ("ada", "mended", fact["name"])
 
@@ -166,7 +166,7 @@ def test_what_each_stage_sets_aside_is_put_back_once_its_cause_is_gone(stack, tm
 def test_nothing_is_put_back_unless_it_is_named(stack):
     refused = stack.run("dunlin", "parked", "replay", "--who", "ada", code=1)
     assert "--all means every message" in refused.stderr
-    assert "0 of 0 put back" in put_back(stack, "--all")
+    assert "0 of 0 replayed" in put_back(stack, "--all")
     assert "nothing is parked" in stack.run("dunlin", "parked", "list").stdout
     assert "names no parked message" in stack.run("dunlin", "parked", "show", "streams", code=1).stderr
     assert "Nothing is parked as streams-0-9" in stack.run("dunlin", "parked", "show", "streams-0-9", code=1).stderr

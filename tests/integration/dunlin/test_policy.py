@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.support import builders as a
-from tests.support.small_stack import SmallStack
+from tests.support.services.small_stack import SmallStack
 
 pytestmark = pytest.mark.real
 DRAFT = 'mode = "act"\ntest_first_invoices = false\n[retry]\nmax_retries = 1\nladder_hours = [6]\n'
@@ -40,7 +40,7 @@ def test_a_policy_is_tried_on_paper_published_and_taken_back(stack, tmp_path, cl
 
     fail_and_read(stack, 1)
     scheduled = stack.heard("retry_scheduled")[0]
-    [differing] = stack.heard("shadow_decided")
+    [differing] = stack.heard("shadow_decision_differed")
     assert (scheduled.next_action_at, scheduled.policy_version) == (a.at(hours=24), 1)
     assert a.at(hours=24).isoformat() in differing.details["in_force"]
     assert a.at(hours=6).isoformat() in differing.details["draft"]
@@ -65,5 +65,5 @@ def test_a_policy_is_tried_on_paper_published_and_taken_back(stack, tmp_path, cl
     assert applied[-1].reason == "back to version 1: it did not"
     fail_and_read(stack, 3)
     assert stack.heard("retry_scheduled", 3)[-1].next_action_at == a.at(hours=24)
-    assert len(stack.heard("shadow_decided")) == 1
+    assert len(stack.heard("shadow_decision_differed")) == 1
     assert stack.run("producers", "policies").stdout == "acct_1: policy 3, mode act\n"

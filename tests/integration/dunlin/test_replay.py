@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dunlin.partition_source import KafkaPartition
-from dunlin.ports import HOST, free_ports, is_open
+from dunlin.ops.partition_source import KafkaPartition
+from dunlin.stack.ports import HOST, free_ports, is_open
 from recovery.adapters.kafka import Publisher, create_topics
 from recovery.contracts.topics import EVENTS, FACTS
-from streams.shard import POSITION
+from streams.transactional_shard import POSITION
 from tests.support.month import Month
 
 pytestmark = pytest.mark.real
@@ -54,7 +54,7 @@ def test_a_replay_finds_what_a_worker_that_was_killed_kept(start, until, tmp_pat
         "DUNLIN_KAFKA_BOOTSTRAP": bootstrap,
         "DUNLIN_PARTITIONS": str(PARTITIONS),
         "DUNLIN_HOME": str(tmp_path),
-        "DUNLIN_WORKER": "one",
+        "DUNLIN_WORKER_ID": "one",
     }
     worker = start("-m", "streams", "worker", env=environment)
     publish(bootstrap, month, 0, half)
@@ -81,7 +81,7 @@ def test_a_replay_finds_what_a_worker_that_was_killed_kept(start, until, tmp_pat
 
 def paired(month: Month) -> list[list[tuple]]:
     """Each shard's facts with what each sent."""
-    from streams.in_memory import ShardInMemory
+    from streams.simulation import ShardInMemory
 
     shards = [ShardInMemory(number, "again") for number in range(PARTITIONS)]
     return [[(record, shard.take(record)) for record in facts] for shard, facts in zip(shards, month.facts, strict=True)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dunlin.ports import free_ports
+from dunlin.stack.ports import free_ports
 from recovery.adapters import clickhouse as clickhouse_adapter
 from recovery.adapters.kafka import Publisher, consumer
 from recovery.adapters.kafka_cluster import cluster
@@ -17,7 +17,7 @@ from recovery.adapters.kafka_trouble import KafkaUnusable, check
 from recovery.config import from_env
 from recovery.contracts.topics import FACTS
 from sinks.warehouse import migrate
-from tests.support.secured_kafka import PASSWORD, secured_kafka
+from tests.support.services.secured_kafka import PASSWORD, secured_kafka
 from tests.unit.producers.stripe_objects import SECRET, an_event, an_invoice, dumped, signed
 
 pytestmark = pytest.mark.real
@@ -79,7 +79,11 @@ def test_a_webhook_becomes_a_row_through_a_broker_that_asks_for_tls_and_scram(br
     """The whole way: gateway, stream worker, warehouse sink."""
     migrate.run(clickhouse.url("sink"), lambda _: None)
     settings = {**broker.environment("SCRAM-SHA-512"), "DUNLIN_HOME": str(home), "DUNLIN_APP_ID": "scram-flow"}
-    settings |= {"DUNLIN_CLICKHOUSE_URL": clickhouse.url("sink"), "DUNLIN_GATEWAY_PORT": "0", "DUNLIN_TENANTS": str(home / "tenants.toml")}
+    settings |= {
+        "DUNLIN_CLICKHOUSE_URL": clickhouse.url("sink"),
+        "DUNLIN_GATEWAY_PORT": "0",
+        "DUNLIN_TENANTS_FILE": str(home / "tenants.toml"),
+    }
     settings |= {"DUNLIN_STRIPE_API_BASE": f"http://127.0.0.1:{free_ports(1)[0]}"}  # closed: the read of the invoice may fail here
     assert run(settings | {"PATH": ""}, "dunlin", "topics", "create").returncode == 0
     files = {name: home / f"{name}.ready" for name in ("gateway", "ticker", "worker", "warehouse", "effects")}

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from dunlin.clickhouse_server import users
-from dunlin.ports import HOST, free_ports, is_open
+from dunlin.stack.ports import HOST, free_ports, is_open
 from recovery.contracts.events import Event
 from recovery.contracts.warehouse import ACCOUNT_TABLES
 from sinks.warehouse import migrate

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dunlin.ports import HOST, free_ports, is_open
+from dunlin.stack.ports import HOST, free_ports, is_open
 from recovery.adapters.kafka import consumer, create_topics
 from tests.support.waiting import until
 from tests.unit.producers.stripe_objects import SECRET, signed

@@ -5,11 +5,11 @@ import asyncio
 import confluent_kafka as kafka
 import pytest
 
-from dunlin.ports import HOST, free_ports
-from producers.delivery import KafkaDelivery, Message
+from dunlin.stack.ports import HOST, free_ports
+from producers.gateway.kafka_delivery import KafkaDelivery, OutgoingMessage
 from recovery.adapters.kafka import NotDelivered
 
-MESSAGES = [Message("raw", b"k", b"v"), Message("facts", b"k", b"v")]
+MESSAGES = [OutgoingMessage("raw", b"k", b"v"), OutgoingMessage("facts", b"k", b"v")]
 
 
 def nobody(**more):

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from recovery.contracts.codec import decode_fact
+from recovery.contracts.encoding.codec import decode_fact
 from tests.integration.producers.conftest import REPOSITORY, TENANTS, Program
 from tests.support.secrets import a_secret
 
@@ -42,7 +42,7 @@ def test_a_policy_is_published_once_to_each_partition(broker, settings):
 
 def test_a_switch_reaches_each_partition_and_an_unknown_account_is_refused(broker, settings):
     assert run(settings, "switch", "acct_1", "pause", "--who", "jo", "--why", "audit").returncode == 0
-    assert {(fact.paused, fact.who) for fact in facts_of(broker, "switch_set", 4)} == {(True, "jo")}
+    assert {(fact.paused, fact.who) for fact in facts_of(broker, "pause_set", 4)} == {(True, "jo")}
     refused = run(settings, "switch", "acct_9", "pause", "--who", "jo")
     assert refused.returncode == 1
     assert "acct_9 is not in tenants.toml" in refused.stderr

@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from producers.gateway import BODY_LIMIT
-from recovery.contracts.codec import decode_fact, decode_parked
-from recovery.contracts.facts import SwitchSet
+from producers.gateway.webhook_endpoint import BODY_LIMIT
+from recovery.contracts.encoding.codec import decode_fact, decode_parked
+from recovery.contracts.facts import PauseSet
 from tests.support.waiting import until
 from tests.unit.producers.stripe_objects import an_event, an_invoice, dumped
 
@@ -85,7 +85,7 @@ def test_an_account_that_takes_our_access_away_is_stopped_in_every_partition(bro
     assert gateway.post(body).status_code == 200
 
     def stops(values):
-        return [fact for value in values if isinstance(fact := decode_fact(value), SwitchSet) and fact.cause == "evt_leaves"]
+        return [fact for value in values if isinstance(fact := decode_fact(value), PauseSet) and fact.cause == "evt_leaves"]
 
     assert len(stops(broker.values("facts", lambda values: len(stops(values)) >= 4))) == 4
 

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from producers.mailboxes import Imap, MailboxFailed
+from producers.mailbox.mailboxes import Imap, MailboxFailed
 
 MAILS = {1: b"Subject: one\r\n\r\nfirst\r\n", 2: b"Subject: two\r\n\r\nsecond\r\n"}
 
@@ -107,7 +107,7 @@ def test_mails_are_read_and_moved_beside_their_folder(server, certificate):
 
 
 def test_a_wrong_password_is_said_with_the_setting(server, certificate):
-    with pytest.raises(MailboxFailed, match="DUNLIN_BOUNCES_URL"):
+    with pytest.raises(MailboxFailed, match="DUNLIN_BOUNCE_MAILBOX_URL"):
         opened(server, certificate, "wrong")
 
 

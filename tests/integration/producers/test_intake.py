@@ -9,14 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from control.lookup import Contacts
+from control.tenants import Contacts
 from recovery.adapters.kafka import Publisher
-from recovery.contracts.codec import decode_effect, decode_event, encode
 from recovery.contracts.effects import EffectWithdrawn, MessageRequested, ReadRequested
+from recovery.contracts.encoding.codec import decode_effect, decode_event, encode
 from recovery.contracts.facts import Fact, TimePassed
 from recovery.contracts.topics import FACTS
 from recovery.ids import message_id, stream_key
-from recovery.links import Links, Sending
+from recovery.signed_links import LinkSigner, Sending
 from tests.integration.producers.conftest import Broker, Program, RunningGateway
 from tests.support import builders as a
 from tests.unit.producers.returned_mails import bounce
@@ -92,7 +92,7 @@ def house(broker: Broker, tmp_path: Path):
     gateway = RunningGateway(tmp_path, broker.bootstrap)
     assert Program(tmp_path, ["producers", "policies"], gateway.settings).process.wait(60) == 0
     ready = tmp_path / "streams.ready"
-    worker = Program(tmp_path, ["streams", "worker"], {**gateway.settings, "DUNLIN_READY_FILE": str(ready), "DUNLIN_WORKER": "test"})
+    worker = Program(tmp_path, ["streams", "worker"], {**gateway.settings, "DUNLIN_READY_FILE": str(ready), "DUNLIN_WORKER_ID": "test"})
     try:
         worker.until(ready.exists, "the stream is ready")
         began = datetime.fromtimestamp(int(time.time()), UTC) - timedelta(days=70)  # no tick may be ahead of the broker's time
@@ -109,7 +109,7 @@ def test_one_click_takes_back_the_mail_under_way_and_no_other_follows(house):
     """B53"""
     mail = house.mail_for("cus_1", "in_1")
     sending = Sending("acct_1", "cus_1", "in_1", mail.id, int(time.time()))
-    address = Links([KEY]).unsubscribe(sending)
+    address = LinkSigner([KEY]).unsubscribe(sending)
     assert house.gateway.client.get(address).status_code == 200
     assert house.gateway.client.post(address, data={"List-Unsubscribe": "One-Click"}).status_code == 200
     [withdrawn] = house.effects("effects.messages", EffectWithdrawn, "cus_1")
@@ -129,9 +129,9 @@ def test_a_mail_that_came_back_for_good_is_the_last_one(house):
     house.tell(of("cus_2", a.a_mail_outcome(mail.id, house.began + timedelta(seconds=2), "sent", invoice="in_2")))
     house.events("cus_2", "dunning_sent")
     box = mailbox.Maildir(house.folder / "box", create=True)
-    signed = message_id(mail.id, "billing.example", Links([KEY]).mail_tag(mail.id, "cus_2"))
+    signed = message_id(mail.id, "billing.example", LinkSigner([KEY]).mail_tag(mail.id, "cus_2"))
     box.add(bounce(headers=f"Message-ID: {signed}\nTo: anna@payer.example\n"))
-    settings = {**house.gateway.settings, "DUNLIN_BOUNCES_URL": f"maildir:{house.folder / 'box'}"}
+    settings = {**house.gateway.settings, "DUNLIN_BOUNCE_MAILBOX_URL": f"maildir:{house.folder / 'box'}"}
     assert Program(house.folder, ["producers", "bounces"], settings).process.wait(60) == 0
     assert (len(box), len(box.get_folder("Handled"))) == (0, 1)
     events = house.events("cus_2", "contact_changed")

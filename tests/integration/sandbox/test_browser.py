@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from sandbox.browser import AGENT, MOST_REDIRECTS, Browser
+from sandbox.mail.browser import AGENT, MOST_REDIRECTS, Browser
 from tests.support.waiting import until_async
 
 

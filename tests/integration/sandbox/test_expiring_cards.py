@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from producers.expiring import ExpiringCards
-from recovery.contracts.codec import decode_fact
+from producers.scans.card_expiry_scan import CardExpiryScan
+from recovery.contracts.encoding.codec import decode_fact
 
 
 class Kept:
@@ -39,8 +39,8 @@ def test_every_card_that_ends_before_its_next_charge_is_told_once(month) -> None
     expected = {plan["id"] for plan in plans if charged_soon(plan, now) and dies_first(plan)}
     assert expected
     kept = Kept()
-    cards = ExpiringCards(kept, lambda: now, lambda: now, month.info["api_base"])
-    looked = cards.look("acct_1", month.info["api_key"])
+    cards = CardExpiryScan(kept, lambda: now, lambda: now, month.info["api_base"])
+    looked = cards.scan("acct_1", month.info["api_key"])
     assert (looked.subscriptions >= len(plans), looked.unread) == (True, 0)
     assert {fact.subscription for fact in kept.facts} == expected
-    assert cards.look("acct_1", month.info["api_key"]).told == 0
+    assert cards.scan("acct_1", month.info["api_key"]).facts == 0

@@ -109,7 +109,7 @@ def test_a_stepped_month_delivers_what_is_due_at_each_step_and_one_customers_web
             now = one.post("/_clock/step", to=1_772_409_600 + hour * 3600)["now"]
             assert one.get("/_clock")["now"] == now == 1_772_409_600 + hour * 3600
             before = len(receiver.got)
-            assert one.post("/_clock/deliver") == {"looked": 0, "begun": len(receiver.got) - before, "left": 0}
+            assert one.post("/_clock/deliver") == {"opened": 0, "begun": len(receiver.got) - before, "left": 0}
         mine: dict[str, list[str]] = {}
         for event in receiver.events():
             mine.setdefault(str(event["data"]["object"].get("customer")), []).append(event["id"])

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 from confluent_kafka import Producer, TopicPartition
 
-from dunlin.ports import free_ports, is_open
+from dunlin.stack.ports import free_ports, is_open
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 

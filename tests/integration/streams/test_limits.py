@@ -11,13 +11,13 @@ from pathlib import Path
 import confluent_kafka as kafka_client
 import pytest
 
-from bench.stream_facts import ACCOUNT, header, invoice_state
 from recovery.adapters.kafka import Publisher, create_topics
-from recovery.contracts.codec import decode_event, decode_parked, encode
+from recovery.contracts.encoding.codec import decode_event, decode_parked, encode
 from recovery.contracts.facts import InvoicePaid, TimePassed
 from recovery.contracts.limits import LARGEST_BYTES, TOPIC_BYTES
 from recovery.contracts.topics import TOPICS
-from tests.support.servers import kafka_server
+from tests.support.services.own_servers import kafka_server
+from tests.support.stream_facts import ACCOUNT, header, invoice_state
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PARTITIONS = 2
@@ -92,7 +92,9 @@ def test_what_no_component_can_carry_is_dead_lettered_and_not_met_again(worker, 
     worker.start()
 
     def noted() -> set[str]:
-        return {event.cause for event in map(decode_event, read(worker.brokers, "recovery.events")) if event.event_type == "fact_noted"}
+        return {
+            event.cause for event in map(decode_event, read(worker.brokers, "recovery.events")) if event.event_type == "fact_had_no_effect"
+        }
 
     until(lambda: noted() == {"paid:2", "paid:3"} or worker.process.poll() is not None, 90, "the facts around them")
     assert worker.process.poll() is None, worker.log.read_text()[-3000:]
@@ -117,6 +119,6 @@ def test_every_topic_takes_a_message_at_its_stated_limit_from_every_producer(wor
     publisher = Publisher(worker.brokers, **{"compression.type": "none"})
     batch = 200  # bytes of a batch's and a record's own fields, the key among them
     for topic in TOPICS:
-        publisher.send(topic.name, b"k", b"x" * (topic.largest_bytes - batch), 0)
+        publisher.send(topic.name, b"k", b"x" * (topic.max_message_bytes - batch), 0)
     publisher.flush(60)
-    assert max(topic.largest_bytes for topic in TOPICS) == LARGEST_BYTES
+    assert max(topic.max_message_bytes for topic in TOPICS) == LARGEST_BYTES

@@ -15,10 +15,10 @@ from aiokafka import TopicPartition as Tp
 from confluent_kafka import Producer
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-import streams.settle
-from streams.partition_log import PartitionLog
-from streams.settle import CannotOpen
-from streams.shard import POSITION, Batch, Names, Partition, Shard, connect
+import streams.kafka.hanging_transactions
+from streams.kafka.hanging_transactions import ShardOpenError
+from streams.kafka.partition_log import PartitionLog
+from streams.transactional_shard import POSITION, Batch, Names, Partition, Shard, connect
 
 pytestmark = pytest.mark.real
 
@@ -114,16 +114,16 @@ def test_opening_a_shard_aborts_what_lost_its_end_marker_and_nothing_is_applied_
 
 def test_without_settling_the_lost_transaction_would_come_back_to_life(stage, unguarded, monkeypatch):
     _, values = half_finished(stage)
-    monkeypatch.setattr("streams.shard.settle", lambda *_: None)
+    monkeypatch.setattr("streams.transactional_shard.resolve_hanging_transactions", lambda *_: None)
     shard = open_shard(stage)
     apply_all(shard, stage, values)
     assert stage.outcome() == [b"first", b"second", b"second", b"third"]
 
 
 def test_a_transaction_of_another_producer_that_nobody_ends_is_refused_with_a_repair(stage, unguarded, monkeypatch):
-    monkeypatch.setattr(streams.settle, "TIME_OUT_WITHIN", 1.0)
+    monkeypatch.setattr(streams.kafka.hanging_transactions, "TIME_OUT_WITHIN", 1.0)
     leave_open(stage, "a-stranger", [(stage.changelog, b"key", b"value")])
-    with pytest.raises(CannotOpen, match=f"{stage.changelog}.*kafka-transactions.sh abort"):
+    with pytest.raises(ShardOpenError, match=f"{stage.changelog}.*kafka-transactions.sh abort"):
         open_shard(stage)
 
 

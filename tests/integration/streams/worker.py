@@ -10,8 +10,8 @@ import threading
 
 import faust
 
-from streams.exactly_once import APP_SETTINGS, PATIENCE, BatchSchema, exactly_once
-from streams.shard import Batch, Shard
+from streams.kafka.exactly_once import APP_SETTINGS, PATIENCE, BatchSchema, exactly_once
+from streams.transactional_shard import Batch, Shard
 
 
 def build(config: dict) -> faust.App:

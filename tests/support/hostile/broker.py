@@ -70,17 +70,19 @@ class Publisher:
         self._broker = broker
         self._acknowledge: list[Callable[[Any, Any], None]] = []
 
-    def send(self, topic: str, key: bytes, value: bytes, partition: int = -1, told: Callable[[Any, Any], None] | None = None) -> None:
+    def send(
+        self, topic: str, key: bytes, value: bytes, partition: int = -1, on_delivery: Callable[[Any, Any], None] | None = None
+    ) -> None:
         """Send one message. Raises TooLarge where the client or the topic refuses it."""
         try:
             self._broker.produce(topic, value, key, partition)
         except kafka.KafkaException as error:
             raise TooLarge(str(error)) from error
-        if told is not None:
-            self._acknowledge.append(told)
+        if on_delivery is not None:
+            self._acknowledge.append(on_delivery)
 
     def flush(self, seconds: float = 30.0) -> None:
         """Acknowledge everything sent."""
         acknowledge, self._acknowledge = self._acknowledge, []
-        for told in acknowledge:
-            told(None, None)
+        for on_delivery in acknowledge:
+            on_delivery(None, None)

@@ -104,7 +104,7 @@ def _nesting(draw: "Draw", tenant: str, now: int, delta: int) -> "Input":
 
 def _items(draw: "Draw", tenant: str, now: int, delta: int) -> "Input":
     slots = [{"at": moment(now), "probability": 0.5}] * (limits.LIST_ITEMS + delta)
-    return draw.fact(tenant, now, type="plan_offered", invoice="in_1", slots=slots, source="model")
+    return draw.fact(tenant, now, type="retry_times_offered", invoice="in_1", slots=slots, source="model")
 
 
 PLACES: dict[str, Place] = {

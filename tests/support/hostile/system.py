@@ -19,29 +19,29 @@ from typing import Any
 import msgspec
 import sqlalchemy as sql
 
-from producers.delivery import Message as Sent
-from producers.gateway import PATH, Gateway
-from producers.gateway_metrics import GatewayMetrics
+from producers.gateway.kafka_delivery import OutgoingMessage as Sent
+from producers.gateway.metrics import GatewayMetrics
+from producers.gateway.webhook_endpoint import PATH, Gateway
 from recovery.adapters.kafka import NotDelivered
-from recovery.contracts.codec import decode_parked, encode
+from recovery.contracts.encoding.codec import decode_parked, encode
 from recovery.contracts.facts import PolicyPublished, TimePassed
 from recovery.contracts.topics import EVENTS, FACTS, PARKED_GATEWAY, PARKED_SINKS, PARKED_STREAMS, changelog
 from recovery.contracts.warehouse import EVENT_COLUMNS
 from recovery.ids import webhook_fact_id
 from recovery.policy import Policy
-from sinks.effects.answers import Clocks
-from sinks.effects.dispatch import Dispatcher
-from sinks.effects.inbox import Inbox
-from sinks.effects.lanes import WORK
-from sinks.effects.ledger import Ledger
-from sinks.effects.ledger_tables import EFFECTS as EFFECTS_TABLE
-from sinks.effects.outbox import Outbox
-from sinks.ranges import Message, Range
+from sinks.effects.engine.dispatcher import Dispatcher
+from sinks.effects.engine.ledger import Ledger
+from sinks.effects.engine.ledger_tables import EFFECTS as EFFECTS_TABLE
+from sinks.effects.engine.outcome_publisher import OutcomePublisher
+from sinks.effects.engine.receiver import EffectReceiver
+from sinks.effects.engine.worker_pools import WORK
+from sinks.effects.performer import Clocks
+from sinks.kafka.offset_ranges import Message, Range
 from sinks.warehouse.writer import Warehouse
-from streams.desk import Desk
 from streams.guard import Guard
-from streams.shard import Batch, Names, Partition, Shard
+from streams.processor import ShardProcessor
 from streams.topology import OUTPUTS
+from streams.transactional_shard import Batch, Names, Partition, Shard
 from tests.support.hostile.broker import PARTITIONS, Broker, Publisher, Record
 from tests.support.hostile.inputs import HONEST, HOSTILE, Input
 from tests.support.hostile.world import Performers
@@ -195,15 +195,15 @@ class System:
         names = Names(APP, changelog(APP).name, (FACTS.name,), OUTPUTS)
         self._shards = [Shard(number, names, producer) for number, producer in enumerate(self._producers)]
         self._guards = [Guard(self._stop) for _ in range(PARTITIONS)]
-        self.desks = [Desk(shard, guard) for shard, guard in zip(self._shards, self._guards, strict=True)]
+        self.desks = [ShardProcessor(shard, guard) for shard, guard in zip(self._shards, self._guards, strict=True)]
         self.clickhouse = _ClickHouse()
         self._warehouse = Warehouse(lambda: self.clickhouse, Publisher(self.broker), self._wall)
         self.ledger = Ledger(f"sqlite:///{home / 'ledger.sqlite'}")
         clocks = Clocks(self._wall, self._wall)
         self.performers = Performers(clocks)
         self.dispatcher = Dispatcher(self.ledger, dict.fromkeys(WORK, self.performers), self.performers, clocks, lambda _: False)
-        self._inbox = Inbox(_Consumer(self.broker), self.ledger, self._wall)
-        self._outbox = Outbox(self.ledger, Publisher(self.broker))
+        self._inbox = EffectReceiver(_Consumer(self.broker), self.ledger, self._wall)
+        self._outbox = OutcomePublisher(self.ledger, Publisher(self.broker))
         self._arrived = 0  # effects so far
         self._policies()
 
@@ -319,7 +319,7 @@ class System:
                 before = self._written(number)
                 self._samples(FACTS.name, record.value or b"")
                 try:
-                    desk.take(record)
+                    desk.process(record)
                 except Exception as error:  # noqa: BLE001 - counted: nothing may escape the processor
                     self._crashed("stream", error)
                 if self._written(number) == before and b'"time_passed"' not in (record.value or b""):

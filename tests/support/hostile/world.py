@@ -7,7 +7,7 @@ import msgspec
 
 from recovery.contracts.effects import ChargeRequested, ReadRequested
 from recovery.contracts.facts import ChargeSettled, Decline, InvoiceRead, InvoiceState
-from sinks.effects.answers import Answer, Clocks, Doubt, Job, Later, Settled, header, not_performed
+from sinks.effects.performer import Clocks, EffectRun, InDoubt, Outcome, RetryLater, Settled, header, not_performed
 from tests.support.hostile.inputs import HONEST
 
 LONG = "wrong\r\n\x1b[2J" + "w" * 20_000
@@ -40,7 +40,7 @@ class Performers:
         self.hangs = False
         self._go_on.set()
 
-    def __call__(self, job: Job) -> Answer:
+    def __call__(self, job: EffectRun) -> Outcome:
         """Perform one effect."""
         if job.effect.account == HONEST:
             return self.honest(job)
@@ -57,7 +57,7 @@ class Performers:
         with self._lock:
             self.hanging -= 1
 
-    def honest(self, job: Job) -> Answer:
+    def honest(self, job: EffectRun) -> Outcome:
         """Perform an effect as a plain world does: reads show a decline, charges are declined, messages go elsewhere."""
         effect = job.effect
         if isinstance(effect, ReadRequested):
@@ -71,15 +71,15 @@ class Performers:
             return Settled(ChargeSettled(**header(effect, self._clocks), result="declined", charge=f"ch_{zlib.crc32(effect.id.encode())}"))
         return Settled(not_performed(effect, "sent elsewhere", self._clocks))
 
-    def _badly(self, job: Job) -> Answer:
-        effect, roll = job.effect, zlib.crc32(f"{job.effect.id}:{job.tries}".encode()) % 10
+    def _badly(self, job: EffectRun) -> Outcome:
+        effect, roll = job.effect, zlib.crc32(f"{job.effect.id}:{job.attempt}".encode()) % 10
         if roll == 0:
             raise RuntimeError(LONG)
         if roll == 1:
-            return Later(LONG)
-        if roll == 2 and job.tries < 3:
+            return RetryLater(LONG)
+        if roll == 2 and job.attempt < 3:
             job.claim()
-            return Doubt(LONG)
+            return InDoubt(LONG)
         if roll == 3:
             return Settled(not_performed(effect, LONG, self._clocks))
         if roll == 4 and isinstance(effect, ChargeRequested):

@@ -6,7 +6,7 @@ DETAILS = frozenset([
     "days_before", "decline_code", "dispute", "draft", "evidence", "experiment", "fee_currency", "fee_minor", "first_code",
     "free_at", "further", "in_force", "intent_status", "kind", "limit", "mail", "medium", "message", "method_type", "model_version",
     "network_advice_code", "network_decline_code", "network_status", "outcome_reason", "outcome_type", "payment_intent",
-    "plan_asked", "probability", "proof", "propensity", "renews_at", "request", "slot_propensity", "source", "step", "template",
+    "offer_request", "probability", "proof", "propensity", "renews_at", "request", "slot_propensity", "source", "step", "template",
     "test", "times", "until", "used", "webhook", "who", "why", "window_hours", "with", "would",
 ])
 # fmt: on

@@ -214,13 +214,13 @@ def commands(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fa
     until, head = when + timedelta(days=luck.choice((1, 5, 20))), _about(name, when, luck.choice((bill.id, "")))
     yield luck.choice(
         (
-            facts.RetryAsked(**head, **who),
-            facts.RetryAsked(**head, **who),
-            facts.StopAsked(**head, **who),
-            facts.SnoozeAsked(**head, until=until, **who),
-            facts.ExcludeAsked(**head, until=luck.choice((None, until)), **who),
-            facts.ResumeAsked(**head, **who),
-            facts.ResumeAsked(**head, **who),
+            facts.RetryRequested(**head, **who),
+            facts.RetryRequested(**head, **who),
+            facts.StopRequested(**head, **who),
+            facts.SnoozeRequested(**head, until=until, **who),
+            facts.ExcludeRequested(**head, until=luck.choice((None, until)), **who),
+            facts.ResumeRequested(**head, **who),
+            facts.ResumeRequested(**head, **who),
         )
     )
 
@@ -230,7 +230,9 @@ def offers(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact
     luck: Random = truth.luck
     times = sorted(when + timedelta(hours=luck.uniform(-20, 600)) for _ in range(luck.randrange(1, 7)))
     slots = tuple(facts.Slot(at=at, probability=round(luck.random(), 3)) for at in times)
-    yield facts.PlanOffered(**_about(name, when, bill.id), slots=slots, source="model", model_version="7", attempt=luck.randrange(1, 4))
+    yield facts.RetryTimesOffered(
+        **_about(name, when, bill.id), slots=slots, source="model", model_version="7", attempt=luck.randrange(1, 4)
+    )
 
 
 def noise(truth: Truth, bill: Bill, when: datetime, name: str) -> Iterator[Fact]:

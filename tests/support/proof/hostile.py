@@ -31,7 +31,7 @@ def twisted(luck: Random, fact: Fact, now: datetime) -> Fact:
     state = getattr(fact, "state", None)
     if isinstance(state, InvoiceState) and luck.random() < 0.5:
         return msgspec.structs.replace(fact, state=_state(luck, state, now))  # type: ignore[call-arg] # it has a state
-    if isinstance(fact, facts.PlanOffered):
+    if isinstance(fact, facts.RetryTimesOffered):
         return msgspec.structs.replace(fact, slots=(*fact.slots, facts.Slot(at=moment(luck, now))))
     return _with(luck, fact, luck.choice(places), now)
 

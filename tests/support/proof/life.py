@@ -9,8 +9,8 @@ from typing import Any
 from recovery.contracts import effects, facts
 from recovery.contracts.customer import Account, Customer
 from recovery.contracts.effects import Effect
+from recovery.contracts.encoding.row_codec import decode_row, encode_row
 from recovery.contracts.facts import Fact
-from recovery.contracts.row import decode_row, encode_row
 from recovery.decide.advance import Step, advance
 from recovery.ids import idempotency_key
 from tests.support import builders as a
@@ -107,7 +107,7 @@ class Life:
     def _now_and_then(self) -> None:
         """The merchant changes the policy or turns the switch; it is on again in the end."""
         if self.luck.random() < 0.06:
-            self.account = policies.account(self.luck, self.account.number + 1, paused=self.account.paused)
+            self.account = policies.account(self.luck, self.account.policy_version + 1, paused=self.account.paused)
         if self.luck.random() < 0.05 or (self.account.paused and self.now > START + TROUBLE_ENDS / 2):
             self.account.paused = not self.account.paused
 
@@ -128,7 +128,7 @@ class Life:
             )
             self._wake = None
             return
-        self._wake = step.customer.wake if step.customer is not None else None
+        self._wake = step.customer.next_due_at if step.customer is not None else None
         self.watch.step(had_row, fact, self.now, self.account, step)
         for effect in step.effects:
             self._asked(effect)
@@ -155,11 +155,11 @@ class Life:
             yield self._mailed(effect, bill, head, gone)
         elif isinstance(effect, effects.SubscriptionEndRequested):
             yield from self._ended(effect, bill, head, gone or self.truth.why_not(bill))
-        elif isinstance(effect, effects.PlanRequested) and self.luck.random() < 0.7:
+        elif isinstance(effect, effects.RetryTimesRequested) and self.luck.random() < 0.7:
             at = effect.earliest + (effect.latest - effect.earliest) * self.luck.uniform(-0.2, 1.2)
             slots = (facts.Slot(at=at, probability=0.5),)
             told: dict[str, Any] = {"source": "model", "attempt": effect.attempt, "request": effect.id}
-            yield facts.PlanOffered(**a.header(f"{effect.id}:offer", self.now, effect.invoice), slots=slots, **told)
+            yield facts.RetryTimesOffered(**a.header(f"{effect.id}:offer", self.now, effect.invoice), slots=slots, **told)
 
     def _read(self, effect: effects.ReadRequested, bill: Bill | None, head: dict[str, Any], gone: str) -> Iterator[Fact]:
         if gone or bill is None or self.luck.random() < 0.05:

@@ -33,7 +33,7 @@ def draw(luck: Random) -> Policy:
             window_days=luck.choice((1, 3, 14, 14, 60)),
             stripe_gap_hours=luck.choice((0, 1, 12, 12, 48)),
             mode=luck.choice(("predictive", "fixed")),
-            ask_models=luck.random() < 0.3,
+            use_models=luck.random() < 0.3,
         ),
         dunning=DunningPolicy(enabled=luck.random() < 0.9, abandon_after_days=luck.choice((1, 7, 30))),
         contact=ContactPolicy(
@@ -42,7 +42,7 @@ def draw(luck: Random) -> Policy:
             sms_from_hour=luck.choice((8, 9)),
             sms_until_hour=luck.choice((20, 21)),
             honour_unsubscribe=luck.random() < 0.7,
-            tell_recovered=luck.random() < 0.7,
+            confirm_recovery=luck.random() < 0.7,
         ),
         sms=SmsPolicy(enabled=luck.random() < 0.3),
         prevention=PreventionPolicy(enabled=luck.random() < 0.6),
@@ -62,7 +62,7 @@ def draw(luck: Random) -> Policy:
 
 def account(luck: Random, number: int, *, paused: bool = False) -> Account:
     """An account under such a policy, now and then with a draft beside it."""
-    return Account(number=number, policy=draw(luck), paused=paused, draft=draw(luck) if luck.random() < 0.1 else None)
+    return Account(policy_version=number, policy=draw(luck), paused=paused, draft=draw(luck) if luck.random() < 0.1 else None)
 
 
 def _experiment(luck: Random) -> Experiment:

@@ -6,17 +6,17 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from recovery.contracts import effects, facts
-from recovery.contracts.codec import Unprocessable, decode_effect, decode_event, encode
 from recovery.contracts.customer import Account, Case, Customer
 from recovery.contracts.effects import Effect
+from recovery.contracts.encoding.codec import Unprocessable, decode_effect, decode_event, encode
 from recovery.contracts.events import OUTCOME_TYPES, Event
 from recovery.contracts.facts import Fact
 from recovery.decide.advance import Step
-from recovery.decide.turn import next_action
+from recovery.decide.transition import next_action
 from recovery.ids import kind_of
 from recovery.policy import Policy
+from recovery.presentation.labels import NEXT, REASONS
 from recovery.vocabulary import ACTIVE
-from recovery.words import NEXT, REASONS
 from tests.support.proof.details import DETAILS
 
 NEVER_AGAIN = frozenset({"lost_card", "stolen_card", "pickup_card", "transaction_not_allowed", "revocation_of_authorization"})
@@ -25,7 +25,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "read_requested": ("read",),
     "charge_requested": ("charge",),
     "message_requested": ("message", "sms", "notice"),
-    "plan_requested": ("plan",),
+    "retry_times_requested": ("plan",),
     "subscription_end_requested": ("end",),
     "effect_withdrawn": ("withdrawal",),
 }
@@ -121,7 +121,7 @@ class Watch:
         cases = len(row.cases) if row is not None else 0
         if len(step.events) > MOST_EVENTS + MOST_EVENTS_OF_A_CASE * cases:
             self.broken("a decision ends soon", f"{len(step.events)} events of {type(fact).__name__} with {cases} cases")
-        due = row is not None and row.wake is not None and row.wake <= now
+        due = row is not None and row.next_due_at is not None and row.next_due_at <= now
         self._idle_wakes = self._idle_wakes + 1 if due and isinstance(fact, facts.TimePassed) else 0
         if self._idle_wakes > MOST_IDLE_WAKES:
             self.broken("a decision leaves an appointment ahead", f"asked {self._idle_wakes} times at or before {now}")
@@ -150,9 +150,9 @@ class Watch:
             told.heard.add(fact.id)
         if isinstance(fact, facts.MethodChanged) and fact.how == "automatically_updated":
             told.never.discard(fact.card.fingerprint)
-        elif isinstance(fact, facts.StopAsked):
+        elif isinstance(fact, facts.StopRequested):
             told.stopped.add(fact.invoice)
-        elif isinstance(fact, facts.ResumeAsked):
+        elif isinstance(fact, facts.ResumeRequested):
             told.stopped = set() if not fact.invoice else told.stopped - {fact.invoice}
         elif isinstance(fact, facts.ConsentGiven):
             told.zones["sms"] = fact.zone
@@ -290,13 +290,13 @@ class Watch:
         if effect.because != "by_hand" and effect.attempt > min(policy.retry.max_retries, 5):
             self.broken("no more retries than the ladder has", f"{effect.id}: position {effect.attempt}")
         if not freely and now > case.failed_at + timedelta(
-            days=policy.retry.window_days, seconds=case.rested
+            days=policy.retry.window_days, seconds=case.snoozed_seconds
         ):  # a snooze uses up none of it
             self.broken("nothing is retried after the window", effect.id)
         if row.arm == "holdout" and policy.experiment.holdout_share > 0:
             self.broken("the holdout is left alone", effect.id)
-        if effect.amount_minor != case.at_stake or effect.amount_minor <= 0:
-            self.broken("the amount is what is owed", f"{effect.id}: {effect.amount_minor} of {case.at_stake}")
+        if effect.amount_minor != case.outstanding_minor or effect.amount_minor <= 0:
+            self.broken("the amount is what is owed", f"{effect.id}: {effect.amount_minor} of {case.outstanding_minor}")
         if self._made(effect.invoice) >= effect.attempt and effect.because != "by_hand":
             self.broken("never two charges for one plan", f"{effect.id}: position {effect.attempt}, {self._made(effect.invoice)} were made")
         self._limits(effect, now, policy, case)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from control.brand import Brand, problems
+from recovery.presentation.brand import Brand, problems
 
 GOOD = {"white_label": True, "sender": "billing@heron.example"}
 

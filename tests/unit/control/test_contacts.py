@@ -74,10 +74,10 @@ def test_a_store_of_a_former_version_learns_to_keep_numbers(tmp_path):
 
 
 def test_billing_contacts_are_kept_in_their_order_and_replaced_as_a_whole(contacts):
-    contacts.remember_others("acct_1", "cus_1", ["bo@payer.example", "al@payer.example"])
-    contacts.remember_others("acct_1", "cus_2", ["cy@payer.example"])
+    contacts.replace_billing_contacts("acct_1", "cus_1", ["bo@payer.example", "al@payer.example"])
+    contacts.replace_billing_contacts("acct_1", "cus_2", ["cy@payer.example"])
     assert contacts.others("acct_1", "cus_1") == ("bo@payer.example", "al@payer.example")
-    contacts.remember_others("acct_1", "cus_1", ["al@payer.example"])
+    contacts.replace_billing_contacts("acct_1", "cus_1", ["al@payer.example"])
     assert contacts.others("acct_1", "cus_1") == ("al@payer.example",)
     assert contacts.others("acct_1", "cus_2") == ("cy@payer.example",)
 
@@ -85,14 +85,14 @@ def test_billing_contacts_are_kept_in_their_order_and_replaced_as_a_whole(contac
 def test_a_bounce_tells_whose_it_was_and_how_many_are_left(contacts):
     """B56: one that bounces does not silence the others."""
     contacts.remember("acct_1", "cus_1", "Jo@payer.example", "Jo", "de", AT)
-    contacts.remember_others("acct_1", "cus_1", ["bo@payer.example", "al@payer.example"])
+    contacts.replace_billing_contacts("acct_1", "cus_1", ["bo@payer.example", "al@payer.example"])
     assert contacts.bounced("acct_1", "cus_1", "AL@payer.example", AT) == Bounced("billing_3", 2)
     assert contacts.bounced("acct_1", "cus_1", "jo@payer.example", AT) == Bounced("", 1)
     assert contacts.bounced("acct_1", "cus_1", "jo@payer.example", AT) == Bounced("", 1)
     assert contacts.bounced("acct_1", "cus_1", "bo@payer.example", AT) == Bounced("billing_2", 0)
     assert contacts.bounced("acct_1", "cus_1", "old@payer.example", AT) == Bounced("billing_former", 0)
-    assert contacts.dead("acct_1", ["Jo@payer.example", "new@payer.example"]) == {"jo@payer.example"}
-    assert contacts.dead("acct_2", ["jo@payer.example"]) == frozenset()
+    assert contacts.undeliverable("acct_1", ["Jo@payer.example", "new@payer.example"]) == {"jo@payer.example"}
+    assert contacts.undeliverable("acct_2", ["jo@payer.example"]) == frozenset()
 
 
 def test_a_single_contact_that_bounces_leaves_nobody(contacts):
@@ -105,13 +105,13 @@ def test_a_report_about_somebody_elses_address_silences_nobody(contacts):
     contacts.remember("acct_1", "cus_1", "jo@payer.example", "Jo", "de", AT)
     contacts.remember("acct_1", "cus_2", "cy@payer.example", "Cy", "de", AT)
     assert contacts.bounced("acct_1", "cus_1", "cy@payer.example", AT) == Bounced("billing_former", 1)
-    assert contacts.dead("acct_1", ["cy@payer.example"]) == frozenset()
+    assert contacts.undeliverable("acct_1", ["cy@payer.example"]) == frozenset()
 
 
 def test_forgetting_a_customer_forgets_all_their_addresses(contacts, tmp_path):
     """B94."""
     contacts.remember("acct_1", "cus_1", "jo@payer.example", "Jo", "de", AT)
-    contacts.remember_others("acct_1", "cus_1", ["bo@payer.example"])
+    contacts.replace_billing_contacts("acct_1", "cus_1", ["bo@payer.example"])
     for email in ("jo@payer.example", "bo@payer.example"):
         contacts.bounced("acct_1", "cus_1", email, AT)
     contacts.forget("acct_1", "cus_1")

@@ -33,5 +33,5 @@ def test_a_file_that_is_no_secret_is_refused_with_what_to_do(tmp_path: Path, tex
 
 
 def test_a_missing_file_is_told_with_its_setting(tmp_path: Path):
-    with pytest.raises(ValueError, match="DUNLIN_LINK_SECRET_FILE"):
+    with pytest.raises(ValueError, match="DUNLIN_LINK_KEYS_FILE"):
         link_keys(tmp_path / "links.keys")

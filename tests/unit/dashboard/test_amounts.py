@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from dashboard.amounts import money, short
-from recovery.amounts import decimals, major, with_code
+from recovery.presentation.amounts import decimals, major, with_code
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime
 import pandas as pd
 import pytest
 
-from dashboard import exports, figures, look, tables
+from dashboard import exports, figures, styles, tables
 from dashboard.views.overview import first_moment, rates
-from recovery import words
 from recovery.contracts.events import EVENT_TYPES
+from recovery.presentation import labels
 from recovery.vocabulary import ACTIVE, ENDED
 
 AT = datetime(2026, 5, 20, 14, 5, tzinfo=UTC)
@@ -92,18 +92,18 @@ def step(**fields):
     ],
 )
 def test_an_event_says_why_in_plain_words(row, text):
-    assert look.sentence(row) == text
+    assert styles.sentence(row) == text
 
 
 def test_nothing_from_outside_becomes_markup():
-    html = look.timeline(pd.DataFrame([step(event_type="<b>", reason="<script>alert(1)</script>")]))
+    html = styles.timeline(pd.DataFrame([step(event_type="<b>", reason="<script>alert(1)</script>")]))
     assert "<script>" not in html
     assert "<b>" not in html
 
 
 def test_every_event_type_and_status_has_a_word():
-    assert set(EVENT_TYPES) == set(words.EVENTS)
-    assert ACTIVE | ENDED | {"blocked"} == set(words.STATUSES)
+    assert set(EVENT_TYPES) == set(labels.EVENTS)
+    assert ACTIVE | ENDED | {"blocked"} == set(labels.STATUSES)
 
 
 def test_active_failures_show_amount_code_and_next_step_in_words():

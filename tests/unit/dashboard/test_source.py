@@ -3,7 +3,7 @@
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from dashboard.source import BUSY_TRIES, Unreachable, Warehouse
+from dashboard.warehouse_client import BUSY_TRIES, Unreachable, Warehouse
 
 
 class Client:

@@ -2,7 +2,7 @@
 
 import io
 
-from dunlin.console import Console, LogFile
+from dunlin.stack.console import Console, LogFile
 
 
 def test_a_line_is_shown_with_its_parts_name_and_logged_as_it_was(tmp_path):
@@ -16,7 +16,7 @@ def test_a_quiet_console_shows_the_stacks_own_lines_alone(tmp_path):
     out, log = io.StringIO(), LogFile(tmp_path / "kafka.log")
     console = Console(out, ["kafka"], quiet=True)
     console.pump("kafka", io.BytesIO(b"one\n"), log).join()
-    console.say("hello")
+    console.write("hello")
     assert out.getvalue() == "dunlin | hello\n"
     assert log.tail(5) == ["one"]
 

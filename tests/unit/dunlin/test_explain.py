@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from dunlin.explain import SENTENCES, story, when
+from dunlin.ops.case_story import SENTENCES, story, when
 from recovery.contracts.events import EVENT_TYPES, Event
-from recovery.decide.classify import classify
+from recovery.decide.rules.classify import classify
 from tests.support import builders as a
 from tests.support.story import Story
 

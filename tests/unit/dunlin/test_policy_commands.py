@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from control.policies import Hand, History, published, tried
-from control.policy_file import FILE, Kept, PolicyFile
+from control.policy_history import ChangeAuthor, History, published, tried
+from control.policy_store import FILE, PolicyStore, StoredPolicies
 from dunlin.__main__ import build
 from recovery.policy import Policy, RetryPolicy, from_toml, to_toml
 
@@ -17,12 +17,12 @@ SHORT = Policy(mode="act", retry=RetryPolicy(max_retries=1, ladder_hours=(12,)))
 
 
 def hand(who, why):
-    return Hand(who=who, why=why, business=NOW, wall=NOW)
+    return ChangeAuthor(who=who, why=why, business=NOW, wall=NOW)
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    for name in ("DUNLIN_KAFKA_BOOTSTRAP", "DUNLIN_TENANTS", "DUNLIN_CLOCK_FILE", "DUNLIN_CLICKHOUSE_URL"):
+    for name in ("DUNLIN_KAFKA_BOOTSTRAP", "DUNLIN_TENANTS_FILE", "DUNLIN_CLOCK_FILE", "DUNLIN_CLICKHOUSE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DUNLIN_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "200")
@@ -35,7 +35,7 @@ def book(home):
     history = published(History(), ACT, lambda document: document, hand("tenants file", ""))
     history = published(history, SHORT, lambda document: document, hand("ada", "one retry is enough"))
     history = tried(history, Policy(), lambda document: document, hand("bea", ""))
-    PolicyFile(home / FILE).write(Kept(cluster="kafka-1", histories={"acct_1": history}))
+    PolicyStore(home / FILE).write(StoredPolicies(cluster="kafka-1", histories={"acct_1": history}))
 
 
 @pytest.fixture
@@ -114,14 +114,14 @@ def test_without_any_policy_the_commands_say_what_to_do(home, policy):
 
 def test_with_several_accounts_one_must_be_named(home, policy):
     history = published(History(), ACT, lambda document: document, hand("ada", ""))
-    PolicyFile(home / FILE).write(Kept(cluster="kafka-1", histories={"acct_1": history, "acct_2": history}))
+    PolicyStore(home / FILE).write(StoredPolicies(cluster="kafka-1", histories={"acct_1": history, "acct_2": history}))
     assert "acct_1, acct_2. Name one." in policy("show").stderr
     assert policy("show", "acct_2").exit_code == 0
 
 
 def test_a_document_is_compared_with_every_account_s_policy_unless_one_is_named(home, policy, tmp_path):
     history = published(History(), ACT, lambda document: document, hand("ada", ""))
-    PolicyFile(home / FILE).write(Kept(cluster="kafka-1", histories={"acct_1": history, "acct_2": history}))
+    PolicyStore(home / FILE).write(StoredPolicies(cluster="kafka-1", histories={"acct_1": history, "acct_2": history}))
     (tmp_path / "good.toml").write_text(to_toml(ACT))
     told = policy("check", tmp_path / "good.toml")
     assert (told.exit_code, told.stdout.splitlines()[1:]) == (0, ["acct_1: Nothing would change.", "acct_2: Nothing would change."])
@@ -131,7 +131,7 @@ def test_that_the_database_does_not_answer_is_said_in_words(book, policy, monkey
     monkeypatch.setenv("DUNLIN_CLICKHOUSE_URL", "http://dunlin:hush@127.0.0.1:1/")
     told = policy("shadow")
     assert (told.exit_code, told.exception.__class__) == (1, SystemExit)
-    assert "ClickHouse could not be asked" in told.stderr
+    assert "ClickHouse could not be queried" in told.stderr
     assert "hush" not in told.stderr
 
 
@@ -146,5 +146,5 @@ def test_without_a_broker_a_change_is_refused_and_nothing_is_written(book, home,
     (tmp_path / "good.toml").write_text(to_toml(ACT))
     before = (home / FILE).read_bytes()
     refused = policy("publish", tmp_path / "good.toml")
-    assert (refused.exit_code, "there is no broker to tell" in refused.stderr) == (1, True)
+    assert (refused.exit_code, "no broker is running" in refused.stderr) == (1, True)
     assert (home / FILE).read_bytes() == before

@@ -1,6 +1,6 @@
 """The state file tells other programs the truth about the stack, whole and privately."""
 
-from dunlin import state
+from dunlin.stack import state
 
 
 def a_state() -> state.StackState:

@@ -5,7 +5,7 @@ import io
 from rich.table import Table
 
 from dunlin.cli.terminal import PlainConsole, echo
-from dunlin.console import Console, LogFile
+from dunlin.stack.console import Console, LogFile
 
 HOSTILE = "in_[/red][bold]\x1b[2J\x1b]0;t\x07:smile:"
 SHOWN = r"in_[/red][bold]\x1b[2J\x1b]0;t\x07:smile:"

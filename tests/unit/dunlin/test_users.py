@@ -59,7 +59,7 @@ def test_the_dashboard_reads_the_rows_of_its_account_in_every_table(account):
 
 
 def test_no_account_can_write_into_the_configuration():
-    with pytest.raises(ValueError, match="no Stripe account"):
+    with pytest.raises(ValueError, match="not a Stripe account"):
         users.users_xml(KNOWN, "' OR 1 = 1 --")
 
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from producers.delivery import Message
-from producers.gateway import Gateway
-from producers.gateway_metrics import GatewayMetrics
+from producers.gateway.kafka_delivery import OutgoingMessage
+from producers.gateway.metrics import GatewayMetrics
+from producers.gateway.webhook_endpoint import Gateway
 from recovery.adapters.kafka import NotDelivered
-from recovery.contracts.codec import decode_fact
+from recovery.contracts.encoding.codec import decode_fact
 from tests.unit.producers.stripe_objects import NOW, SECRET
 
 
@@ -21,11 +21,11 @@ class MemoryDelivery:
     healthy = True
 
     def __init__(self) -> None:
-        self.messages: list[Message] = []
+        self.messages: list[OutgoingMessage] = []
         self.refuses = ""
         self.waiting: list[asyncio.Future[None]] = []
 
-    def deliver(self, messages: Iterable[Message]) -> "asyncio.Future[None]":
+    def deliver(self, messages: Iterable[OutgoingMessage]) -> "asyncio.Future[None]":
         if self.refuses == "at once":
             raise NotDelivered("The queue is full.")
         future = asyncio.get_running_loop().create_future()
@@ -38,7 +38,7 @@ class MemoryDelivery:
             future.set_result(None)
         return future
 
-    def on(self, topic: str) -> list[Message]:
+    def on(self, topic: str) -> list[OutgoingMessage]:
         return [message for message in self.messages if message.topic == topic]
 
     @property

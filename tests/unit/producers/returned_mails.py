@@ -1,6 +1,6 @@
 """Mails as they come back, shaped as real servers send them; addresses, hosts and ids are made up."""
 
-from tests.unit.producers.at_doors import LINKS, MESSAGE_ID, SENT
+from tests.unit.producers.gateway.gateway_client import LINKS, MESSAGE_ID, SENT
 
 HEADERS = f"""\
 Message-ID: {MESSAGE_ID}

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from dunlin.demo import SUBSCRIBED
-from producers import webhook
+from dunlin.demo.world import SUBSCRIBED
+from producers.gateway import stripe_webhook
 from producers.providers.stripe import DEAUTHORIZED, EVENT_TYPES, WITHOUT_MEANING
 from recovery.contracts.facts import WebhookIgnored, WebhookParked
-from sandbox.events import EMITTED
+from sandbox.simulation.events import EMITTED
 from tests.unit.producers.stripe_objects import dumped
 
 PAGE = Path(__file__).parents[3] / "docs" / "operations.md"
@@ -30,7 +30,7 @@ class Accounts:
 
 def fact_of(event: dict) -> object:
     body = dumped(event)
-    return webhook.messages_of(Accounts(), "acct_1", ["acct_1"], webhook.read(body), body, WALL)[0]
+    return stripe_webhook.messages_of(Accounts(), "acct_1", ["acct_1"], stripe_webhook.read(body), body, WALL)[0]
 
 
 def test_the_operators_page_names_every_event_and_no_other() -> None:

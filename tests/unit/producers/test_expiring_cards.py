@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from producers.providers.expiring_cards import expiring
-from recovery.contracts.codec import decode_fact, encode
-from recovery.stripe_fields import UnknownShape
+from recovery.contracts.encoding.codec import decode_fact, encode
+from recovery.stripe.fields import UnknownShape
 
 TODAY = datetime(2026, 11, 1, 9, tzinfo=UTC)
 CHARGE = datetime(2026, 12, 3, 9, tzinfo=UTC)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from producers.gateway.stripe_webhook import read
 from producers.providers.stripe import translate
 from producers.providers.stripe_invoices import INVOICE_FACTS, InvoiceEvent, invoice_event
-from producers.webhook import read
 from tests.unit.producers.stripe_objects import NOW, VERSIONS, a_charge, an_event, an_intent, an_invoice, dumped
 
 WALL = datetime(2026, 11, 24, 12, tzinfo=UTC)

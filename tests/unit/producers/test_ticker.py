@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from producers.ticker import KEY, LOOK_SECONDS, Ticker, run
+from producers.ticker import CHECK_SECONDS, KEY, Ticker, run
 from recovery.adapters.kafka import NotDelivered
 
 START = datetime(2026, 10, 25, tzinfo=UTC)
@@ -29,12 +29,12 @@ class World:
     def after(self, wall_seconds: float, speed: float = 1.0) -> bool:
         self.seconds += wall_seconds
         self.now += timedelta(seconds=wall_seconds * speed)
-        return self.ticker.look()
+        return self.ticker.check()
 
 
 def test_the_first_look_ticks_on_every_partition():
     world = World()
-    assert world.ticker.look()
+    assert world.ticker.check()
     [tick] = world.ticks
     assert [fact.id for fact in tick] == [f"time:{n}:{int(START.timestamp() * 1000)}" for n in range(PARTITIONS)]
     assert {(fact.occurred_at, fact.received_at) for fact in tick} == {(START, WALL)}
@@ -43,16 +43,16 @@ def test_the_first_look_ticks_on_every_partition():
 
 def test_on_a_real_clock_it_ticks_every_tick_seconds():
     world = World(tick_seconds=5)
-    world.ticker.look()
+    world.ticker.check()
     assert [world.after(1) for _ in range(10)] == [False, False, False, False, True] * 2
 
 
 @pytest.mark.parametrize("speed", [1, 60, 3600, 25_920, 36_000])
 def test_on_a_fast_clock_at_most_an_hour_passes_between_ticks(speed):
     world = World()
-    world.ticker.look()
+    world.ticker.check()
     for _ in range(200):
-        world.after(LOOK_SECONDS, speed)
+        world.after(CHECK_SECONDS, speed)
     times = [tick[0].occurred_at for tick in world.ticks]
     assert max(b - a for a, b in itertools.pairwise(times)) <= timedelta(hours=1)
     assert len(times) > 1
@@ -60,13 +60,13 @@ def test_on_a_fast_clock_at_most_an_hour_passes_between_ticks(speed):
 
 def test_a_held_clock_does_not_tick():
     world = World()
-    world.ticker.look()
+    world.ticker.check()
     assert not any(world.after(5, speed=0) for _ in range(3))
 
 
 def test_time_never_goes_backwards():
     world = World()
-    world.ticker.look()
+    world.ticker.check()
     assert not world.after(60, speed=-1)
     assert world.after(65)
     assert len(world.ticks) == 2
@@ -74,7 +74,7 @@ def test_time_never_goes_backwards():
 
 def test_while_the_broker_is_down_ticks_are_skipped_and_then_told_anew():
     world = World()
-    world.ticker.look()
+    world.ticker.check()
     world.down = True
     assert not any(world.after(5) for _ in range(20))
     world.down = False
@@ -98,8 +98,8 @@ def test_a_clock_that_moves_in_steps_is_told_at_every_step_and_no_oftener():
     world, told = World(tick_seconds=5), []
     world.ticker = Ticker(world, lambda: world.now, lambda: WALL, 5, lambda: world.seconds, lambda: True, told.append)
     for _ in range(3):
-        assert world.ticker.look()
-        assert not world.ticker.look()
+        assert world.ticker.check()
+        assert not world.ticker.check()
         world.now += timedelta(minutes=7)
     assert told == [tick[0].occurred_at for tick in world.ticks] == [START, START + timedelta(minutes=7), START + timedelta(minutes=14)]
 
@@ -108,8 +108,8 @@ def test_a_step_counts_as_told_only_when_the_broker_has_it():
     world, told = World(), []
     world.ticker = Ticker(world, lambda: world.now, lambda: WALL, 5, lambda: world.seconds, lambda: True, told.append)
     world.down = True
-    world.ticker.look()
+    world.ticker.check()
     assert told == []
     world.down = False
-    world.ticker.look()
+    world.ticker.check()
     assert told == [START]

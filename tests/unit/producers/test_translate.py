@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers.providers.stripe import EVENT_TYPES, Ignored, UnknownShape, key_object, translate
-from recovery.contracts.codec import decode_fact, encode
+from recovery.contracts.encoding.codec import decode_fact, encode
 from recovery.contracts.facts import (
     CustomerChanged,
     DisputeOpened,

@@ -81,7 +81,7 @@ def test_a_noisy_library_says_one_thing_in_five_seconds_and_nobody_else_is_cut_s
         return calm.filter(logging.LogRecord(name, logging.ERROR, "f", 1, "away", None, None))
 
     assert [written("aiokafka.conn"), written("aiokafka.client"), written("librdkafka")] == [True, False, True]
-    assert all(written("streams.shard") for _ in range(3))
+    assert all(written("streams.transactional_shard") for _ in range(3))
     now[0] = 5.0
     assert written("aiokafka")
 
@@ -102,7 +102,7 @@ CONTROLS = ["in_x\x1b[2J\x1b]0;t\x07", "in_x\x9b2J", "in_\u202e1x", "in_\ud800",
 
 @pytest.mark.parametrize("id", [*LINE_ENDS, *CONTROLS])
 def test_no_id_begins_a_line_of_the_log_or_drives_a_terminal(id):
-    line = logged("sinks.effects.dispatch", "effect %s: %s", f"acct_1.{id}.read.1", "read")
+    line = logged("sinks.effects.engine.dispatcher", "effect %s: %s", f"acct_1.{id}.read.1", "read")
     assert line.isprintable()
     assert "acct_1.in_" in line
     line.encode("utf-8")

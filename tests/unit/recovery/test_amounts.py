@@ -3,9 +3,9 @@
 import pytest
 
 from dashboard.amounts import money
-from recovery.amounts import decimals, with_code
-from sandbox.pages.looks import money as on_a_page
-from sinks.effects.languages import amount
+from recovery.presentation.amounts import decimals, with_code
+from recovery.presentation.messages.languages import amount
+from sandbox.pages.rendering import money as on_a_page
 
 
 def digits(text: str) -> str:

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from bench.stream_facts import START, header, invoice_state
-from recovery.contracts.codec import Unprocessable, decode_fact, encode
+from recovery.contracts.encoding.codec import Unprocessable, decode_fact, encode
 from recovery.contracts.facts import InvoicePaid
+from tests.support.stream_facts import START, header, invoice_state
 
 FACT = InvoicePaid(id="evt", state=invoice_state("paid", START), **header(1, START))
 

@@ -34,7 +34,7 @@ def test_local_state_lies_in_the_home_folder():
         ("DUNLIN_TICK_SECONDS", "0"),
         ("DUNLIN_TICK_SECONDS", "often"),
         ("DUNLIN_TICK_SECONDS", "nan"),
-        ("DUNLIN_MAIL_TO_REAL_ADDRESSES", "maybe"),
+        ("DUNLIN_MAIL_ALLOW_EXTERNAL", "maybe"),
     ],
 )
 def test_a_value_that_cannot_be_read_is_refused_by_name(name, value):
@@ -49,7 +49,7 @@ def test_proxies_are_networks_and_private_ones_when_nobody_says_otherwise():
 
 @pytest.mark.parametrize(("value", "expected"), [("yes", True), (" YES ", True), ("no", False), ("", False)])
 def test_real_mail_needs_a_yes(value, expected):
-    assert from_env({"DUNLIN_MAIL_TO_REAL_ADDRESSES": value}).mail_to_real_addresses is expected
+    assert from_env({"DUNLIN_MAIL_ALLOW_EXTERNAL": value}).mail_to_real_addresses is expected
 
 
 def test_an_empty_value_is_the_default():

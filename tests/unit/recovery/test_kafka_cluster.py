@@ -6,7 +6,7 @@ import pytest
 
 from recovery.adapters.kafka_cluster import OURS, Cluster, client_properties, cluster
 from recovery.config import from_env
-from streams.credentials import faust_settings
+from streams.kafka.credentials import faust_settings
 
 SCRAM = {
     "DUNLIN_KAFKA_BOOTSTRAP": "kafka-1:9092, kafka-2:9092",

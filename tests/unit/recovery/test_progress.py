@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from recovery.adapters.progress import Reader, Report, place, reports, teller
+from recovery.adapters.progress import ReadProgress, Report, place, progress_reporter, reports
 
 
 def test_the_last_report_of_each_program_is_read_back(tmp_path: Path) -> None:
     clock = tmp_path / "clock.json"
-    streams, ticker = teller(clock, "streams-a"), teller(clock, "ticker")
+    streams, ticker = progress_reporter(clock, "streams-a"), progress_reporter(clock, "ticker")
     assert streams is not None
     assert ticker is not None
     assert reports(clock) == {}
@@ -21,13 +21,13 @@ def test_the_last_report_of_each_program_is_read_back(tmp_path: Path) -> None:
 
 
 def test_nothing_is_told_where_business_time_is_wall_time() -> None:
-    assert teller(None, "ticker") is None
+    assert progress_reporter(None, "ticker") is None
 
 
 def test_a_reader_that_was_killed_goes_on_from_what_it_told_so_that_a_partition_without_news_does_not_count_as_unread(
     tmp_path: Path,
 ) -> None:
     clock = tmp_path / "clock.json"
-    Reader(clock, "warehouse-0", "1")({"recovery.events/0": 41, "recovery.events/1": 7})
-    Reader(clock, "warehouse-0", "2")({"recovery.events/0": 44})
+    ReadProgress(clock, "warehouse-0", "1")({"recovery.events/0": 41, "recovery.events/1": 7})
+    ReadProgress(clock, "warehouse-0", "2")({"recovery.events/0": 44})
     assert reports(clock)["warehouse-0"] == Report(process="2", read={"recovery.events/0": 44, "recovery.events/1": 7})

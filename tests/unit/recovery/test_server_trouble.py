@@ -36,7 +36,7 @@ def error(code, text="what the client said"):
         (E.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, "withholds a right", "docs/operations.md"),
         (E.UNKNOWN_TOPIC_OR_PART, "lacks a topic", "dunlin topics create"),
         (E.INVALID_REPLICATION_FACTOR, "too few brokers", "DUNLIN_KAFKA_REPLICATION"),
-        (E.UNKNOWN, "answers with an error", "its own log"),
+        (E.UNKNOWN, "answers with an error", "see its log"),
     ],
 )
 def test_each_error_of_kafka_says_what_to_do(code, means, set_this):
@@ -131,5 +131,5 @@ def test_each_error_of_clickhouse_says_what_to_do(text, means, waiting_helps):
     assert said.startswith("ClickHouse at warehouse:8123 ")
     assert "\n" not in said
     assert "swordfish" not in said
-    assert re.search(r"DUNLIN_CLICKHOUSE_URL|docs/operations.md|sinks migrate|its own log", said)
+    assert re.search(r"DUNLIN_CLICKHOUSE_URL|docs/operations.md|sinks migrate|see its log", said)
     assert clickhouse_trouble.refused(RuntimeError(text)) is not waiting_helps

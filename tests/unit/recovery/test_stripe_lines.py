@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from recovery.stripe_fields import UnknownShape, moment
-from recovery.stripe_lines import renews_at
+from recovery.stripe.fields import UnknownShape, moment
+from recovery.stripe.lines import renews_at
 
 CREATED = 1_790_000_000
 MONTH = 30 * 86_400

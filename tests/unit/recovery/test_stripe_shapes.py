@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recovery.stripe_shapes import (
+from recovery.stripe.shapes import (
     UnknownShape,
     card_of_charge,
     card_of_method,

@@ -7,7 +7,7 @@ import pytest
 
 from producers.providers.stripe import translate
 from recovery.contracts.facts import SubscriptionChanged
-from recovery.stripe_shapes import reading
+from recovery.stripe.shapes import reading
 from tests.unit.producers.stripe_objects import NOW, VERSIONS, a_read_invoice, a_subscription, an_event
 
 DAY = 86_400

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sandbox.records import Invoice
-from sandbox.world import Setting, World
+from sandbox.simulation.records import Invoice
+from sandbox.simulation.world import Setting, World
 
 START = 1_793_000_000.0
 DAY = 86_400.0

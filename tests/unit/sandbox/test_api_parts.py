@@ -1,10 +1,10 @@
 import pytest
 
 from sandbox.api import forms
+from sandbox.api.errors import Refusal
 from sandbox.api.idempotency import KEPT_S, Answer, Keys
-from sandbox.errors import Refusal
 from sandbox.faults import Faults
-from sandbox.pages.looks import money
+from sandbox.pages.rendering import money
 
 
 def test_nested_forms_become_nested_values() -> None:

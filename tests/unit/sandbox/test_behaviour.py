@@ -1,5 +1,5 @@
-from sandbox.records import Invoice
-from sandbox.world import World
+from sandbox.simulation.records import Invoice
+from sandbox.simulation.world import World
 
 DAY = 86_400.0
 START = 1_793_000_000.0

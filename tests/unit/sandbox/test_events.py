@@ -3,11 +3,11 @@ import json
 import pytest
 import stripe
 
-from sandbox.errors import Refusal
-from sandbox.events import EMITTED
-from sandbox.records import Invoice, Request
+from sandbox.api.errors import Refusal
+from sandbox.simulation.events import EMITTED
+from sandbox.simulation.records import Invoice, Request
+from sandbox.simulation.world import World
 from sandbox.webhooks import signature
-from sandbox.world import World
 
 
 def _failed_event(world: World, bill: Invoice):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from standardwebhooks import Webhook
 
-from sandbox.listener import Listener
+from sandbox.webhook_receiver import WebhookReceiver
 
 SECRET = "whsec_" + "b25lLW9uZS1vbmUtb25lLW9uZQ=="
 BODY = b'{"id":"0-1-0","type":"payment_recovered"}'
@@ -17,18 +17,18 @@ def signed(message: str = "msg_1", secret: str = SECRET) -> dict[str, str]:
 
 
 def test_what_is_signed_is_heard_once_and_its_copies_counted() -> None:
-    listener = Listener([SECRET])
-    assert listener.hear(BODY, signed())
-    assert listener.hear(BODY, signed())
-    (heard,) = listener.heard.values()
+    listener = WebhookReceiver([SECRET])
+    assert listener.receive(BODY, signed())
+    assert listener.receive(BODY, signed())
+    (heard,) = listener.received.values()
     assert (heard.event, heard.type, heard.copies) == ("0-1-0", "payment_recovered", 2)
 
 
 def test_what_is_not_signed_well_is_counted_and_not_believed() -> None:
-    listener = Listener([SECRET])
+    listener = WebhookReceiver([SECRET])
     other = signed(secret="whsec_" + "dHdvLXR3by10d28tdHdvLXR3bw==")
-    assert not listener.hear(BODY, other)
-    assert not listener.hear(BODY + b" ", signed())
-    assert not listener.hear(BODY, {})
-    assert not Listener().hear(BODY, signed())
-    assert (listener.heard, listener.forged) == ({}, 3)
+    assert not listener.receive(BODY, other)
+    assert not listener.receive(BODY + b" ", signed())
+    assert not listener.receive(BODY, {})
+    assert not WebhookReceiver().receive(BODY, signed())
+    assert (listener.received, listener.forged) == ({}, 3)

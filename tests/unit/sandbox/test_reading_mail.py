@@ -2,9 +2,9 @@
 
 import pytest
 
-from sandbox.mail_page import Seen, is_here, seen
-from sandbox.records import Invoice
-from sandbox.world import World
+from sandbox.mail.mail_page import Seen, is_here, seen
+from sandbox.simulation.records import Invoice
+from sandbox.simulation.world import World
 
 PAGE = Seen(("http://127.0.0.1:8090/o/t",), "http://127.0.0.1:8090/c/t")
 

@@ -1,9 +1,9 @@
 import pytest
 
-from sandbox import truth
-from sandbox.errors import Refusal
-from sandbox.records import Invoice, Request
-from sandbox.world import Setting, World
+from sandbox.api.errors import Refusal
+from sandbox.simulation import truth
+from sandbox.simulation.records import Invoice, Request
+from sandbox.simulation.world import Setting, World
 
 DAY = 86_400.0
 START = 1_793_000_000.0

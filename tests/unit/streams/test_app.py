@@ -6,8 +6,8 @@ import stat
 import pytest
 
 from recovery.config import from_env
-from streams.app import build
-from streams.transport import bootstrap_servers
+from streams.faust_app import build
+from streams.kafka.transport import bootstrap_servers
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from streams import exactly_once, leaving, transport
-from streams.shard import Batch, Names, Partition, Shard
+from streams import process_exit
+from streams.kafka import exactly_once, transport
+from streams.transactional_shard import Batch, Names, Partition, Shard
 
 FACTS = Partition("facts", 0)
 
@@ -105,11 +106,11 @@ class Fetcher:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.thread = transport.ConsumerThread.__new__(transport.ConsumerThread)
-        self.thread._handed_over = {}
+        self.thread._passed_on = {}
         self.thread._consumer = self
         self.bounds, self.sought, self.left = (0, 1000), [], []
         self.assigned = {FACTS}
-        monkeypatch.setattr(transport, "leave", lambda code, reason: self.left.append((code, reason)))
+        monkeypatch.setattr(transport, "exit_process", lambda code, reason: self.left.append((code, reason)))
         monkeypatch.setattr(transport.aiokafka.AIOKafkaConsumerThread, "_fetch_records", self._fetched)
 
     def seek(self, tp, position: int) -> None:
@@ -208,22 +209,22 @@ def test_a_worker_that_must_leave_does_so_after_the_commit(agent, monkeypatch):
 
     def failing(shard, batch):
         shard.emit("parked.streams", b"k", b"v")
-        shard.leaving = (75, "nearly every account fails")
+        shard.exit_after_commit = (75, "nearly every account fails")
         return batch.end
 
     monkeypatch.setattr(agent.shard, "commit", lambda: order.append("committed"))
-    monkeypatch.setattr(exactly_once, "leave", lambda code, reason: order.append((code, reason)))
+    monkeypatch.setattr(exactly_once, "exit_process", lambda code, reason: order.append((code, reason)))
     asyncio.run(exactly_once._take(agent, agent.store, failing, a_batch(10, 15)))
     assert order == ["committed", (75, "nearly every account fails")]
 
 
 def test_a_batch_that_cannot_be_saved_makes_the_worker_leave(agent, monkeypatch):
     left = []
-    monkeypatch.setattr(leaving, "leave", lambda code, reason: left.append(code))
+    monkeypatch.setattr(process_exit, "exit_process", lambda code, reason: left.append(code))
 
     def refused(batch):
         raise ValueError("the client refuses a message")
 
     monkeypatch.setattr(agent.shard, "save", refused)
     agent.take(a_batch(10, 15))
-    assert left == [leaving.RESTART]
+    assert left == [process_exit.EXIT_RESTART]

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import msgspec
 
-from recovery.contracts.codec import encode
+from recovery.contracts.encoding.codec import encode
+from recovery.contracts.encoding.row_codec import decode_row
 from recovery.contracts.facts import PolicyPublished
-from recovery.contracts.row import decode_row
 from recovery.ids import stream_key
-from streams.in_memory import ShardInMemory
+from streams.simulation import ShardInMemory
 from tests.support import builders as a
 from tests.support.month import Record
 

@@ -1,6 +1,6 @@
 """How long a busy worker waits for further facts, and that an idle one does not."""
 
-from streams.linger import ENOUGH, Linger
+from streams.kafka.linger import ENOUGH, Linger
 
 
 def test_what_comes_after_a_pause_is_taken_at_once():

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from bench.stream_facts import START, header, invoice_state
-from recovery.contracts.codec import encode
+from recovery.contracts.encoding.codec import encode
 from recovery.contracts.facts import InvoicePaid
 from recovery.contracts.limits import BATCH_BYTES, BATCH_SECONDS
 from recovery.contracts.topics import FACTS, changelog
 from streams.agents.recovery import handle
-from streams.desk import Desk
-from streams.exactly_once import APP_SETTINGS, rest
 from streams.guard import FAILING_ACCOUNTS, FAILURES_OF_AN_ACCOUNT, Guard
-from streams.in_memory import Tape
-from streams.shard import TRANSACTION_TIMEOUT_MS, Batch, Names, Partition, Shard
+from streams.kafka.exactly_once import APP_SETTINGS, rest
+from streams.processor import ShardProcessor
+from streams.simulation import Tape
 from streams.topology import OUTPUTS
+from streams.transactional_shard import TRANSACTION_TIMEOUT_MS, Batch, Names, Partition, Shard
+from tests.support.stream_facts import START, header, invoice_state
 
 
 class Told:
@@ -34,7 +34,7 @@ class Ticking:
 
 def a_shard() -> Shard:
     shard = Shard(0, Names("dunlin", changelog("dunlin").name, (FACTS.name,), OUTPUTS), Tape())
-    shard.timers = Desk(shard, Guard())
+    shard.processor = ShardProcessor(shard, Guard())
     return shard
 
 
@@ -90,8 +90,8 @@ def test_when_nearly_every_account_fails_the_batch_ends_and_what_was_dead_letter
     batch = a_batch(broken)
     end = handle(shard, batch, Ticking(0.0))
     assert end == batch.records[needed - 1].offset + 1
-    assert shard.leaving is not None
-    assert shard.leaving[0] == 75
+    assert shard.exit_after_commit is not None
+    assert shard.exit_after_commit[0] == 75
     assert shard.save(batch._replace(end=end))
     assert shard.positions[FACTS.name] == end
 

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from recovery.contracts.row import stamp
+from recovery.contracts.encoding.row_codec import stamp
 from streams.timers import Timers
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

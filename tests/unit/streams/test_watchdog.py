@@ -25,7 +25,7 @@ class Watched:
         for _ in range(seconds):
             self.time += 1
             self.position += moving
-            self.watchdog.look()
+            self.watchdog.check()
 
 
 @pytest.fixture

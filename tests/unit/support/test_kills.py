@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.support.kills.media import Mails, Told, never_again, once_more_at_most
+from tests.support.crash_harness.media import Mails, Told, never_again, once_more_at_most
 
 
 def told(result, why=""):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from recovery.adapters.kafka import create_topics
-from tests.support.effects_world import KEY, World, make_world
+from tests.support.effects_harness import KEY, World, make_world
 
 
 @pytest.fixture(scope="session")

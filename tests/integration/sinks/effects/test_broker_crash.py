@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dunlin.ports import HOST, free_ports, is_open
+from dunlin.stack.ports import HOST, free_ports, is_open
 from recovery.adapters.kafka import create_topics
 from tests.support.waiting import until
 

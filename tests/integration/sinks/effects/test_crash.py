@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.kills.proof import Proof
-from tests.support.kills.stage import stage
+from tests.support.crash_harness.proof import Proof
+from tests.support.crash_harness.stage import stage
 
 pytestmark = [pytest.mark.real, pytest.mark.crash]
 KILLS = 10

@@ -5,10 +5,10 @@ import email
 import httpx
 import pytest
 
-from dunlin.ports import free_ports
+from dunlin.stack.ports import free_ports
 from recovery.adapters.kafka import Publisher, consumer
-from recovery.contracts.codec import decode_parked, encode
-from recovery.contracts.facts import ReadFailed, SwitchSet
+from recovery.contracts.encoding.codec import decode_parked, encode
+from recovery.contracts.facts import PauseSet, ReadFailed
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.real
@@ -180,7 +180,7 @@ def test_a_switch_stops_what_already_waits_and_holds_over_a_restart(world):
         head = {"account": world.account, "occurred_at": world.now(), "received_at": world.now()}
         publisher = Publisher(world.kafka)
         for partition in range(4):
-            fact = SwitchSet(id=f"switch:{paused}:{partition}", **head, paused=paused, who="a test")
+            fact = PauseSet(id=f"switch:{paused}:{partition}", **head, paused=paused, who="a test")
             publisher.send("facts", b"switch", encode(fact), partition)
         publisher.flush()
 

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from recovery.adapters.kafka import consumer
-from recovery.contracts.codec import decode_fact
+from recovery.contracts.encoding.codec import decode_fact
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.real

@@ -1,4 +1,4 @@
-"""A mail that broke its performer until it was given up is put back by hand, and leaves once."""
+"""A mail that broke its performer until it was given up is redriven by an operator, and leaves once."""
 
 import json
 import os
@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.support.effects_world import REPOSITORY
+from tests.support.effects_harness import REPOSITORY
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.real
@@ -15,12 +15,12 @@ pytestmark = pytest.mark.real
 MISTAKE = """
 import sys
 if "effects" in sys.orig_argv:
-    import sinks.effects.email
-    import sinks.effects.charges
+    import sinks.effects.mail.email
+    import sinks.effects.stripe.charges
     def broken(*_):
         raise ZeroDivisionError("a mistake of this version")
-    sinks.effects.email.Mails.__call__ = broken
-    sinks.effects.charges.Charges.__call__ = broken
+    sinks.effects.mail.email.Mails.__call__ = broken
+    sinks.effects.stripe.charges.Charges.__call__ = broken
 """
 
 
@@ -28,7 +28,7 @@ def dunlin(world, *words, code=0):
     settings = {
         "DUNLIN_HOME": str(world.home / "dunlin"),
         "DUNLIN_KAFKA_BOOTSTRAP": world.kafka,
-        "DUNLIN_TENANTS": str(world.home / "tenants.toml"),
+        "DUNLIN_TENANTS_FILE": str(world.home / "tenants.toml"),
         "DUNLIN_CLOCK_FILE": str(world.clock_file),
     }
     command = [sys.executable, "-m", "dunlin", "parked", *words]
@@ -61,7 +61,7 @@ def test_a_given_up_mail_leaves_once_when_it_is_put_back_and_a_given_up_charge_i
     assert "has decided anew" in refused
     world.start_sink()
     for told, more in ((2, ()), (3, ("--again",))):
-        assert "1 of 1 put back" in dunlin(world, "replay", names["effects.messages"], "--who", "ada", *more)
+        assert "1 of 1 replayed" in dunlin(world, "replay", names["effects.messages"], "--who", "ada", *more)
         until(lambda told=told: len(world.outcomes({mail.id})[mail.id]) == told, 60, "the outcome to be told")
     first, second, again = world.outcomes({mail.id})[mail.id]
     assert (second.result, second.id) == ("sent", f"{first.id}:1")

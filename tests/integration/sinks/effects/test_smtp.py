@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from sinks.effects.smtp import Deferred, MailServer, RefusedForGood, Unclear, address
+from sinks.effects.mail.smtp import DeliveryUnknown, MailServer, PermanentFailure, TemporaryFailure, address
 
 
 class ScriptedServer(socketserver.ThreadingTCPServer):
@@ -58,7 +58,7 @@ def server():
 
 
 def send(mails, claim=lambda: None):
-    mails.hand_over("a@here.example", "b@there.example", b"Subject: x\r\n\r\nhello\r\n", claim)
+    mails.deliver("a@here.example", "b@there.example", b"Subject: x\r\n\r\nhello\r\n", claim)
 
 
 def test_two_mails_of_a_thread_share_one_connection(server):
@@ -71,16 +71,16 @@ def test_two_mails_of_a_thread_share_one_connection(server):
 @pytest.mark.parametrize(
     ("step", "said", "kind", "claimed"),
     [
-        ("MAIL", "451 resting", Deferred, 0),
-        ("RCPT", "450 greylisted", Deferred, 0),
-        ("RCPT", "550 no such user", RefusedForGood, 0),
-        ("RCPT", None, Deferred, 0),
-        ("DATA", "451 not now", Deferred, 1),
-        ("DATA", "554 no", RefusedForGood, 1),
-        ("END", "452 full", Deferred, 1),
-        ("END", "554 spam", RefusedForGood, 1),
-        ("END", None, Unclear, 1),
-        ("DATA", None, Unclear, 1),
+        ("MAIL", "451 resting", TemporaryFailure, 0),
+        ("RCPT", "450 greylisted", TemporaryFailure, 0),
+        ("RCPT", "550 no such user", PermanentFailure, 0),
+        ("RCPT", None, TemporaryFailure, 0),
+        ("DATA", "451 not now", TemporaryFailure, 1),
+        ("DATA", "554 no", PermanentFailure, 1),
+        ("END", "452 full", TemporaryFailure, 1),
+        ("END", "554 spam", PermanentFailure, 1),
+        ("END", None, DeliveryUnknown, 1),
+        ("DATA", None, DeliveryUnknown, 1),
     ],
 )
 def test_each_end_of_a_conversation_is_told_apart_and_the_next_mail_goes_out(server, step, said, kind, claimed):
@@ -111,7 +111,7 @@ def test_a_refused_claim_hands_nothing_over(server):
 
 def test_a_server_that_is_not_there_defers(server):
     server.server_close()
-    with pytest.raises(Deferred, match="no connection"):
+    with pytest.raises(TemporaryFailure, match="no connection"):
         send(MailServer(address("smtp://127.0.0.1:1"), timeout=1))
 
 
@@ -127,19 +127,21 @@ def test_a_server_that_is_not_there_defers(server):
 def test_one_recipient_that_is_refused_does_not_keep_the_mail_from_the_others(server, answers, refused):
     """B56."""
     server.recipients = answers
-    gone = server.mail_server().hand_over(
-        "a@here.example", "b@there.example", b"x\r\n", lambda: None, ("c@there.example", "d@there.example")
-    )
+    gone = server.mail_server().deliver("a@here.example", "b@there.example", b"x\r\n", lambda: None, ("c@there.example", "d@there.example"))
     assert gone == refused
     assert len(server.mails) == 1
 
 
 @pytest.mark.parametrize(
     ("answers", "kind"),
-    [({"b@": "450 later"}, Deferred), ({"b@": "550 gone", "c@": "550 gone"}, RefusedForGood), ({"b@": "550 gone", "c@": None}, Deferred)],
+    [
+        ({"b@": "450 later"}, TemporaryFailure),
+        ({"b@": "550 gone", "c@": "550 gone"}, PermanentFailure),
+        ({"b@": "550 gone", "c@": None}, TemporaryFailure),
+    ],
 )
 def test_a_mail_whose_first_recipient_must_wait_or_that_nobody_takes_is_not_handed_over(server, answers, kind):
     server.recipients, claims = answers, []
     with pytest.raises(kind):
-        server.mail_server().hand_over("a@here.example", "b@there.example", b"x\r\n", lambda: claims.append(1), ("c@there.example",))
+        server.mail_server().deliver("a@here.example", "b@there.example", b"x\r\n", lambda: claims.append(1), ("c@there.example",))
     assert (server.mails, claims) == ([], [])

@@ -9,8 +9,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from dunlin.ports import free_ports
-from sinks.effects.smtp import Deferred, MailServer, address
+from dunlin.stack.ports import free_ports
+from sinks.effects.mail.smtp import MailServer, TemporaryFailure, address
 
 MAIL = b"Subject: x\r\n\r\nhello\r\n"
 
@@ -72,7 +72,7 @@ def serve(certificate):
 def send(url, **more):
     mails = MailServer(address(url), timeout=5)
     for _ in range(2):
-        mails.hand_over("a@here.example", "b@there.example", MAIL, lambda: None, **more)
+        mails.deliver("a@here.example", "b@there.example", MAIL, lambda: None, **more)
 
 
 STARTTLS = {"tls_context": "the certificate", "require_starttls": True, "auth_required": True}
@@ -96,14 +96,14 @@ def test_over_tls_from_the_start_the_mail_and_the_password_arrive(serve, trusted
 def test_a_server_whose_certificate_nobody_vouches_for_gets_neither_password_nor_mail(serve, scheme):
     how = STARTTLS if scheme == "smtp" else {"ssl_context": "the certificate", "auth_require_tls": False}
     box, port = serve(**how)
-    with pytest.raises(Deferred, match="SSLCertVerificationError"):
+    with pytest.raises(TemporaryFailure, match="SSLCertVerificationError"):
         send(f"{scheme}://dunlin%40here:p%40ss%3Aword@127.0.0.1:{port}")
     assert (box.mails, box.tried) == ([], [])
 
 
 def test_a_wrong_password_delays_the_mail_and_is_not_told(serve, trusted):
     box, port = serve(**STARTTLS)
-    with pytest.raises(Deferred, match="SMTPAuthenticationError") as told:
+    with pytest.raises(TemporaryFailure, match="SMTPAuthenticationError") as told:
         send(f"smtp://dunlin%40here:wrong-one@127.0.0.1:{port}")
     assert "wrong-one" not in str(told.value)
     assert box.mails == []
@@ -111,8 +111,8 @@ def test_a_wrong_password_delays_the_mail_and_is_not_told(serve, trusted):
 
 def test_a_server_elsewhere_without_tls_gets_no_password(serve, monkeypatch):
     box, port = serve(auth_require_tls=False)
-    monkeypatch.setattr("sinks.effects.smtp.Address.is_this_machine", False)
-    with pytest.raises(Deferred, match="SMTPException"):
+    monkeypatch.setattr("sinks.effects.mail.smtp.Address.is_this_machine", False)
+    with pytest.raises(TemporaryFailure, match="SMTPException"):
         send(f"smtp://dunlin%40here:p%40ss%3Aword@127.0.0.1:{port}")
     assert (box.mails, box.tried) == ([], [])
 

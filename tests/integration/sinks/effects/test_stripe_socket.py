@@ -9,9 +9,9 @@ from urllib.parse import unquote
 import pytest
 
 from recovery.contracts.effects import ChargeRequested
-from sinks.effects.answers import Clocks, Job
-from sinks.effects.charges import Charges
-from sinks.effects.stripe import API_VERSION, Busy, Declined, Gone, KeyReused, NotAllowed, Refused, StripeDoor, Unreachable
+from sinks.effects.performer import Clocks, EffectRun
+from sinks.effects.stripe.charges import Charges
+from sinks.effects.stripe.client import API_VERSION, Busy, Declined, EffectsStripeClient, Gone, KeyReused, NotAllowed, Refused, Unreachable
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -97,20 +97,20 @@ def server():
 def test_each_answer_means_one_thing_and_is_asked_for_once(server, status, error, kind):
     server.order(status, error)
     with pytest.raises(kind):
-        StripeDoor(Account(), server.url).pay("acct_1", "in_1", "key-1")
+        EffectsStripeClient(Account(), server.url).pay("acct_1", "in_1", "key-1")
     assert len(server.requests) == 1
 
 
 def test_a_cut_line_is_unknown_and_not_repeated_by_the_package(server):
     server.cut = True
     with pytest.raises(Unreachable):
-        StripeDoor(Account(), server.url).pay("acct_1", "in_1", "key-1")
+        EffectsStripeClient(Account(), server.url).pay("acct_1", "in_1", "key-1")
     assert len(server.requests) == 1
 
 
 def test_a_payment_carries_key_version_and_off_session(server):
     server.body = {"id": "in_1", "object": "invoice", "status": "paid"}
-    assert StripeDoor(Account(), server.url).pay("acct_1", "in_1", "key-1")["status"] == "paid"
+    assert EffectsStripeClient(Account(), server.url).pay("acct_1", "in_1", "key-1")["status"] == "paid"
     ((method, path, headers, body),) = server.requests
     assert (method, path) == ("POST", "/v1/invoices/in_1/pay")
     assert (headers["Idempotency-Key"], headers["Stripe-Version"], headers["Authorization"]) == ("key-1", API_VERSION, "Bearer sk_test_1")
@@ -127,7 +127,7 @@ def test_a_payment_carries_key_version_and_off_session(server):
 )
 def test_an_end_action_is_one_call_under_its_key(server, call, request_line, said):
     """B73, B67: no proration credit for a cycle that nobody paid."""
-    getattr(StripeDoor(Account(), server.url), call)("acct_1", "x_1", "key-1")
+    getattr(EffectsStripeClient(Account(), server.url), call)("acct_1", "x_1", "key-1")
     ((method, path, headers, body),) = server.requests
     assert (method, path.partition("?")[0], headers["Idempotency-Key"]) == (*request_line, "key-1")
     assert all(words in unquote(path + body) for words in said)
@@ -146,13 +146,13 @@ def test_an_end_action_is_one_call_under_its_key(server, call, request_line, sai
 def test_the_invoice_of_a_charge_is_found_in_every_version(server, charge, found, invoice, asked):
     """Stripe took the charge's own field away with basil."""
     server.body = {"object": "list", "data": found, "has_more": False}
-    assert StripeDoor(Account(), server.url).invoice_of_charge("acct_1", charge) == invoice
+    assert EffectsStripeClient(Account(), server.url).invoice_of_charge("acct_1", charge) == invoice
     assert ["pi_1" for _, path, *_ in server.requests if "payment_intent]=pi_1" in unquote(path)] == asked
 
 
 def test_a_customer_is_read(server):
     server.body = {"id": "cus_1", "object": "customer", "email": "a@payer.example"}
-    assert StripeDoor(Account(), server.url).customer("acct_1", "cus_1")["email"] == "a@payer.example"
+    assert EffectsStripeClient(Account(), server.url).customer("acct_1", "cus_1")["email"] == "a@payer.example"
 
 
 def test_nothing_is_written_to_stripe_for_an_account_that_only_observes(server):
@@ -161,7 +161,7 @@ def test_nothing_is_written_to_stripe_for_an_account_that_only_observes(server):
     server.body = {"id": "in_1", "object": "invoice", **money, "customer": customer, "parent": subscription, "payments": {"data": []}}
     head = {"account": "acct_1", "customer": "cus_1", "invoice": "in_1", "occurred_at": NOW, "received_at": NOW}
     effect = ChargeRequested(id="e", **head, not_after=NOW + timedelta(days=1), attempt=1, amount_minor=100, currency="eur")
-    charges = Charges(StripeDoor(Account(), server.url), Account(may=False), Clocks(lambda: NOW, lambda: NOW))
-    answer = charges(Job(effect=effect, claim=lambda: NOW))
+    charges = Charges(EffectsStripeClient(Account(), server.url), Account(may=False), Clocks(lambda: NOW, lambda: NOW))
+    answer = charges(EffectRun(effect=effect, claim=lambda: NOW))
     assert answer.fact.why == "observe"
     assert {method for method, *_ in server.requests} == {"GET"}

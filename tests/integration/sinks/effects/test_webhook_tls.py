@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sinks.effects.webhooks.addresses import Rules
 from sinks.effects.webhooks.sender import Sender
-from tests.support.webhook_receiver import Receiver
+from sinks.effects.webhooks.ssrf_guard import AddressPolicy
+from tests.support.services.webhook_receiver import Receiver
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 
@@ -27,7 +27,7 @@ class World:
         server.sni_callback = lambda socket, name, context: self.said.append(name)
         receiver.server.socket = server.wrap_socket(receiver.server.socket, server_side=True)
         trusted = ssl.create_default_context(cafile=str(folder / "cert.pem"))
-        self.sender = Sender(Rules(private=True), lambda: datetime.now(UTC), resolve=self.resolve, total=5, trusted=trusted)
+        self.sender = Sender(AddressPolicy(private=True), lambda: datetime.now(UTC), resolve=self.resolve, total=5, trusted=trusted)
 
     def resolve(self, host: str, port: int) -> list[str]:
         self.asked.append(host)

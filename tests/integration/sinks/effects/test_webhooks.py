@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from control.signing import create, secret_of
+from control.webhook_secrets import create, secret_of
 from recovery import ids
 from recovery.contracts.effects import WebhookRequested
 from recovery.contracts.events import Event
-from sinks.effects.webhooks.body import webhook_id
-from tests.support.effects_world import REPOSITORY, World
+from sinks.effects.webhooks.payload import webhook_id
+from tests.support.effects_harness import REPOSITORY, World
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.real
@@ -88,8 +88,8 @@ def webhook(world: World, number: int) -> WebhookRequested:
 def dunlin(world: World, *words: str) -> subprocess.CompletedProcess[str]:
     settings = {
         "DUNLIN_HOME": str(world.home / "dunlin"),
-        "DUNLIN_TENANTS": str(world.home / "tenants.toml"),
-        "DUNLIN_WEBHOOK_PRIVATE_ADDRESSES": "yes",
+        "DUNLIN_TENANTS_FILE": str(world.home / "tenants.toml"),
+        "DUNLIN_WEBHOOK_ALLOW_PRIVATE_ADDRESSES": "yes",
     }
     command = [sys.executable, "-m", "dunlin", "webhooks", *words]
     return subprocess.run(command, cwd=REPOSITORY, env={**os.environ, **settings}, capture_output=True, text=True, timeout=60, check=False)
@@ -97,7 +97,7 @@ def dunlin(world: World, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_an_event_reaches_the_example_receiver_once_and_again_under_its_id_by_hand(world: World, example: Example) -> None:
     """F25, B92."""
-    world.start_sink(DUNLIN_WEBHOOK_PRIVATE_ADDRESSES="yes")
+    world.start_sink(DUNLIN_WEBHOOK_ALLOW_PRIVATE_ADDRESSES="yes")
     asked = [webhook(world, number) for number in (1, 2, 3)]
     world.emit(*asked, *asked)
     told = world.outcomes({one.id for one in asked})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dunlin.clickhouse_server import users
-from dunlin.ports import free_ports, is_open
+from dunlin.stack.ports import free_ports, is_open
 from recovery.adapters import clickhouse
 from sinks.warehouse import migrate
 from tests.support.waiting import until

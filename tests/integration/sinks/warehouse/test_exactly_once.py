@@ -9,9 +9,9 @@ from urllib3.exceptions import HTTPError
 
 from recovery.adapters import clickhouse as clickhouse_adapter
 from recovery.adapters.kafka import PRODUCER_SETTINGS, create_topics
-from recovery.contracts import codec
+from recovery.contracts.encoding import codec
 from recovery.contracts.events import Event
-from sinks.ranges import announced
+from sinks.kafka.offset_ranges import announced
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.real

@@ -6,7 +6,7 @@ import pytest
 
 from recovery.contracts.events import Event
 from recovery.contracts.facts import ChargeRefunded, InvoicePaymentSucceeded, InvoiceWrittenOff
-from recovery.decide import ledger
+from recovery.decide.rules import attribution_audit
 from tests.pages import seed
 from tests.support import builders as a
 from tests.support.story import Story
@@ -41,7 +41,7 @@ STORY = [
         (0, "payment_failed", {}),
         (0, "decline_classified", SOFT),
         (1, "retry_attempted", {**SOFT, "result": "declined", "retry_count": 1}),
-        (1, "fact_noted", {"status": "", "decline_kind": "", "amount_minor": 0}),
+        (1, "fact_had_no_effect", {"status": "", "decline_kind": "", "amount_minor": 0}),
         (3, "payment_recovered", {"status": "recovered", "reason": "our_retry", "recovered_by": "our_retry", "recovered_minor": 1000}),
     ),
     *told(
@@ -181,12 +181,14 @@ def test_each_part_of_an_invoices_money_is_under_its_own_cause_and_they_sum_to_w
     seed.fill(migrated.url("sink"), events, "ledger")
     rows = database("SELECT currency, cause, minor FROM dunlin.money")
     parts = {currency: {cause: int(minor) for of, cause, minor in rows if of == currency} for currency in ("eur", "jpy")}
-    assert ledger.problems(events) == []
-    brought = {currency: {cause: minor for cause, minor in told.items() if cause in ledger.CAUSES} for currency, told in parts.items()}
-    assert brought == ledger.parts(events)
+    assert attribution_audit.problems(events) == []
+    brought = {
+        currency: {cause: minor for cause, minor in told.items() if cause in attribution_audit.CAUSES} for currency, told in parts.items()
+    }
+    assert brought == attribution_audit.parts(events)
     assert brought["eur"] == {"customer": 400 + 300 + 400 + 450, "our_retry": 600, "external": 1000}
     other = {"reversed": 700 + 1000, "open": 600 + 1000, "written_off": 550}
-    assert {cause: minor for cause, minor in parts["jpy"].items() if cause not in ledger.CAUSES} == other
+    assert {cause: minor for cause, minor in parts["jpy"].items() if cause not in attribution_audit.CAUSES} == other
     totals = database("SELECT currency, sum(amount_minor) FROM dunlin.cases GROUP BY currency")
     assert (
         {currency: sum(told.values()) for currency, told in parts.items()}
@@ -202,7 +204,13 @@ def test_what_was_not_done_is_there_with_its_reason(story):
 
 def test_a_timeline_is_in_the_order_of_the_sequence(story):
     rows = story("SELECT event_type FROM dunlin.case_timeline WHERE invoice = 'in_recovered'")
-    assert [kind for (kind,) in rows] == ["payment_failed", "decline_classified", "retry_attempted", "fact_noted", "payment_recovered"]
+    assert [kind for (kind,) in rows] == [
+        "payment_failed",
+        "decline_classified",
+        "retry_attempted",
+        "fact_had_no_effect",
+        "payment_recovered",
+    ]
 
 
 def test_latency_is_from_acceptance_to_row_and_leaves_out_the_passing_of_time(migrated, database):
@@ -257,7 +265,7 @@ MESSAGES = [
     *written("message", 5, (0, "dunning_skipped", {"reason": "already_paid", "details": {"step": "2"}})),
     *written("message", 7, (0, "dunning_sent", {"details": {"step": "3"}}), (1, "contact_changed", {"reason": "bounced"})),
     *written("sms", 4, (0, "dunning_sent", {"details": {"step": "1"}}), (1, "message_undelivered", {"reason": "twilio_30003"})),
-    *written("notice", 1, (0, "notice_sent", {}), (1, "message_clicked", MACHINE)),
+    *written("notice", 1, (0, "transactional_mail_sent", {}), (1, "message_clicked", MACHINE)),
     *written("message", 9, (3, "message_opened", {})),  # an opening of a mail that nobody told of sending
 ]
 
@@ -298,7 +306,7 @@ def settled(number, what, told_twice=False, **details):
 
 def test_a_webhook_has_one_row_with_what_became_of_it(migrated, database):
     """F25."""
-    delivered, off = settled(1, "webhook_delivered", tries="2", status="204"), settled(2, "webhook_undelivered", tries="0")
+    delivered, off = settled(1, "webhook_delivered", tries="2", status="204"), settled(2, "webhook_delivery_failed", tries="0")
     seed.fill(migrated.url("sink"), [delivered, settled(1, "webhook_delivered", told_twice=True, tries="2", status="204"), off], "webhooks")
     assert database("SELECT event, told_of, result, reason, tries, status FROM dunlin.webhook_deliveries ORDER BY effect") == [
         ("0-1-0", "payment_failed", "delivered", "", 2, 204),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from recovery.contracts.effects import SubscriptionEndRequested
+from recovery.contracts.encoding.row_codec import encode_row
 from recovery.contracts.facts import (
     Card,
     CardExpiring,
@@ -13,12 +14,11 @@ from recovery.contracts.facts import (
     ConsentGiven,
     MessageBounced,
     PaymentActionRequired,
-    SnoozeAsked,
+    SnoozeRequested,
     SubscriptionChanged,
 )
-from recovery.contracts.row import encode_row
-from recovery.decide import ledger
-from recovery.decide.expiry import NoAlarm, last_moment, notice_at
+from recovery.decide.handlers.messages.card_expiry import NoWarning, last_moment, notice_at
+from recovery.decide.rules import attribution_audit
 from recovery.ids import idempotency_key
 from recovery.policy import EndPolicy, Experiment, SmsPolicy
 from tests.support import builders as a
@@ -58,7 +58,7 @@ def test_a_snoozed_invoice_is_neither_named_nor_joined_until_the_snooze_is_over(
     story = Story().opened(a.HARD)
     story.mail_answered()
     second(story, a.at(hours=1))
-    story.tell(SnoozeAsked(**a.header("s", a.at(hours=2), "in_1"), who="dana", until=a.at(hours=30)))
+    story.tell(SnoozeRequested(**a.header("s", a.at(hours=2), "in_1"), who="dana", until=a.at(hours=30)))
     story.until(a.at(hours=25))
     story.mail_answered()
     assert [(mail.invoice, mail.also) for mail in story.mails()[1:]] == [("in_2", ())]
@@ -92,7 +92,11 @@ def ended(action: Any, subscription: str) -> list[str]:
     story = Story(a.an_account(a.a_policy(end=EndPolicy(action=action)))).opened(a.HARD)
     second(story, a.at(hours=1), subscription=subscription)
     for _ in range(80):
-        flight = next((case.flight for case in story.customer.cases.values() if case.flight is not None), None) if story.customer else None
+        flight = (
+            next((case.pending_effect for case in story.customer.cases.values() if case.pending_effect is not None), None)
+            if story.customer
+            else None
+        )
         if flight is not None and flight.kind == "read":
             invoice = story.reads()[-1].invoice
             story.tell(a.a_reading(flight.effect, story.now, a.HARD, invoice))
@@ -149,7 +153,7 @@ def test_a_change_of_a_subscription_that_is_not_paused_changes_nothing() -> None
     story = Story().opened()
     reads = len(story.reads())
     story.tell(a_pause(1, 1, paused=False))
-    assert (story.events[-1].event_type, len(story.reads())) == ("fact_noted", reads)
+    assert (story.events[-1].event_type, len(story.reads())) == ("fact_had_no_effect", reads)
 
 
 @pytest.mark.parametrize("state", ["not read yet", "charging", "processing"])
@@ -199,13 +203,13 @@ def test_a_card_is_good_to_the_last_day_of_its_month(month: int, year: int, end:
     ("charge", "now", "answer"),
     [
         (datetime(2026, 4, 1, tzinfo=UTC), a.START, datetime(2026, 3, 25, tzinfo=UTC)),  # the first moment after
-        (datetime(2026, 3, 31, 23, tzinfo=UTC), a.START, NoAlarm("card_still_good")),
+        (datetime(2026, 3, 31, 23, tzinfo=UTC), a.START, NoWarning("card_still_good")),
         (
             datetime(2026, 4, 1, tzinfo=UTC),
             datetime(2026, 3, 30, tzinfo=UTC),
             datetime(2026, 3, 30, tzinfo=UTC),
         ),  # late is better than never
-        (datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), NoAlarm("charge_is_over")),
+        (datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), NoWarning("charge_is_over")),
     ],
 )
 def test_the_warning_comes_a_week_before_the_charge_or_at_once(charge: datetime, now: datetime, answer: object) -> None:
@@ -225,9 +229,9 @@ def test_what_goes_back_in_steps_is_taken_from_the_latest_cause_first() -> None:
     for total in (1000, 4000, 4900):
         told: Any = a.header(f"r_{total}", a.at(days=5), "")
         story.tell(ChargeRefunded(**told, charge="ch_paid", amount_refunded=total, currency="eur"))
-        left.append(ledger.parts(story.events))
+        left.append(attribution_audit.parts(story.events))
     assert left == [{"eur": {"customer": 1000, "our_retry": 2900}}, {"eur": {"customer": 900}}, {}]
-    assert ledger.problems(story.events) == []
+    assert attribution_audit.problems(story.events) == []
 
 
 def test_a_part_that_came_is_told_once_and_without_a_second_word_about_the_invoice() -> None:
@@ -235,7 +239,7 @@ def test_a_part_that_came_is_told_once_and_without_a_second_word_about_the_invoi
     for number in range(2):
         story.tell(a.a_change(f"evt_{number}", a.at(hours=5), state=a.a_state(paid=1000), request_id="req_1"))
     assert story.types().count("partial_payment") == 1
-    assert story.events[-1].event_type == "fact_noted"
+    assert story.events[-1].event_type == "fact_had_no_effect"
 
 
 def test_what_became_of_a_notice_is_told_about_its_invoice() -> None:
@@ -245,7 +249,7 @@ def test_what_became_of_a_notice_is_told_about_its_invoice() -> None:
     notice = story.messages()[-1]
     story.tell(a.a_mail_outcome(notice.id, a.at(hours=5), "skipped", "no_contact"))
     told = story.events[-1]
-    assert (told.event_type, told.invoice, told.reason, told.sequence > 0) == ("notice_skipped", "in_1", "no_contact", True)
+    assert (told.event_type, told.invoice, told.reason, told.sequence > 0) == ("transactional_mail_skipped", "in_1", "no_contact", True)
 
 
 def test_who_is_held_out_gets_no_end_action() -> None:

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from recovery.contracts.facts import ChargeRead, ChargeRefunded, InvoicePaymentSucceeded, MethodChanged, SubscriptionEnded
-from recovery.decide import ledger, money
-from recovery.decide.invoices import PAYMENT_TOLD
-from recovery.decide.reading import REPEATS
+from recovery.decide.handlers.collection import charges_and_refunds
+from recovery.decide.handlers.collection.invoice_reads import REPEATS
+from recovery.decide.handlers.collection.invoices import PAYMENT_EVENT_DELAY
+from recovery.decide.rules import attribution_audit
 from recovery.ids import idempotency_key
 from tests.support import builders as a
 from tests.support.story import Story
@@ -27,13 +28,13 @@ def shows_paid(hours: float, **fields: Any) -> Any:
 
 
 def net(story: Story) -> dict[str, int]:
-    assert ledger.problems(story.events) == []
-    return ledger.totals(story.events)
+    assert attribution_audit.problems(story.events) == []
+    return attribution_audit.totals(story.events)
 
 
 @pytest.mark.parametrize("amount", [4900, 1900])
 def test_a_refund_told_before_its_payment_is_found_again_when_the_payment_is_told(amount: int) -> None:
-    """B3, F67: Stripe is asked whose charge it is, as it would be in the right order."""
+    """B3, F67: the charge is read from Stripe, as it would be in the right order."""
     story = Story().opened()
     story.tell(refund(5, amount))
     assert (story.case().active, story.events[-1].reason) == (True, "no_case")
@@ -84,10 +85,12 @@ def test_a_refund_is_kept_for_a_day_and_no_more_than_a_few() -> None:
     for number in range(20):
         story.tell(refund(1 + number / 100, id=f"evt_{number}", charge=f"ch_{number}"))
     assert story.customer is not None
-    assert [early.charge for early in story.customer.early_refunds] == [f"ch_{number}" for number in range(20 - money.MOST, 20)]
-    story.tell(a.a_tick(a.at(hours=1) + money.EARLY))
-    assert len(story.customer.early_refunds) == money.MOST
-    story.tell(a.a_tick(a.at(hours=2) + money.EARLY))
+    assert [early.charge for early in story.customer.early_refunds] == [
+        f"ch_{number}" for number in range(20 - charges_and_refunds.MOST, 20)
+    ]
+    story.tell(a.a_tick(a.at(hours=1) + charges_and_refunds.EARLY))
+    assert len(story.customer.early_refunds) == charges_and_refunds.MOST
+    story.tell(a.a_tick(a.at(hours=2) + charges_and_refunds.EARLY))
     assert story.customer.early_refunds == []
 
 
@@ -102,17 +105,17 @@ def test_a_change_by_somebody_else_does_not_claim_the_payment() -> None:
     """F60: the merchant edits the invoice that Stripe's own attempt has just paid; the edit is told first."""
     story = Story().opened()
     story.tell(shows_paid(4.1, request_id="req_edit"))
-    assert (story.events[-1].event_type, story.events[-1].reason) == ("fact_noted", "payment_awaited")
+    assert (story.events[-1].event_type, story.events[-1].reason) == ("fact_had_no_effect", "payment_awaited")
     story.tell(payment(4, request_id=""))
     assert (story.last("payment_recovered").recovered_by, net(story)) == ("stripe_retry", {"eur": 4900})
 
 
 def test_a_change_that_shows_a_payment_is_looked_after_when_the_payment_is_not_told() -> None:
-    """F60: then nobody can tell who paid; and nothing is charged or written on the way."""
+    """F60: then it cannot be known who paid; and nothing is charged or written on the way."""
     story = Story().opened()
     story.until(a.at(hours=23.5))
     story.tell(shows_paid(23.5, request_id="req_edit"))
-    story.until(a.at(hours=23.5) + PAYMENT_TOLD)
+    story.until(a.at(hours=23.5) + PAYMENT_EVENT_DELAY)
     attempts = (a.an_attempt("ch_1"), a.an_attempt("ch_2", a.at(hours=23), succeeded=True))
     story.tell(a.a_reading(story.reads()[-1].id, story.now, None, state=a.a_state("paid"), attempts=attempts))
     assert (story.last("payment_recovered").recovered_by, net(story)) == ("unknown", {"eur": 4900})
@@ -135,9 +138,9 @@ def test_a_mail_waits_for_the_word_of_a_payment_that_was_seen() -> None:
     story.mail_answered()
     at = story.case().dunning_at
     assert at is not None
-    story.until(at - PAYMENT_TOLD / 2)
+    story.until(at - PAYMENT_EVENT_DELAY / 2)
     story.tell(a.a_change("evt_u", story.now, state=a.a_state("paid"), request_id="req_edit"))
-    story.until(story.now + PAYMENT_TOLD)
+    story.until(story.now + PAYMENT_EVENT_DELAY)
     assert (len(story.mails()), story.reads()[-1].occurred_at) == (1, story.now)
 
 
@@ -176,7 +179,7 @@ def test_a_payment_shown_after_the_end_of_which_nobody_tells_is_looked_after() -
     """B73: a look that fails is had again."""
     story = ended()
     story.tell(a.a_change("evt_u", story.now, state=a.a_state("paid")))
-    story.until(story.now + PAYMENT_TOLD)
+    story.until(story.now + PAYMENT_EVENT_DELAY)
     story.tell(a.no_reading(story.reads()[-1].id, story.now))
     assert len(story.reads()) == 2
     story.until(story.now + timedelta(hours=1))

@@ -8,10 +8,10 @@ import pytest
 from recovery.contracts import facts
 from recovery.contracts.customer import Consent, Contact
 from recovery.contracts.facts import Decline
-from recovery.decide import cause, classify, contact, schedule
-from recovery.decide.endings import part_paid
-from recovery.decide.shadow import decided
-from recovery.decide.turn import Turn
+from recovery.decide.handlers.collection.case_closing import part_paid
+from recovery.decide.handlers.policy_shadow import decided
+from recovery.decide.rules import attribution, classify, contactability, schedule
+from recovery.decide.transition import Transition
 from recovery.policy import DunningPolicy, EndPolicy, SmsPolicy
 from tests.support import builders as a
 from tests.support.story import Story
@@ -70,10 +70,10 @@ def test_an_attempt_starts_the_patience_anew() -> None:
     story = Story().opened()
     story.days(1)
     story.charge_answered("not_done", why="refused: not today")
-    assert story.case().not_done == 1
+    assert story.case().consecutive_noops == 1
     story.days(0.2)
     story.charge_answered()
-    assert story.case().not_done == 0
+    assert story.case().consecutive_noops == 0
 
 
 def test_a_payment_after_the_end_of_which_nothing_is_left_is_noted_as_a_credit() -> None:
@@ -81,27 +81,27 @@ def test_a_payment_after_the_end_of_which_nothing_is_left_is_noted_as_a_credit()
     story = Story().opened()
     story.tell(told(facts.InvoiceVoided, a.at(hours=1), state=a.a_state("void")))
     story.tell(a.a_payment("evt_p", a.at(hours=2), state=a.a_state("paid", amount_paid=0)))
-    assert (story.events[-1].event_type, story.events[-1].reason) == ("fact_noted", "credited")
+    assert (story.events[-1].event_type, story.events[-1].reason) == ("fact_had_no_effect", "credited")
 
 
-@pytest.mark.parametrize(("left", "at_stake"), [(0, 3900), (2000, 4900)])
-def test_a_part_takes_from_what_is_owed_where_nothing_shows_the_rest(left: int, at_stake: int) -> None:
+@pytest.mark.parametrize(("left", "outstanding_minor"), [(0, 3900), (2000, 4900)])
+def test_a_part_takes_from_what_is_owed_where_nothing_shows_the_rest(left: int, outstanding_minor: int) -> None:
     """stripe.md 4.4."""
     case = a.a_case()
-    turn = Turn(a.a_customer(case), a.a_tick(a.START), a.START, a.an_account())
+    turn = Transition(a.a_customer(case), a.a_tick(a.START), a.START, a.an_account())
     state = a.a_state(amount_paid=1000, amount_remaining=left)
-    assert part_paid(turn, case, 1000, state, cause.Credit("customer", {"evidence": "request"}))
-    assert (case.at_stake, case.part_minor) == (at_stake, 1000)
+    assert part_paid(turn, case, 1000, state, attribution.Credit("customer", {"evidence": "request"}))
+    assert (case.outstanding_minor, case.part_minor) == (outstanding_minor, 1000)
 
 
 @pytest.mark.parametrize(("hours", "agreed"), [(-1, True), (0, False), (1, False)])
 def test_of_a_consent_and_a_withdrawal_of_one_moment_the_withdrawal_holds(hours: float, agreed: bool) -> None:
     """B53: whatever comes first."""
     known = Contact(consent={"sms": Consent(a.START, "form")})
-    contact.withdraw(known, "sms", a.at(hours=hours))
+    contactability.withdraw(known, "sms", a.at(hours=hours))
     assert ("sms" in known.consent) is agreed
     later = Contact(withdrawn={"sms": a.at(hours=hours)})
-    assert contact.agree(later, "sms", a.START, Consent(a.START, "form")) is agreed
+    assert contactability.agree(later, "sms", a.START, Consent(a.START, "form")) is agreed
 
 
 @pytest.mark.parametrize(("hours", "bounds"), [(-1, False), (0, False), (1, True)])
@@ -111,28 +111,28 @@ def test_only_a_renewal_after_the_failure_bounds_the_retries(hours: float, bound
     assert (schedule.renewal(case) is not None) is bounds
 
 
-@pytest.mark.parametrize(("looked", "why"), [(True, "account_paused"), (False, "not_looked_at")])
+@pytest.mark.parametrize(("looked", "why"), [(True, "account_paused"), (False, "final_read_failed")])
 def test_an_end_action_that_is_not_asked_for_says_why(looked: bool, why: str) -> None:
     """B73, B45: the account was paused, or nobody answered the last look."""
     ends = EndPolicy(action="cancel")
     story = opened(Story(a.an_account(a.a_policy(end=ends))), a.HARD)
-    while story.case().last_look is None:
+    while story.case().final_read_at is None:
         story.days(1)
     if looked:
         story.account = a.an_account(a.a_policy(end=ends, dunning=DunningPolicy(enabled=False)), paused=True)
         look(story, a.HARD)
     story.days(5)
-    assert details(story, "end_skipped") == (why, {"action": "cancel"})
+    assert details(story, "end_action_skipped") == (why, {"action": "cancel"})
 
 
 def test_what_a_turn_decided_is_said_in_a_line() -> None:
     """F66."""
     case = a.a_case(reason="ladder_1", read_at=a.at(1), retry_at=a.at(2), dunning_at=a.at(3))
-    turn = Turn(a.a_customer(case), a.a_tick(a.START), a.START, a.an_account())
-    turn.ask_charge(case, "ladder_1")
-    turn.ask_message(case, 1, "ladder_1")
+    turn = Transition(a.a_customer(case), a.a_tick(a.START), a.START, a.an_account())
+    turn.request_charge(case, "ladder_1")
+    turn.request_message(case, 1, "ladder_1")
     turn.withdraw(case, "voided")
-    turn.ask_read(case)
+    turn.request_read(case)
     times = "; ".join(f"{what} at {a.at(day).isoformat()}" for what, day in (("look", 1), ("retry", 2), ("mail", 3)))
     asked = "charge now (ladder_1); write now (payment_failed_1); withdraw what is under way; read now"
     assert decided(turn, case) == f"{asked}; {times}; retrying: ladder_1"
@@ -153,16 +153,16 @@ def test_a_look_at_a_payment_shows_who_made_it() -> None:
     case = a.a_case(charges={"e.1": "ch_ours"})
     state = a.a_state("paid")
     for charge, credit in (
-        ("ch_ours", cause.Credit("our_retry", {"evidence": "charge", "charge": "ch_ours", "charge_effect": "e.1"})),
-        ("ch_else", cause.Credit("unknown", {"evidence": "read", "charge": "ch_else"})),
+        ("ch_ours", attribution.Credit("our_retry", {"evidence": "charge", "charge": "ch_ours", "charge_effect": "e.1"})),
+        ("ch_else", attribution.Credit("unknown", {"evidence": "read", "charge": "ch_else"})),
     ):
         seen = a.a_reading("e.read", a.START, None, state=state, attempts=(a.an_attempt(charge, succeeded=True),))
-        assert cause.from_read(case, seen) == credit
-    assert cause.from_read(case, a.a_reading("e.read", a.START, None, state=state, attempts=())) == cause.Credit(
+        assert attribution.from_read(case, seen) == credit
+    assert attribution.from_read(case, a.a_reading("e.read", a.START, None, state=state, attempts=())) == attribution.Credit(
         "unknown", {"evidence": "read"}
     )
     outside = a.a_reading("e.read", a.START, None, state=a.a_state("paid", paid_out_of_band=True))
-    assert cause.from_read(case, outside) == cause.Credit("external", {"evidence": "out_of_band"})
+    assert attribution.from_read(case, outside) == attribution.Credit("external", {"evidence": "out_of_band"})
 
 
 def test_each_mail_that_was_sent_is_counted() -> None:

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from recovery.contracts import facts
-from recovery.contracts.customer import Attempt, Contact
+from recovery.contracts.customer import CardAttempt, Contact
 from recovery.contracts.events import Event
-from recovery.decide import budgets, contact, money, schedule
-from recovery.decide.announce import needs_somebody
-from recovery.decide.classify import classify
-from recovery.decide.retrying import PATIENCE, proceed
-from recovery.decide.turn import Turn
+from recovery.decide.handlers.collection import charges_and_refunds
+from recovery.decide.handlers.collection.retries import PATIENCE, proceed
+from recovery.decide.notifications import needs_attention
+from recovery.decide.rules import budgets, contactability, schedule
+from recovery.decide.rules.classify import classify
+from recovery.decide.transition import Transition
 from recovery.policy import Budgets, RetryPolicy
 from tests.support import builders as a
 from tests.support.story import Story
@@ -24,8 +25,8 @@ SOFT = classify(a.SOFT, a.VISA)
 @pytest.mark.parametrize(("not_done", "reason"), [(PATIENCE - 1, "ladder_1"), (PATIENCE, "requests_came_to_nothing")])
 def test_patience_ends_with_the_last_of_its_requests(not_done: int, reason: str) -> None:
     """B40: the mails count from the latest failure."""
-    case = a.a_case(verdict=SOFT, not_done=not_done)
-    turn = Turn(a.a_customer(case), a.a_tick(a.at(hours=2)), a.at(hours=2), a.an_account())
+    case = a.a_case(verdict=SOFT, consecutive_noops=not_done)
+    turn = Transition(a.a_customer(case), a.a_tick(a.at(hours=2)), a.at(hours=2), a.an_account())
     proceed(turn, case)
     assert (case.reason, case.dunning_from) == (reason, a.START if not_done == PATIENCE else None)
 
@@ -42,30 +43,30 @@ def test_an_attempt_of_which_no_card_is_known_counts_for_none() -> None:
 def test_of_two_limits_that_are_used_up_the_one_that_is_free_last_is_told() -> None:
     """F65."""
     limits = Budgets(mastercard_24_hours=1, mastercard_30_days=1)
-    tried = [Attempt("ch_1", a.START, "in_1", "fp_mc", "mastercard", succeeded=False)]
-    said = budgets.told(tried, a.MASTERCARD, limits, a.at(hours=1))
+    tried = [CardAttempt("ch_1", a.START, "in_1", "fp_mc", "mastercard", succeeded=False)]
+    said = budgets.budget_details(tried, a.MASTERCARD, limits, a.at(hours=1))
     assert (said["window_hours"], said["free_at"], said["used"], said["limit"]) == ("720", a.at(days=30).isoformat(), "1", "1")
 
 
 def test_an_older_withdrawal_told_late_hides_no_newer_one() -> None:
     """B3, B53."""
     known = Contact(withdrawn={"sms": a.at(hours=5)})
-    contact.withdraw(known, "sms", a.at(hours=1))
+    contactability.withdraw(known, "sms", a.at(hours=1))
     assert known.withdrawn == {"sms": a.at(hours=5)}
 
 
 def test_late_positions_of_the_ladder_keep_their_own_distance() -> None:
     """F11."""
     policy = a.a_policy(retry=RetryPolicy(ladder_hours=(24, 30)))
-    case = a.a_case(ladder_used=1, tried_at=a.at(hours=40), verdict=SOFT)
+    case = a.a_case(ladder_used=1, last_attempt_at=a.at(hours=40), verdict=SOFT)
     plan = schedule.next_slot(case, a.a_customer(case), policy, a.at(hours=40))
-    assert plan == schedule.Plan(a.at(hours=46), "ladder_2", "custom_hours")
+    assert plan == schedule.RetryAt(a.at(hours=46), "ladder_2", "custom_hours")
 
 
 def test_a_new_method_may_wait_for_its_budget_as_long_as_the_window_is() -> None:
     """B31, B35."""
-    case = a.a_case(verdict=SOFT, card=a.VISA, fresh_method=True)
-    row = a.a_customer(case, attempts=[Attempt("ch_1", a.at(days=-20), "in_9", "fp_visa", "visa", succeeded=False)])
+    case = a.a_case(verdict=SOFT, card=a.VISA, retry_with_new_method=True)
+    row = a.a_customer(case, attempts=[CardAttempt("ch_1", a.at(days=-20), "in_9", "fp_visa", "visa", succeeded=False)])
     answer = schedule.may_charge(case, row, a.a_policy(budgets=Budgets(visa_30_days=1)), a.START)
     assert isinstance(answer, schedule.Wait)
     assert (answer.until, answer.because) == (a.at(days=10), "card_budget")
@@ -75,14 +76,14 @@ def test_a_failed_intent_that_may_be_of_two_invoices_is_kept_for_none() -> None:
     """stripe.md 3.3."""
     row = a.a_customer(*(a.a_case(invoice=name) for name in ("in_1", "in_2")))
     fact = told(facts.IntentFailed, a.START, "", payment_intent="pi_1", amount_minor=4900, currency="eur", decline=a.HARD)
-    money.intent_failed(Turn(row, fact, a.START, a.an_account()), fact)
-    assert (row.hints, [case.decline for case in row.cases.values()]) == ([], [None, None])
+    charges_and_refunds.intent_failed(Transition(row, fact, a.START, a.an_account()), fact)
+    assert (row.unmatched_failures, [case.decline for case in row.cases.values()]) == ([], [None, None])
 
 
 def test_a_question_whose_charge_it_is_may_be_answered_for_a_week() -> None:
     """B72."""
-    turn = Turn(a.a_customer(), a.a_tick(a.START), a.START, a.an_account())
-    turn.ask_charge_read("ch_1", "~dp_1", disputed_minor=4900, dispute_reason="fraudulent")
+    turn = Transition(a.a_customer(), a.a_tick(a.START), a.START, a.an_account())
+    turn.request_charge_read("ch_1", "~dp_1", disputed_minor=4900, dispute_reason="fraudulent")
     [effect] = turn.effects
     assert (effect.not_after, effect.only_if, effect.customer) == (a.at(days=7), "always", "~dp_1")
 
@@ -122,7 +123,7 @@ def test_what_concerns_nobodys_payment_is_told(fact: Any, event_type: str, reaso
 def test_what_needs_somebody(event_type: Any, fields: dict[str, Any], needed: bool) -> None:
     """B24, B53, B55."""
     event = Event(event_type=event_type, account=a.ACCOUNT, occurred_at=a.START, received_at=a.START, **fields)
-    assert needs_somebody(event) is needed
+    assert needs_attention(event) is needed
 
 
 def test_a_reason_for_silence_is_kept_once_the_latest_first() -> None:
@@ -169,4 +170,4 @@ def test_an_answer_about_an_invoice_without_a_case_is_noted_as_such(kind: Any) -
     answer = a.a_reading("e.1", a.at(hours=1), invoice="in_9")
     end = told(facts.SubscriptionEndSettled, a.at(hours=1), "in_9", effect="e.1", action="cancel", result="done")
     story.tell(answer if kind is facts.InvoiceRead else end)
-    assert (story.events[-1].event_type, story.events[-1].reason) == ("fact_noted", "no_case")
+    assert (story.events[-1].event_type, story.events[-1].reason) == ("fact_had_no_effect", "no_case")

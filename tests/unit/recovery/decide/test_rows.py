@@ -1,7 +1,7 @@
 """The saved row."""
 
-from recovery.contracts.row import decode_row, encode_row, stamp, stamp_of
-from recovery.decide.turn import next_action
+from recovery.contracts.encoding.row_codec import decode_row, encode_row, stamp, stamp_of
+from recovery.decide.transition import next_action
 from tests.support import builders as a
 from tests.support.story import Story
 
@@ -34,4 +34,4 @@ def test_remembered_ids_are_bounded() -> None:
     for number in range(200):
         story.tell(a.a_change(f"evt_{number}", a.at(hours=1, days=0), state=a.a_state(amount=4900 + number)))
     assert story.customer is not None
-    assert len(story.customer.seen) <= 64
+    assert len(story.customer.recent_fact_ids) <= 64

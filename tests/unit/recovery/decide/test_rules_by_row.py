@@ -9,21 +9,21 @@ from recovery.contracts.facts import (
     ChargeSettled,
     CustomerChanged,
     Decline,
-    ExcludeAsked,
+    ExcludeRequested,
     InvoiceVoided,
     MessageBounced,
     MessageComplained,
     PaymentActionRequired,
-    ResumeAsked,
-    RetryAsked,
-    SnoozeAsked,
-    StopAsked,
+    ResumeRequested,
+    RetryRequested,
+    SnoozeRequested,
+    StopRequested,
     SubscriptionChanged,
 )
-from recovery.decide import ledger
-from recovery.decide.classify import classify
-from recovery.decide.endings import paid_amount
-from recovery.decide.reading import REPEATS
+from recovery.decide.handlers.collection.case_closing import paid_amount
+from recovery.decide.handlers.collection.invoice_reads import REPEATS
+from recovery.decide.rules import attribution_audit
+from recovery.decide.rules.classify import classify
 from tests.support import builders as a
 from tests.support.story import Story
 
@@ -75,7 +75,7 @@ def test_a_bank_that_asks_while_our_charge_is_under_way_waits_for_its_answer() -
     story = Story().opened()
     story.days(1)
     story.tell(asks(24.1))
-    flight = story.case().flight
+    flight = story.case().pending_effect
     assert flight is not None
     assert (flight.kind, story.types().count("decline_classified")) == ("charge", 1)
     story.charge_answered("needs_action")
@@ -87,7 +87,7 @@ def test_a_bank_that_asks_before_the_look_is_remembered_where_no_look_can_be_had
     story = Story()
     story.tell(a.a_failure())
     story.tell(asks(0.1))
-    assert story.case().asks_for_authentication
+    assert story.case().authentication_required
     for _ in range(5):
         story.tell(a.no_reading(story.reads()[-1].id, story.now))
         story.days(0.1)
@@ -99,7 +99,7 @@ def test_a_bank_that_asks_after_the_end_changes_nothing() -> None:
     story = Story().opened()
     story.tell(InvoiceVoided(**a.header("evt_v", a.at(hours=1)), state=a.a_state("void")))
     story.tell(asks())
-    assert (story.events[-1].event_type, story.events[-1].reason, story.case().status) == ("fact_noted", "case_ended", "closed")
+    assert (story.events[-1].event_type, story.events[-1].reason, story.case().status) == ("fact_had_no_effect", "case_ended", "closed")
 
 
 @pytest.mark.parametrize(
@@ -123,37 +123,37 @@ def test_a_return_code_that_nobody_lists_is_hard_for_ach_alone(method: str, raw:
 def test_resuming_everything_takes_back_every_stop_snooze_and_exclusion() -> None:
     """B60: one word for all invoices of the customer; each case says so."""
     story = two_cases()
-    story.tell(StopAsked(**a.header("c1", a.at(hours=2)), who="ada"))
-    story.tell(StopAsked(**a.header("c2", a.at(hours=2), "in_2"), who="ada"))
-    story.tell(ResumeAsked(**a.header("c3", a.at(hours=3), ""), who="ada", why="a mistake"))
+    story.tell(StopRequested(**a.header("c1", a.at(hours=2)), who="ada"))
+    story.tell(StopRequested(**a.header("c2", a.at(hours=2), "in_2"), who="ada"))
+    story.tell(ResumeRequested(**a.header("c3", a.at(hours=3), ""), who="ada", why="a mistake"))
     assert story.customer is not None
     assert story.customer.holds == {}
     for invoice in ("in_1", "in_2"):
-        assert (story.case(invoice).status, story.case(invoice).reason) == ("retrying", "resume_asked")
-    told = [(event.invoice, event.reason) for event in story.events if event.event_type in {"command_taken", "case_updated"}][2:]
-    assert told == [("", "resume_asked"), ("in_1", "resume_asked"), ("in_2", "resume_asked")]
-    assert story.last("command_taken").details == {"command": "resume_asked", "who": "ada", "why": "a mistake"}
+        assert (story.case(invoice).status, story.case(invoice).reason) == ("retrying", "resume_requested")
+    told = [(event.invoice, event.reason) for event in story.events if event.event_type in {"command_accepted", "case_updated"}][2:]
+    assert told == [("", "resume_requested"), ("in_1", "resume_requested"), ("in_2", "resume_requested")]
+    assert story.last("command_accepted").details == {"command": "resume_requested", "who": "ada", "why": "a mistake"}
     assert {read.invoice for read in story.reads()[-2:]} == {"in_1", "in_2"}
 
 
 def test_resuming_everything_pulls_each_snoozed_case_to_now() -> None:
     story = two_cases()
-    story.tell(SnoozeAsked(**a.header("c1", a.at(hours=2), ""), who="ada", until=a.at(days=20)))
+    story.tell(SnoozeRequested(**a.header("c1", a.at(hours=2), ""), who="ada", until=a.at(days=20)))
     story.days(3)
-    story.tell(ResumeAsked(**a.header("c2", a.at(days=4), ""), who="ada"))
+    story.tell(ResumeRequested(**a.header("c2", a.at(days=4), ""), who="ada"))
     assert [(charge.invoice, charge.occurred_at) for charge in story.charges()] == [("in_1", a.at(days=4)), ("in_2", a.at(days=4))]
 
 
 def test_resuming_everything_after_an_exclusion_is_told_once_for_the_customer() -> None:
     story = two_cases()
-    story.tell(ExcludeAsked(**a.header("c1", a.at(hours=2), ""), who="ada", until=a.at(days=20), why="on holiday"))
-    taken = story.last("command_taken")
+    story.tell(ExcludeRequested(**a.header("c1", a.at(hours=2), ""), who="ada", until=a.at(days=20), why="on holiday"))
+    taken = story.last("command_accepted")
     assert (taken.sequence, taken.details) == (
         0,
-        {"command": "exclude_asked", "who": "ada", "why": "on holiday", "until": a.at(days=20).isoformat()},
+        {"command": "exclude_requested", "who": "ada", "why": "on holiday", "until": a.at(days=20).isoformat()},
     )
     assert story.last("case_closed").details == {"why": "on holiday"}
-    story.tell(ResumeAsked(**a.header("c2", a.at(hours=3), ""), who="ada"))
+    story.tell(ResumeRequested(**a.header("c2", a.at(hours=3), ""), who="ada"))
     assert all(story.case(invoice).active for invoice in ("in_1", "in_2"))
 
 
@@ -163,8 +163,8 @@ def test_a_part_and_a_payment_out_of_band_sum_to_what_was_owed() -> None:
     story.tell(a.a_change("evt_c", a.at(hours=5), state=a.a_state(paid=1000), request_id="req_1"))
     outside = a.a_state("paid", paid_out_of_band=True, amount_paid=1000)
     story.tell(a.a_payment("evt_p", a.at(hours=6), state=outside, request_id="req_2"))
-    assert ledger.parts(story.events) == {"eur": {"customer": 1000, "external": 3900}}
-    assert ledger.problems(story.events) == []
+    assert attribution_audit.parts(story.events) == {"eur": {"customer": 1000, "external": 3900}}
+    assert attribution_audit.problems(story.events) == []
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_part_and_a_payment_out_of_band_sum_to_what_was_owed() -> None:
 )
 def test_what_came_back_is_the_increase_or_all_that_was_at_stake(part: int, before: int, paid: int, out_of_band: bool, amount: int) -> None:
     """B71."""
-    case = a.a_case(at_stake=3900, part_minor=part, paid_before=before)
+    case = a.a_case(outstanding_minor=3900, part_minor=part, paid_before=before)
     assert paid_amount(case, a.a_state("paid", amount_paid=paid, paid_out_of_band=out_of_band)) == amount
 
 
@@ -190,7 +190,7 @@ def test_a_charge_that_nobody_awaits_any_more_still_pays_its_case() -> None:
     story = Story().opened()
     story.days(1)
     effect = story.charges()[-1].id
-    story.tell(StopAsked(**a.header("c1", a.at(days=1, hours=1)), who="ada"))
+    story.tell(StopRequested(**a.header("c1", a.at(days=1, hours=1)), who="ada"))
     settled = ChargeSettled(**a.header("x", a.at(days=1, hours=2)), effect=effect, result="succeeded", card=a.VISA, charge="ch_9")
     story.tell(settled)
     assert (story.case().status, story.last("payment_recovered").recovered_by) == ("recovered", "our_retry")
@@ -200,12 +200,12 @@ def test_a_charge_that_nobody_awaits_any_more_still_pays_its_case() -> None:
 
 def test_a_refused_command_says_who_asked_and_why() -> None:
     """B93: of a case, of an ended one, and of nobody."""
-    said = {"command": "retry_asked", "who": "ada", "why": "please"}
+    said = {"command": "retry_requested", "who": "ada", "why": "please"}
     story = Story().opened()
-    story.tell(SnoozeAsked(**a.header("c0", a.at(hours=1)), who="ada", until=a.at(hours=1), why="rest"))
-    assert story.last("command_refused").details == {"command": "snooze_asked", "who": "ada", "why": "rest"}
-    story.tell(StopAsked(**a.header("c1", a.at(hours=2)), who="ada"))
-    story.tell(RetryAsked(**a.header("c2", a.at(hours=3)), who="ada", why="please"))
+    story.tell(SnoozeRequested(**a.header("c0", a.at(hours=1)), who="ada", until=a.at(hours=1), why="rest"))
+    assert story.last("command_refused").details == {"command": "snooze_requested", "who": "ada", "why": "rest"}
+    story.tell(StopRequested(**a.header("c1", a.at(hours=2)), who="ada"))
+    story.tell(RetryRequested(**a.header("c2", a.at(hours=3)), who="ada", why="please"))
     assert (story.last("command_refused").reason, story.last("command_refused").details) == ("case_ended", said)
 
 

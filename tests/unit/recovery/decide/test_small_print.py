@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from recovery.contracts.facts import Decline, MethodChanged, PaymentActionRequired, PolicyPublished, SwitchSet
-from recovery.decide import contact, holdout, schedule
-from recovery.decide.account import account_told
-from recovery.decide.retrying import PATIENCE
+from recovery.contracts.facts import Decline, MethodChanged, PauseSet, PaymentActionRequired, PolicyPublished
+from recovery.decide.handlers.account import account_changed
+from recovery.decide.handlers.collection.retries import PATIENCE
+from recovery.decide.rules import contactability, experiment, schedule
 from recovery.policy import DEFAULT_LADDER, Experiment, RetryPolicy, SmsPolicy
 from tests.support import builders as a
 from tests.support.story import Story
@@ -50,7 +50,7 @@ def test_requests_that_come_to_nothing_end_in_dunning():
     for _ in range(PATIENCE):
         story.until(story.case().retry_at or story.now)
         story.charge_answered("not_done", why="refused: not today")
-    assert (story.case().status, story.case().reason, story.case().not_done) == ("dunning", "requests_came_to_nothing", PATIENCE)
+    assert (story.case().status, story.case().reason, story.case().consecutive_noops) == ("dunning", "requests_came_to_nothing", PATIENCE)
     assert story.last("dunning_scheduled").reason == "requests_came_to_nothing"
 
 
@@ -59,7 +59,7 @@ def test_what_an_account_is_told_keeps_the_times_and_the_trace_of_its_fact(kind)
     """B93."""
     head = {"account": a.ACCOUNT, "occurred_at": a.START, "received_at": a.at(hours=1), "trace": "t-1", "who": "ada", "why": "audit"}
     policy = PolicyPublished(id="p", number=1, policy=a.a_policy(), **head)
-    _, events = account_told(a.an_account(), policy if kind == "policy" else SwitchSet(id="s", paused=True, **head))
+    _, events = account_changed(a.an_account(), policy if kind == "policy" else PauseSet(id="s", paused=True, **head))
     assert {(event.occurred_at, event.received_at, event.trace, event.cause) for event in events} == {
         (a.START, a.at(hours=1), "t-1", "p" if kind == "policy" else "s")
     }
@@ -68,16 +68,16 @@ def test_what_an_account_is_told_keeps_the_times_and_the_trace_of_its_fact(kind)
 
 def test_without_an_experiment_everybody_is_treated_for_certain():
     """B77."""
-    assert holdout.draw(Experiment(), a.ACCOUNT, a.CUSTOMER) == ("treated", 1.0)
-    arm, propensity = holdout.draw(Experiment(holdout_share=0.25, explore_share=0.25, salt="s"), a.ACCOUNT, a.CUSTOMER)
+    assert experiment.draw(Experiment(), a.ACCOUNT, a.CUSTOMER) == ("treated", 1.0)
+    arm, propensity = experiment.draw(Experiment(holdout_share=0.25, explore_share=0.25, salt="s"), a.ACCOUNT, a.CUSTOMER)
     assert propensity == (0.5 if arm == "treated" else 0.25)
 
 
 def test_a_text_that_may_not_go_says_why():
     """B52, B53."""
     off, on = a.a_policy(), a.a_policy(sms=SmsPolicy(enabled=True))
-    assert contact.sms(None, a.START, off) == contact.Never("sms_disabled")
-    assert contact.sms(None, a.START, on) == contact.Never("no_consent")
+    assert contactability.sms(None, a.START, off) == contactability.Forbidden("sms_disabled")
+    assert contactability.sms(None, a.START, on) == contactability.Forbidden("no_consent")
 
 
 def test_invoices_that_fall_due_together_are_spread_over_the_hour_and_no_further():
@@ -105,7 +105,7 @@ def test_charges_that_nobody_answers_are_counted_towards_giving_up():
         while len(story.charges()) < expected:
             story.days(1)
         story.until(story.charges()[-1].not_after + timedelta(hours=1))
-        assert story.case().not_done == expected
+        assert story.case().consecutive_noops == expected
         story.tell(a.a_reading(story.reads()[-1].id, story.now))
         story.tell(a.a_settlement(story.charges()[-1].id, story.now, "not_done", why="withdrawn"))
 

@@ -7,8 +7,11 @@ import pytest
 from recovery.contracts import facts
 from recovery.contracts.customer import Contact, EarlyRefund, Hold, Verdict
 from recovery.contracts.facts import Decline
-from recovery.decide import classify, commands, contact, conversation, money, schedule
-from recovery.decide.turn import Turn
+from recovery.decide.handlers import commands
+from recovery.decide.handlers.collection import charges_and_refunds
+from recovery.decide.handlers.messages import contact_frequency
+from recovery.decide.rules import classify, contactability, schedule
+from recovery.decide.transition import Transition
 from recovery.policy import Budgets, ContactPolicy, DunningPolicy, EndPolicy, PreventionPolicy, RetryPolicy, SmsPolicy
 from tests.support import builders as a
 from tests.support.story import Story
@@ -101,8 +104,8 @@ def test_the_strongest_wish_that_still_holds_counts(holds: dict[str, Hold], kind
 def test_a_snooze_takes_the_place_of_a_snooze_only(before: dict[str, Hold], wished: str, after: dict[str, str]) -> None:
     """B60."""
     row = a.a_customer(holds=before)
-    fact = told(facts.SnoozeAsked, 1, wished, who="ada", until=a.at(days=9))
-    commands.snooze(Turn(row, fact, a.at(hours=1), a.an_account()), fact)
+    fact = told(facts.SnoozeRequested, 1, wished, who="ada", until=a.at(days=9))
+    commands.snooze(Transition(row, fact, a.at(hours=1), a.an_account()), fact)
     assert {key: hold.kind for key, hold in row.holds.items()} == after
     assert all(hold.until == a.at(days=9) for hold in row.holds.values() if hold.kind == "snoozed")
 
@@ -110,11 +113,11 @@ def test_a_snooze_takes_the_place_of_a_snooze_only(before: dict[str, Hold], wish
 def test_what_is_excluded_stays_closed_when_only_its_stop_is_taken_back() -> None:
     """B60."""
     story = Story().opened()
-    story.tell(told(facts.StopAsked, 1, who="ada"))
-    story.tell(told(facts.ExcludeAsked, 2, "", who="ada"))
-    story.tell(told(facts.ResumeAsked, 3, who="ada"))
+    story.tell(told(facts.StopRequested, 1, who="ada"))
+    story.tell(told(facts.ExcludeRequested, 2, "", who="ada"))
+    story.tell(told(facts.ResumeRequested, 3, who="ada"))
     assert story.case().status == "closed"
-    story.tell(told(facts.ResumeAsked, 4, "", who="ada"))
+    story.tell(told(facts.ResumeRequested, 4, "", who="ada"))
     assert story.case().status == "retrying"
 
 
@@ -127,14 +130,14 @@ def test_a_mail_names_the_other_invoices_that_nobody_wants_left_alone(hold: Hold
     """B15, B60."""
     lead, other = (a.a_case(invoice=name, status="dunning", dunning_from=a.START) for name in ("in_1", "in_2"))
     row = a.a_customer(lead, other, holds={key: hold} if hold is not None else {})
-    turn = Turn(row, a.a_tick(a.at(hours=2)), a.at(hours=2), a.an_account())
-    assert [owed.invoice for owed in conversation.also(turn, lead)] == (["in_2"] if named else [])
+    turn = Transition(row, a.a_tick(a.at(hours=2)), a.at(hours=2), a.an_account())
+    assert [owed.invoice for owed in contact_frequency.also(turn, lead)] == (["in_2"] if named else [])
 
 
 def test_a_ladder_holds_for_a_case_of_which_nothing_is_known_yet() -> None:
     """F11."""
     plan = schedule.next_slot(a.a_case(), a.a_customer(), a.a_policy(), a.START)
-    assert plan == schedule.Plan(a.at(hours=24), "ladder_1")
+    assert plan == schedule.RetryAt(a.at(hours=24), "ladder_1")
 
 
 @pytest.mark.parametrize(
@@ -143,8 +146,8 @@ def test_a_ladder_holds_for_a_case_of_which_nothing_is_known_yet() -> None:
         ({}, a.at(hours=2)),
         ({"last_failed_at": a.at(hours=3)}, a.at(hours=4)),
         ({"verdict": Verdict("soft", wait_hours=5)}, a.at(hours=5)),
-        ({"tried_at": a.at(hours=1)}, a.at(hours=13)),
-        ({"tried_at": a.at(hours=-20)}, a.at(hours=2)),
+        ({"last_attempt_at": a.at(hours=1)}, a.at(hours=13)),
+        ({"last_attempt_at": a.at(hours=-20)}, a.at(hours=2)),
     ],
 )
 def test_no_offered_time_is_nearer_than_the_longest_wait(fields: dict[str, Any], earliest: Any) -> None:
@@ -165,7 +168,7 @@ def test_no_offered_time_is_nearer_than_the_longest_wait(fields: dict[str, Any],
 def test_a_wish_for_no_billing_messages_holds_as_the_policy_says(suppressed: dict[str, str], honoured: bool, why: str) -> None:
     """B53, B56."""
     policy = a.a_policy(sms=SmsPolicy(enabled=True), contact=ContactPolicy(honour_unsubscribe=honoured))
-    assert contact.sms(Contact(suppressed=suppressed), a.START, policy) == contact.Never(why)
+    assert contactability.sms(Contact(suppressed=suppressed), a.START, policy) == contactability.Forbidden(why)
 
 
 @pytest.mark.parametrize("honoured", [True, False])
@@ -228,8 +231,8 @@ def test_a_plan_that_comes_while_a_charge_is_under_way_is_refused() -> None:
     """B86."""
     story = Story().opened()
     story.days(1)
-    story.tell(told(facts.PlanOffered, 24.5, slots=(facts.Slot(at=a.at(days=2)),), source="model"))
-    assert story.last("plan_refused").reason == "not_retrying"
+    story.tell(told(facts.RetryTimesOffered, 24.5, slots=(facts.Slot(at=a.at(days=2)),), source="model"))
+    assert story.last("retry_times_refused").reason == "not_retrying"
 
 
 def test_who_leaves_changes_nothing_of_what_had_ended_otherwise() -> None:
@@ -265,8 +268,8 @@ def test_a_refund_of_an_older_charge_is_that_of_the_case_that_charge_paid() -> N
         a.a_case(invoice="in_2", status="recovered", paid=True, recovered_minor=4900, recovered_charge="ch_2", ended_at=a.START),
     )
     fact = told(facts.ChargeRefunded, 1, "in_2", charge="ch_1", amount_refunded=4900, currency="eur")
-    turn = Turn(row, fact, a.at(hours=1), a.an_account())
-    money.refunded(turn, fact)
+    turn = Transition(row, fact, a.at(hours=1), a.an_account())
+    charges_and_refunds.refunded(turn, fact)
     assert [(event.invoice, event.recovered_minor) for event in turn.events] == [("in_1", 4900)]
 
 
@@ -276,6 +279,6 @@ def test_a_refund_told_before_its_payment_names_the_charge_of_a_payment_that_had
     case = a.a_case(status="recovered", paid=True, recovered_minor=4900, recovered_charge=known, ended_at=a.START)
     charge = known or "ch_early"
     row = a.a_customer(case, early_refunds=[EarlyRefund(at=a.START, charge=charge, invoice=a.INVOICE, what="refund", total=4900)])
-    turn = Turn(row, a.a_tick(a.at(hours=1)), a.at(hours=1), a.an_account())
-    money.join_early(turn)
+    turn = Transition(row, a.a_tick(a.at(hours=1)), a.at(hours=1), a.an_account())
+    charges_and_refunds.join_early(turn)
     assert (case.recovered_charge, case.reversed_minor, row.early_refunds) == (kept, 4900, [])

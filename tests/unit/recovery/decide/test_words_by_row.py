@@ -7,7 +7,7 @@ import pytest
 
 from recovery.contracts import facts
 from recovery.contracts.events import Event
-from recovery.decide.account import account_told
+from recovery.decide.handlers.account import account_changed
 from recovery.policy import Budgets, EndPolicy, PreventionPolicy, RetryPolicy, SmsPolicy
 from tests.support import builders as a
 from tests.support.story import Story
@@ -53,9 +53,9 @@ ECHOED = {"medium": "sms", "message": "SM1"}
         ),
         (
             told(facts.WebhookSettled, **HOOK, result="failed", why="gone"),
-            ("webhook_undelivered", "gone", HOOK["effect"], "failed", HOOKED),
+            ("webhook_delivery_failed", "gone", HOOK["effect"], "failed", HOOKED),
         ),
-        (told(facts.WebhookSettled, **HOOK, result="skipped"), ("webhook_undelivered", "skipped", HOOK["effect"], "skipped", HOOKED)),
+        (told(facts.WebhookSettled, **HOOK, result="skipped"), ("webhook_delivery_failed", "skipped", HOOK["effect"], "skipped", HOOKED)),
         (
             told(facts.EndpointDisabled, endpoint="shop", why="410 for a day"),
             ("endpoint_disabled", "endpoint_fails", "", "", {"endpoint": "shop", "why": "410 for a day"}),
@@ -81,8 +81,8 @@ ECHOED = {"medium": "sms", "message": "SM1"}
         ),
         (told(facts.MessageBounced, hard=True, remaining=1), ("contact_changed", "first_contact_bounced", "", "", {"medium": "email"})),
         (
-            told(facts.RetryAsked, invoice="in_x", who="ada"),
-            ("command_refused", "no_open_case", "", "", {"command": "retry_asked", "who": "ada"}),
+            told(facts.RetryRequested, invoice="in_x", who="ada"),
+            ("command_refused", "no_open_case", "", "", {"command": "retry_requested", "who": "ada"}),
         ),
     ],
 )
@@ -99,8 +99,8 @@ def test_an_event_says_what_the_fact_said(fact: Any, words: Any, known: bool) ->
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"action": "cancel", "result": "not_done", "why": "already_paid"}, ("end_skipped", "already_paid")),
-        ({"action": "cancel", "result": "done"}, ("end_performed", "cancel")),
+        ({"action": "cancel", "result": "not_done", "why": "already_paid"}, ("end_action_skipped", "already_paid")),
+        ({"action": "cancel", "result": "done"}, ("end_action_performed", "cancel")),
     ],
 )
 def test_what_became_of_the_end_action_is_told(fields: dict[str, Any], words: tuple[str, str]) -> None:
@@ -256,7 +256,7 @@ def test_who_leaves_ends_what_a_person_had_stopped_and_nothing_else() -> None:
     story = Story().opened(a.HARD)
     story.days(60)
     story.tell(a.a_failure("evt_2", story.now, "in_2"))
-    story.tell(told(facts.StopAsked, 24 * 60 + 1, "in_2", who="ada"))
+    story.tell(told(facts.StopRequested, 24 * 60 + 1, "in_2", who="ada"))
     story.tell(told(facts.CustomerDeleted, 24 * 60 + 2, ""))
     assert (story.case().reason, story.case("in_2").reason) == ("dunning_exhausted", "customer_deleted")
     assert (story.last("case_updated").invoice, story.last("case_updated").reason) == ("in_2", "customer_deleted")
@@ -275,8 +275,8 @@ def test_an_offered_plan_keeps_its_propensity() -> None:
     """B85."""
     story = Story().opened()
     slots = (facts.Slot(at=a.at(days=2)),)
-    story.tell(told(facts.PlanOffered, 1, slots=slots, source="model", propensity=0.25))
-    offer = story.case().offer
+    story.tell(told(facts.RetryTimesOffered, 1, slots=slots, source="model", propensity=0.25))
+    offer = story.case().retry_offer
     assert offer is not None
     assert offer.propensity == 0.25
 
@@ -301,7 +301,7 @@ def test_a_text_that_may_not_go_says_which_medium() -> None:
 def test_a_refusal_about_one_invoice_is_told_in_its_story() -> None:
     """B93."""
     story = Story().opened()
-    story.tell(told(facts.SnoozeAsked, 1, who="ada", until=a.START))
+    story.tell(told(facts.SnoozeRequested, 1, who="ada", until=a.START))
     refused = story.last("command_refused")
     assert (refused.invoice, refused.reason) == (a.INVOICE, "until_in_the_past")
     assert refused.sequence > 0
@@ -317,13 +317,13 @@ def test_two_parts_by_one_cause_are_one_sum_of_it() -> None:
     story = Story().opened()
     story.tell(partly_paid(1, 1000))
     story.tell(partly_paid(2, 1900))
-    assert story.case().parts == {"customer": 1900}
+    assert story.case().recovered_by_cause == {"customer": 1900}
 
 
 def test_only_the_retry_that_was_asked_for_is_by_hand() -> None:
     """B93: the next one is that of the ladder again."""
     story = Story().opened()
-    story.tell(told(facts.RetryAsked, 2, who="ada"))
+    story.tell(told(facts.RetryRequested, 2, who="ada"))
     story.charge_answered()
     story.until(a.at(days=4))
     assert [charge.because for charge in story.charges()] == ["by_hand", "ladder_2"]
@@ -361,7 +361,13 @@ def test_a_notice_that_is_not_sent_says_which_and_why() -> None:
     story.mail_answered()
     story.account = a.an_account(a.a_policy("observe"))
     story.tell(a.a_payment("evt_p", a.at(hours=1)))
-    assert said(story.last("notice_skipped")) == ("notice_skipped", "observe_mode", "", "", {"template": "payment_recovered"})
+    assert said(story.last("transactional_mail_skipped")) == (
+        "transactional_mail_skipped",
+        "observe_mode",
+        "",
+        "",
+        {"template": "payment_recovered"},
+    )
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -385,14 +391,14 @@ def test_an_invoice_that_the_bank_sent_back_is_told_as_such_and_begins_with_its_
 def test_waits_that_people_asked_for_add_up() -> None:
     """B60: neither uses up the window."""
     story = Story().opened()
-    story.tell(told(facts.SnoozeAsked, 1, who="ada", until=a.at(days=5)))
+    story.tell(told(facts.SnoozeRequested, 1, who="ada", until=a.at(days=5)))
     story.until(a.at(days=5, hours=2))
     story.charge_answered("not_done", why="refused: not today")
-    first = story.case().rested
-    story.tell(told(facts.SnoozeAsked, 24 * 5 + 2.5, who="ada", until=a.at(days=9)))
+    first = story.case().snoozed_seconds
+    story.tell(told(facts.SnoozeRequested, 24 * 5 + 2.5, who="ada", until=a.at(days=9)))
     story.until(a.at(days=9, hours=2))
     assert first > 0
-    assert story.case().rested > first + timedelta(days=3).total_seconds()
+    assert story.case().snoozed_seconds > first + timedelta(days=3).total_seconds()
 
 
 def two_of(subscriptions: tuple[str, str]) -> Story:
@@ -448,7 +454,7 @@ def test_an_invoice_that_somebody_wants_left_alone_is_not_named_in_the_mail_abou
     for number in (1, 2):
         state = a.a_state(subscription=f"sub_{number}")
         story.tell(a.a_failure(f"evt_{number}", a.START, f"in_{number}", state=state))
-    story.tell(told(facts.SnoozeAsked, 0.01, "in_2", who="ada", until=a.at(days=20)))
+    story.tell(told(facts.SnoozeRequested, 0.01, "in_2", who="ada", until=a.at(days=20)))
     for read in story.reads():
         story.tell(a.a_reading(read.id, a.at(hours=0.1), a.HARD, read.invoice, state=a.a_state(subscription="sub")))
     assert [(mail.invoice, mail.also) for mail in story.mails()] == [("in_1", ())]
@@ -462,7 +468,11 @@ def test_two_cards_that_expire_are_both_written_about() -> None:
         charge = {"next_charge_at": a.at(days=40), "amount_minor": 4900, "currency": "eur"}
         story.tell(told(facts.CardExpiring, number, "", card=card, subscription=f"sub_{number}", **charge))
     story.until(a.at(days=35))
-    done = [(event.event_type, event.subscription) for event in story.events if event.event_type in {"notice_requested", "notice_skipped"}]
+    done = [
+        (event.event_type, event.subscription)
+        for event in story.events
+        if event.event_type in {"transactional_mail_requested", "transactional_mail_skipped"}
+    ]
     assert len({subscription for _, subscription in done}) == 2
 
 
@@ -470,5 +480,5 @@ def test_a_switch_leaves_the_draft_of_the_policy_as_it_was() -> None:
     """F66."""
     account = a.an_account()
     account.draft = a.a_policy("observe")
-    switch = told(facts.SwitchSet, 1, "", paused=True, who="ops")
-    assert account_told(account, switch)[0].draft == account.draft
+    switch = told(facts.PauseSet, 1, "", paused=True, who="ops")
+    assert account_changed(account, switch)[0].draft == account.draft

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from control.brand import Brand
 from recovery.contracts.effects import ChargeRequested, MessageRequested, ReadRequested
-from sinks.effects.answers import Clocks, Job
+from recovery.presentation.brand import Brand
+from sinks.effects.performer import Clocks, EffectRun
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HEAD: dict[str, Any] = {
@@ -183,10 +183,10 @@ def mail() -> MessageRequested:
 
 
 @pytest.fixture
-def job() -> Callable[..., Job]:
-    def make(effect: Any, **more: Any) -> Job:
-        since = more.get("since")
-        return Job(**{"effect": effect, "claim": lambda: since or NOW, **more})
+def job() -> Callable[..., EffectRun]:
+    def make(effect: Any, **more: Any) -> EffectRun:
+        since = more.get("possibly_done_since")
+        return EffectRun(**{"effect": effect, "claim": lambda: since or NOW, **more})
 
     return make
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from control.lookup import Tenants
+from control.tenants import TenantDirectory
 from recovery.config import from_env
-from sinks.effects.answers import Clocks
-from sinks.effects.doors import signed_links, text_server
-from sinks.effects.lanes import WORK
-from sinks.effects.ledger import Ledger
+from sinks.effects.channels import signed_links, text_server
+from sinks.effects.engine.ledger import Ledger
+from sinks.effects.engine.worker_pools import WORK
+from sinks.effects.performer import Clocks
 from sinks.effects.performers import performers, post
-from tests.support.listeners import TWILIO_ACCOUNT, TWILIO_TOKEN
+from tests.support.services.fake_servers import TWILIO_ACCOUNT, TWILIO_TOKEN
 
 TWILIO = {"TWILIO_ACCOUNT_SID": TWILIO_ACCOUNT, "TWILIO_AUTH_TOKEN": TWILIO_TOKEN, "TWILIO_PHONE_NUMBER": "+15005550006"}
 
@@ -22,7 +22,7 @@ def settings(tmp_path):
 
 def test_every_kind_of_work_has_its_performer(settings, door, now):
     ledger = Ledger(settings().ledger_url)
-    built = performers(settings(), door, Tenants.load(settings().tenants), Clocks(lambda: now, lambda: now), ledger)
+    built = performers(settings(), door, TenantDirectory.load(settings().tenants), Clocks(lambda: now, lambda: now), ledger)
     assert set(built) == set(WORK)
     ledger.close()
 

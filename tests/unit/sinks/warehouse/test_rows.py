@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from recovery.contracts import codec
-from recovery.contracts.codec import Unprocessable
+from recovery.contracts.encoding import codec
+from recovery.contracts.encoding.codec import Unprocessable
 from recovery.contracts.events import Event
 from recovery.contracts.warehouse import EVENT_COLUMNS
 from sinks.warehouse import rows

@@ -1,1 +1,0 @@
-"""What `dunlin doctor` looks at: the machine, what is installed, the home of the stack, the services outside."""

@@ -1,0 +1,1 @@
+"""The HTTP gateway: Stripe's webhooks and what customers and providers send back."""

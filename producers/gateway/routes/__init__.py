@@ -1,0 +1,1 @@
+"""The gateway's routes besides Stripe's webhooks: tracking links, mail events, Twilio."""

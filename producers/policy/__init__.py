@@ -1,0 +1,1 @@
+"""Policies and pauses, published to every partition of `facts`."""

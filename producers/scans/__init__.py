@@ -1,0 +1,1 @@
+"""Scheduled scans of a merchant's subscriptions."""

@@ -1,0 +1,1 @@
+"""Handlers of messages to customers and merchants: dunning, warnings, confirmations, suppression."""

@@ -1,0 +1,1 @@
+"""The world of the imaginary Stripe: customers, banks, bills and payments, drawn from a seed. Pure."""

@@ -1,0 +1,1 @@
+"""Mails to customers: recipients, content as bytes, tracking links and the mail server."""

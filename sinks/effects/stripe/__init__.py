@@ -1,0 +1,1 @@
+"""Effects on Stripe: its client, charges, reads and end actions."""
