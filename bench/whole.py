@@ -2,7 +2,7 @@
 
 Kafka, ClickHouse, gateway, ticker, stream worker, warehouse sink, effects sink and the daily card search run as `dunlin demo` runs
 them. The world around them (customers, banks, Stripe's API, mail server, the merchant's endpoint: `whole_world.py`) is one process
-whose CPU is not counted. Business time runs as fast as the wanted rate asks for, and slower while the pipeline is behind; a rate that
+whose CPU is not counted. Business time runs as fast as the wanted rate requires, and slower while the pipeline is behind; a rate that
 is not reached for that reason is printed as not sustained.
 
 First a month is lived as fast as the pipeline allows: a search by the backlog, whose rate is `saturation_per_s`. Its mix is printed

@@ -1,4 +1,4 @@
-"""A Kafka that asks for TLS and a login: every client comes in by the same settings, and who does not is told why in one sentence."""
+"""A Kafka that requires TLS and a login: every client comes in by the same settings, and who does not is told why in one sentence."""
 
 import re
 import subprocess
