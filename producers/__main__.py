@@ -78,7 +78,7 @@ def _gateway(settings: Settings, _: argparse.Namespace) -> None:
     from producers.gateway.webhook_endpoint import Gateway
 
     delivery = KafkaDelivery(_named_kafka(settings))  # asks the broker itself, before it listens
-    tenants, metrics = TenantDirectory.load(settings.tenants), GatewayMetrics()
+    tenants, metrics = TenantDirectory.load(settings.tenants_file), GatewayMetrics()
     gateway = Gateway(tenants, delivery, wall, metrics, intake(settings, tenants, delivery, metrics))
     address = (settings.gateway_host, settings.gateway_port)
     with socket.create_server(address, backlog=2048, reuse_port=settings.gateway_shares_port) as listening_socket:
@@ -106,7 +106,7 @@ def _ticker(settings: Settings, _: argparse.Namespace) -> None:
 
 
 def _policies(settings: Settings, arguments: argparse.Namespace) -> None:
-    tenants = TenantDirectory.load((arguments.tenants or settings.tenants).absolute())
+    tenants = TenantDirectory.load((arguments.tenants or settings.tenants_file).absolute())
     book, business = _book(settings, tenants), business_clock(settings.clock_file)
     for account in tenants.accounts():
         version = book.follow_file(account, business(), wall())
@@ -122,7 +122,7 @@ def _book(settings: Settings, tenants: TenantDirectory) -> "PolicyPublisher":
 
 
 def _policy(settings: Settings, arguments: argparse.Namespace) -> None:
-    tenants, account = TenantDirectory.load(settings.tenants), arguments.account
+    tenants, account = TenantDirectory.load(settings.tenants_file), arguments.account
     document = checked(arguments.file.read_text()) if getattr(arguments, "file", None) else None
     tenants.tenant(account)
     book = _book(settings, tenants)
@@ -139,7 +139,7 @@ def _policy(settings: Settings, arguments: argparse.Namespace) -> None:
         print(f"{account}: policy {version.number} says so already; nothing is published")
         return
     mode = version.document.mode
-    but = "" if mode == version.policy.mode else f" ({mode} is requested; act_on_live is not set in {settings.tenants.name})"
+    but = "" if mode == version.policy.mode else f" ({mode} is requested; act_on_live is not set in {settings.tenants_file.name})"
     print(f"{account}: policy {version.number} is in force, mode {version.policy.mode}{but}")
 
 
@@ -176,7 +176,7 @@ def _replay(settings: Settings, arguments: argparse.Namespace) -> None:
     request = ReplayRequest(who=arguments.who, why=arguments.why, business=business_clock(settings.clock_file)(), wall=wall())
     lot = DeadLetterReader(bootstrap)
     try:
-        replay = Replay(TenantDirectory.load(settings.tenants), lot.message, Publisher(bootstrap))
+        replay = Replay(TenantDirectory.load(settings.tenants_file), lot.message, Publisher(bootstrap))
         run = ReplayRun(replay, request, repeat=arguments.again, dry=arguments.dry_run)
         found = lot.find(wanted, lambda read: print(f"{read:,} parked messages read", file=sys.stderr))
         if not run.all(found):
@@ -206,14 +206,14 @@ def _bounces(settings: Settings, arguments: argparse.Namespace) -> None:
     from producers.mailbox.poller import poll
     from recovery.signed_links import LinkSigner
 
-    if not settings.bounces_url:
+    if not settings.bounce_mailbox_url:
         raise ValueError("DUNLIN_BOUNCE_MAILBOX_URL is not set; give imaps://user:password@host/Folder or maildir:/folder.")
-    resolver = BounceResolver(LinkSigner(link_keys(settings.link_secret_file)), Contacts(settings.contacts_url))
-    publisher, tenants = Publisher(_kafka(settings)), TenantDirectory.load(settings.tenants)
+    resolver = BounceResolver(LinkSigner(link_keys(settings.link_keys_file)), Contacts(settings.contacts_url))
+    publisher, tenants = Publisher(_kafka(settings)), TenantDirectory.load(settings.tenants_file)
     business = business_clock(settings.clock_file)
 
     def once() -> None:
-        poll(lambda: opened(settings.bounces_url), resolver, tenants.accounts(), publisher, business, wall)
+        poll(lambda: opened(settings.bounce_mailbox_url), resolver, tenants.accounts(), publisher, business, wall)
 
     _repeat(settings, once, arguments.every)
 
@@ -223,7 +223,7 @@ def _expiring(settings: Settings, arguments: argparse.Namespace) -> None:
     from producers.scans.card_expiry_scan import CardExpiryScan
 
     logging.getLogger("stripe").setLevel(logging.WARNING)  # it tells every page of every list; each look has a line of ours
-    tenants, business = TenantDirectory.load(settings.tenants), business_clock(settings.clock_file)
+    tenants, business = TenantDirectory.load(settings.tenants_file), business_clock(settings.clock_file)
     cards = CardExpiryScan(Publisher(_kafka(settings)), business, wall, settings.stripe_api_base)
 
     def once() -> None:
@@ -277,7 +277,7 @@ def _publish(settings: Settings, fact: Fact) -> None:
 
 def _refuse_unknown(settings: Settings, account: str) -> None:
     try:
-        tenants = TenantDirectory.load(settings.tenants)
+        tenants = TenantDirectory.load(settings.tenants_file)
     except ValueError as error:  # a broken file must not keep anybody from pausing
         log.warning("%s", error)
         return

@@ -31,15 +31,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_properties_file: Path | None
     kafka_replication: int
     clickhouse_url: str
-    tenants: Path
+    tenants_file: Path
     clock_file: Path | None
     stripe_api_base: str
     smtp_url: str
     mail_from: str
-    mail_to_real_addresses: bool
+    mail_allow_external: bool
     public_url: str
-    link_secret_file: Path
-    bounces_url: str
+    link_keys_file: Path
+    bounce_mailbox_url: str
     gateway_host: str
     gateway_port: int
     gateway_shares_port: bool
@@ -48,7 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ledger_url: str
     contacts_url: str
     app_id: str
-    worker: str
+    worker_id: str
     partitions: int
     ready_file: Path | None
     tick_seconds: float
@@ -58,13 +58,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     twilio_auth_token: str
     twilio_phone_number: str
     twilio_api_base: str
-    slack_other_addresses: bool
+    slack_allow_any_host: bool
     dashboard_url: str
     dashboard_account: str
-    webhook_private_addresses: bool
+    webhook_allow_private_addresses: bool
     webhook_ports: tuple[int, ...]
 
 
+_YES = frozenset({"yes", "true", "1", "on"})
+_NO = frozenset({"no", "false", "0", "off"})
 SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
 
@@ -149,15 +151,15 @@ def from_env(env: Mapping[str, str]) -> Settings:
         kafka_properties_file=_path(env, "DUNLIN_KAFKA_PROPERTIES_FILE"),
         kafka_replication=_number(env, "DUNLIN_KAFKA_REPLICATION", 0, 0, 32),
         clickhouse_url=env.get("DUNLIN_CLICKHOUSE_URL", ""),
-        tenants=Path(env.get("DUNLIN_TENANTS_FILE") or home / "tenants.toml").absolute(),
+        tenants_file=Path(env.get("DUNLIN_TENANTS_FILE") or home / "tenants.toml").absolute(),
         clock_file=_path(env, "DUNLIN_CLOCK_FILE"),
         stripe_api_base=env.get("DUNLIN_STRIPE_API_BASE", ""),
         smtp_url=env.get("DUNLIN_SMTP_URL", ""),
         mail_from=env.get("DUNLIN_MAIL_FROM") or "billing@dunlin.example",
-        mail_to_real_addresses=_yes(env, "DUNLIN_MAIL_ALLOW_EXTERNAL"),
+        mail_allow_external=_yes(env, "DUNLIN_MAIL_ALLOW_EXTERNAL"),
         public_url=env.get("DUNLIN_PUBLIC_URL", "").rstrip("/"),
-        link_secret_file=Path(env.get("DUNLIN_LINK_KEYS_FILE") or home / "links.keys").absolute(),
-        bounces_url=env.get("DUNLIN_BOUNCE_MAILBOX_URL", ""),
+        link_keys_file=Path(env.get("DUNLIN_LINK_KEYS_FILE") or home / "links.keys").absolute(),
+        bounce_mailbox_url=env.get("DUNLIN_BOUNCE_MAILBOX_URL", ""),
         gateway_host=env.get("DUNLIN_GATEWAY_HOST") or "127.0.0.1",
         gateway_port=_number(env, "DUNLIN_GATEWAY_PORT", 8090, 0, 65535),
         gateway_shares_port=_yes(env, "DUNLIN_GATEWAY_SHARES_PORT"),
@@ -166,7 +168,7 @@ def from_env(env: Mapping[str, str]) -> Settings:
         ledger_url=env.get("DUNLIN_LEDGER_URL") or f"sqlite:///{home / 'ledger.sqlite'}",
         contacts_url=env.get("DUNLIN_CONTACTS_URL") or f"sqlite:///{home / 'contacts.sqlite'}",
         app_id=env.get("DUNLIN_APP_ID") or "dunlin",
-        worker=env.get("DUNLIN_WORKER_ID", ""),
+        worker_id=env.get("DUNLIN_WORKER_ID", ""),
         partitions=_number(env, "DUNLIN_PARTITIONS", 4, 1, 512),
         ready_file=_path(env, "DUNLIN_READY_FILE"),
         tick_seconds=_seconds(env, "DUNLIN_TICK_SECONDS", 5.0),
@@ -176,10 +178,10 @@ def from_env(env: Mapping[str, str]) -> Settings:
         twilio_auth_token=env.get("TWILIO_AUTH_TOKEN", ""),
         twilio_phone_number=env.get("TWILIO_PHONE_NUMBER", ""),
         twilio_api_base=env.get("DUNLIN_TWILIO_API_BASE", ""),
-        slack_other_addresses=_yes(env, "DUNLIN_SLACK_ALLOW_ANY_HOST"),
+        slack_allow_any_host=_yes(env, "DUNLIN_SLACK_ALLOW_ANY_HOST"),
         dashboard_url=env.get("DUNLIN_DASHBOARD_URL", "").rstrip("/"),
         dashboard_account=_account(env, "DUNLIN_DASHBOARD_ACCOUNT"),
-        webhook_private_addresses=_yes(env, "DUNLIN_WEBHOOK_ALLOW_PRIVATE_ADDRESSES"),
+        webhook_allow_private_addresses=_yes(env, "DUNLIN_WEBHOOK_ALLOW_PRIVATE_ADDRESSES"),
         webhook_ports=_ports(env, "DUNLIN_WEBHOOK_PORTS", "443,8443"),
     )
 
@@ -203,10 +205,10 @@ def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str:
 
 
 def _yes(env: Mapping[str, str], name: str) -> bool:
-    value = env.get(name, "no").strip().lower()
-    if value not in {"yes", "no", ""}:
-        raise ValueError(f"{name} is {value!r}; it takes yes or no.")
-    return value == "yes"
+    value = env.get(name, "").strip().lower()
+    if value not in _YES | _NO | {""}:
+        raise ValueError(f"{name} is {value!r}; it takes yes, true, 1 or on, and no, false, 0 or off.")
+    return value in _YES
 
 
 def _number(env: Mapping[str, str], name: str, default: int, lowest: int, highest: int) -> int:

@@ -27,7 +27,7 @@ def build(settings: Settings) -> Any:
         datadir=str(data),
         topic_partitions=settings.partitions,
         topic_replication_factor=settings.kafka_replication or 1,
-        consumer_group_instance_id=settings.worker or None,
+        consumer_group_instance_id=settings.worker_id or None,
         **APP_SETTINGS,
         **faust_settings(brokers),
     )
@@ -39,7 +39,7 @@ def build(settings: Settings) -> Any:
         outputs=OUTPUTS,
         prepare=prepare,
         brokers=brokers,
-        progress=progress_reporter(settings.clock_file, f"streams-{settings.worker or 'worker'}"),
+        progress=progress_reporter(settings.clock_file, f"streams-{settings.worker_id or 'worker'}"),
         linger=0.0 if is_stepped(settings.clock_file) else settings.linger_ms / 1000,
     )
     return app

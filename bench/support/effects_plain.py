@@ -60,7 +60,7 @@ def main() -> None:
 def by_kind(settings: Settings, clocks: Clocks) -> dict[str, Performer]:
     """The product's own performers of what this bench asks for."""
     settings.home.mkdir(parents=True, exist_ok=True)
-    accounts = Accounts(TenantDirectory.load(settings.tenants))
+    accounts = Accounts(TenantDirectory.load(settings.tenants_file))
     door = EffectsStripeClient(accounts, settings.stripe_api_base)
     return {
         "charge_requested": Charges(door, accounts, clocks),

@@ -46,8 +46,8 @@ def up(
     except ValueError as error:
         typer.echo(f"dunlin up: {error}", err=True)
         raise typer.Exit(2) from error
-    if not settings.tenants.is_file() and (needing := [part.name for part in parts if part.name in _NEED_TENANTS]):
-        typer.echo(_no_tenants(str(settings.tenants), needing), err=True)
+    if not settings.tenants_file.is_file() and (needing := [part.name for part in parts if part.name in _NEED_TENANTS]):
+        typer.echo(_no_tenants(str(settings.tenants_file), needing), err=True)
         raise typer.Exit(1)
     outside = [found.text for found in servers(settings) if found.is_wrong]
     if outside:

@@ -148,7 +148,7 @@ def rotate(
         endpoint = tenants.tenant(account).endpoints.get(name)
         if endpoint is None:
             raise LookupError(f"{account} has no endpoint {name!r}.")
-        path = _settings().tenants.parent / endpoint.secrets_file
+        path = _settings().tenants_file.parent / endpoint.secrets_file
         if finish:
             typer.echo(f"{finish_rotation(path)} old secret removed; only the newest signs, within a second.")
             return
@@ -220,10 +220,10 @@ def _open() -> Iterator[tuple["DeliveryAdmin", "DeliveryLog", "TenantDirectory"]
     try:
         settings = _settings()
         private_folder(settings.home)  # the ledger will lie there
-        tenants = TenantDirectory.load(settings.tenants)
+        tenants = TenantDirectory.load(settings.tenants_file)
         engine = opened(settings.ledger_url)
         journal = DeliveryLog.beside(engine)
-        sender = Sender(AddressPolicy(settings.webhook_private_addresses, settings.webhook_ports), wall)
+        sender = Sender(AddressPolicy(settings.webhook_allow_private_addresses, settings.webhook_ports), wall)
         try:
             yield DeliveryAdmin(Endpoints(tenants), sender, journal, wall), journal, tenants
         finally:

@@ -22,5 +22,5 @@ def examine(settings: Settings, environment: Mapping[str, str], local: LocalPort
         yield installed.java()
         yield installed.kafka_jars(environment)
     yield external.clickhouse(settings.clickhouse_url) if settings.clickhouse_url else installed.engine()
-    yield from home.tenants(settings.tenants)
+    yield from home.tenants(settings.tenants_file)
     yield from home.stack(settings, local)

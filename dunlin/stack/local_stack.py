@@ -36,9 +36,9 @@ def local_parts(settings: Settings, local: LocalPorts) -> list[Service]:
     private_folder(settings.home)  # the ledger and the contacts will lie there
     root = settings.home / "clickhouse"
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ensure_link_keys(settings.link_secret_file, lambda: secrets.token_urlsafe(32))
+    ensure_link_keys(settings.link_keys_file, lambda: secrets.token_urlsafe(32))
     passwords = users.passwords(root, lambda: secrets.token_urlsafe(24))
-    return full_stack(settings, local, passwords, has_policies=settings.tenants.is_file())
+    return full_stack(settings, local, passwords, has_policies=settings.tenants_file.is_file())
 
 
 def run_to_the_end(stack: Stack, home: Path, err: TextIO, when_ready: Callable[[float], None]) -> int:

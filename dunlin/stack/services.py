@@ -92,7 +92,7 @@ def _environment(settings: Settings, kafka: str) -> dict[str, str]:
     """Spell out what has a default, so that every part sees the same; the rest is inherited."""
     return {
         "DUNLIN_HOME": str(settings.home),
-        "DUNLIN_TENANTS_FILE": str(settings.tenants),
+        "DUNLIN_TENANTS_FILE": str(settings.tenants_file),
         "DUNLIN_KAFKA_BOOTSTRAP": kafka,
         "DUNLIN_PUBLIC_URL": public_url(settings),
         "DUNLIN_GATEWAY_PORT": str(settings.gateway_port),

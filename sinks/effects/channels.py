@@ -30,14 +30,14 @@ def text_server(settings: Settings) -> TextServer | None:
 
 def signed_links(settings: Settings) -> LinkSigner | None:
     """What signs the links in messages; None without DUNLIN_PUBLIC_URL. Raises ValueError when there are no keys for it."""
-    return LinkSigner(link_keys(settings.link_secret_file), settings.public_url) if settings.public_url else None
+    return LinkSigner(link_keys(settings.link_keys_file), settings.public_url) if settings.public_url else None
 
 
 def mail_signer(settings: Settings) -> LinkSigner | None:
     """The signer of Message-IDs of mails to customers; None without a file of keys. Raises ValueError when the file is invalid."""
-    if settings.link_secret_file.exists():
-        return LinkSigner(link_keys(settings.link_secret_file))
-    log.warning("bounces and complaints will not be believed: there is no %s to sign mails with", settings.link_secret_file)
+    if settings.link_keys_file.exists():
+        return LinkSigner(link_keys(settings.link_keys_file))
+    log.warning("bounces and complaints will not be believed: there is no %s to sign mails with", settings.link_keys_file)
     return None
 
 
@@ -51,5 +51,5 @@ def mail_channel(settings: Settings, accounts: Accounts, post: MailTransport, wa
 def slack_channel(settings: Settings, accounts: Accounts) -> SlackChannel:
     """Alerts in Slack."""
     return SlackChannel(
-        accounts, settings.dashboard_url, other_addresses=settings.slack_other_addresses, shown_account=settings.dashboard_account
+        accounts, settings.dashboard_url, other_addresses=settings.slack_allow_any_host, shown_account=settings.dashboard_account
     )

@@ -151,7 +151,7 @@ def _run(settings: Settings) -> None:
         inbox = EffectReceiver(consumer(brokers, group, **static), ledger, wall, stored)
         calm = {"enable.partition.eof": True, "fetch.wait.max.ms": 500}  # a switch need not be heard within milliseconds
         switches = Switches(consumer(brokers, f"{group}-switches", **calm), ledger)
-        tenants = TenantDirectory.load(settings.tenants)
+        tenants = TenantDirectory.load(settings.tenants_file)
         stripe_client = EffectsStripeClient(Accounts(tenants), settings.stripe_api_base)
 
         def paused(account: str) -> bool | None:

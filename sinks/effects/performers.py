@@ -45,7 +45,7 @@ def performers(
 
 
 def _webhooks(settings: Settings, tenants: TenantDirectory, clocks: Clocks, ledger: Ledger) -> Webhooks:
-    rules = AddressPolicy(settings.webhook_private_addresses, settings.webhook_ports)
+    rules = AddressPolicy(settings.webhook_allow_private_addresses, settings.webhook_ports)
     if rules.private:
         log.warning(
             "DUNLIN_WEBHOOK_ALLOW_PRIVATE_ADDRESSES is yes: webhooks go to any address. Never set it where merchants name endpoints."
@@ -66,7 +66,7 @@ def post(settings: Settings) -> MailTransport:
     where = address(settings.smtp_url)
     if not _can_send(settings.mail_from):
         raise ValueError(f"DUNLIN_MAIL_FROM is {settings.mail_from!r}; it takes one plain e-mail address, such as billing@heron.example.")
-    may_leave = where.is_this_machine or settings.mail_to_real_addresses
+    may_leave = where.is_this_machine or settings.mail_allow_external
     if not may_leave:
         log.warning("mails are skipped: %s is not this machine and DUNLIN_MAIL_ALLOW_EXTERNAL is not yes", where.host)
     return MailTransport(MailServer(where), settings.mail_from, may_leave, signed_links(settings), mail_signer(settings))

@@ -25,10 +25,10 @@ def intake(settings: Settings, tenants: TenantDirectory, delivery: Delivers, met
     Raises:
         ValueError: the link keys exist and cannot be used.
     """
-    if not settings.link_secret_file.exists():
-        log.warning("no links, bounces or texts are taken: %s is not there (DUNLIN_LINK_KEYS_FILE)", settings.link_secret_file)
+    if not settings.link_keys_file.exists():
+        log.warning("no links, bounces or texts are taken: %s is not there (DUNLIN_LINK_KEYS_FILE)", settings.link_keys_file)
         return None
-    links, business = LinkSigner(link_keys(settings.link_secret_file), settings.public_url), business_clock(settings.clock_file)
+    links, business = LinkSigner(link_keys(settings.link_keys_file), settings.public_url), business_clock(settings.clock_file)
     contacts = Contacts(settings.contacts_url)
     routes = TrackingRoutes(links, business, wall, time.monotonic).routes()
     routes += MailEventRoutes(tenants.mail_events_secrets, BounceResolver(links, contacts), business, wall).routes()

@@ -63,7 +63,7 @@ def run(settings: Settings, wanted: Wanted, wall: Clock, report: Callable[[str],
         LookupError: the account is unknown.
 
     """
-    tenants = TenantDirectory.load(settings.tenants)
+    tenants = TenantDirectory.load(settings.tenants_file)
     tenant, accounts = tenants.tenant(wanted.account), Accounts(tenants)
     unsaid = not (wanted.email or wanted.slack or wanted.sms)
     tries: list[tuple[str, Callable[[], str]]] = []
