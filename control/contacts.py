@@ -44,7 +44,7 @@ _INDEXES = (
 )
 
 
-class Contact(msgspec.Struct, frozen=True):
+class StoredContact(msgspec.Struct, frozen=True):
     """A payer as last read from Stripe at `at`; `email` and `phone` (E.164, `+4915112345678`) are empty where none was recorded."""
 
     account: str
@@ -56,7 +56,7 @@ class Contact(msgspec.Struct, frozen=True):
     phone: str = ""
 
 
-class Bounced(msgspec.Struct, frozen=True):
+class BouncedAddress(msgspec.Struct, frozen=True):
     """The undeliverable address, as in MessageBounced: `contact` is empty for the customer's own and names another by its position;
     `remaining` of the customer's contacts can still receive mail."""
 
@@ -64,7 +64,7 @@ class Bounced(msgspec.Struct, frozen=True):
     remaining: int
 
 
-class Contacts:
+class ContactStore:
     """The contacts of all accounts, in SQLite (mode 0600) or another database by SQLAlchemy URL; safe for several processes."""
 
     def __init__(self, url: str) -> None:
@@ -88,13 +88,13 @@ class Contacts:
         except sa.exc.IntegrityError:  # somebody remembered it meanwhile, or a newer reading is there
             self._update(account, customer, seen)
 
-    def find(self, account: str, customer: str) -> Contact | None:
+    def find(self, account: str, customer: str) -> StoredContact | None:
         """The contact, or None when it was never remembered or was forgotten."""
         with self._engine.connect() as connection:
             row = connection.execute(_table.select().where(_of(account, customer))).one_or_none()
         if row is None:
             return None
-        return Contact(row.account, row.customer, row.email, row.name, row.locale, datetime.fromtimestamp(row.at, UTC), row.phone)
+        return StoredContact(row.account, row.customer, row.email, row.name, row.locale, datetime.fromtimestamp(row.at, UTC), row.phone)
 
     def customers_with_phone(self, account: str, phone: str) -> tuple[str, ...]:
         """The account's customers who were last seen with this number (E.164), in the order of their ids; several may share one."""
@@ -119,7 +119,7 @@ class Contacts:
         with self._engine.connect() as connection:
             return tuple(connection.execute(wanted).scalars())
 
-    def bounced(self, account: str, customer: str, email: str, at: datetime) -> Bounced:
+    def bounced(self, account: str, customer: str, email: str, at: datetime) -> BouncedAddress:
         """Remember that mail to an address bounces permanently, and return what that means for the customer (B53, B56).
 
         Only an address of this customer is remembered: a forged report about the sender's own mail must not silence others. Any other
@@ -135,7 +135,7 @@ class Contacts:
                 connection.execute(_dead.delete().where(_dead.c.account == account, _dead.c.email == address))
                 connection.execute(_dead.insert().values(account=account, email=address, at=at.timestamp()))
         remaining = len(set(places) - self.undeliverable(account, everyone))
-        return Bounced("" if place == 1 else f"billing_{place or 'former'}", remaining)
+        return BouncedAddress("" if place == 1 else f"billing_{place or 'former'}", remaining)
 
     def undeliverable(self, account: str, emails: Sequence[str]) -> frozenset[str]:
         """Those of the addresses, in lower case, that mail came back from for good."""

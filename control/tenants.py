@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 
 import msgspec
 
-from control.contacts import Contact, Contacts
+from control.contacts import ContactStore, StoredContact
 from control.secret_strength import weakness
 from recovery.notification_policy import AlertPolicy
 from recovery.policy import OBSERVE, Policy
@@ -21,7 +21,7 @@ from recovery.policy import problems as policy_problems
 from recovery.presentation import brand
 from recovery.presentation.brand import Brand
 
-__all__ = ["Contact", "Contacts", "Endpoint", "Tenant", "TenantDirectory", "UnknownAccount", "problems"]
+__all__ = ["ContactStore", "Endpoint", "StoredContact", "Tenant", "TenantDirectory", "UnknownAccount", "problems"]
 
 log = logging.getLogger(__name__)
 RELOAD_SECONDS = 1.0

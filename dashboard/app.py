@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import queries, styles
 from dashboard.views import overview, why_not
-from dashboard.warehouse_client import Source, Unreachable, Warehouse
+from dashboard.warehouse_client import FrameSource, WarehouseClient, WarehouseUnreachable
 from recovery.adapters.clock import business_clock
 from recovery.config import from_env
 from recovery.vocabulary import Clock
@@ -18,7 +18,7 @@ from recovery.vocabulary import Clock
 REFRESH_SECONDS = 10
 LOGO = Path(__file__).parent / "assets" / "dunlin.svg"
 _CHART, _STOP = ":material/monitoring:", ":material/block:"
-Page = Callable[[Source, str, datetime], None]
+Page = Callable[[FrameSource, str, datetime], None]
 NO_ACCOUNT = (
     "Until there is a sign-in, this dashboard shows the one account that the setting `DUNLIN_DASHBOARD_ACCOUNT` names, and none "
     "without it. Set it to the id of a Stripe account (`acct_...`) and start Dunlin again. Restrict access to this page to people "
@@ -31,12 +31,12 @@ NO_EVENTS = (
 
 
 @st.cache_resource
-def warehouse(url: str) -> Warehouse:
+def warehouse(url: str) -> WarehouseClient:
     """The one connection of this process."""
-    return Warehouse(url)
+    return WarehouseClient(url)
 
 
-def run(source: Source, clock: Clock, account: str = "") -> None:
+def run(source: FrameSource, clock: Clock, account: str = "") -> None:
     """The whole application on a source and the business clock, for one account; without one it shows no account.
 
     There is no sign-in yet, so every visitor who reaches the page sees its content: nothing that a visitor enters chooses the account.
@@ -53,7 +53,7 @@ def run(source: Source, clock: Clock, account: str = "") -> None:
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
-def _page(show: Page, source: Source, clock: Clock, account: str) -> None:
+def _page(show: Page, source: FrameSource, clock: Clock, account: str) -> None:
     if not account:
         _notice("No account is chosen", NO_ACCOUNT)
         return
@@ -62,7 +62,7 @@ def _page(show: Page, source: Source, clock: Clock, account: str) -> None:
             _notice("No events yet", NO_EVENTS.format(account=account))
         else:
             show(source, account, clock())
-    except Unreachable as problem:
+    except WarehouseUnreachable as problem:
         st.error(str(problem), icon=":material/cloud_off:")
         st.caption("This page retries by itself.")
 

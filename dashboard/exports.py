@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from dashboard.warehouse_client import Source
+from dashboard.warehouse_client import FrameSource
 from recovery.contracts.warehouse import CASE_COLUMNS, CASES_VIEW, DATABASE, EVENTS_TABLE
 
 _TIMES = frozenset({"occurred_at", "received_at", "inserted_at", "next_action_at", "opened_at", "last_event_at", "recovered_at"})
@@ -96,12 +96,12 @@ def sql(name: str) -> str:
     )
 
 
-def stream(source: Source, name: str, account: str, since: datetime) -> Iterator[bytes]:
+def stream(source: FrameSource, name: str, account: str, since: datetime) -> Iterator[bytes]:
     """The file of an export, piece by piece. Raises KeyError, and Unreachable."""
     return source.stream(sql(name), {"account": account, "since": since})
 
 
-def whole(source: Source, name: str, account: str, since: datetime) -> bytes:
+def whole(source: FrameSource, name: str, account: str, since: datetime) -> bytes:
     """The file of an export in one piece, for a browser's download. Raises KeyError, and Unreachable."""
     return b"".join(stream(source, name, account, since))
 

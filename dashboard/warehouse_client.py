@@ -17,21 +17,21 @@ _BUSY = ("USER_SESSION_LIMIT_EXCEEDED", "TOO_MANY_SIMULTANEOUS_QUERIES")
 Values = Mapping[str, Any]
 
 
-class Unreachable(RuntimeError):
+class WarehouseUnreachable(RuntimeError):
     """The figures cannot be read now; the text says what to do."""
 
 
-class Source(Protocol):
+class FrameSource(Protocol):
     """Where pages get their figures."""
 
     def frame(self, sql: str, values: Values, columns: Sequence[str]) -> pd.DataFrame:
-        """The answer of a query with bound values, in these columns. Raises Unreachable."""
+        """The answer of a query with bound values, in these columns. Raises WarehouseUnreachable."""
 
     def stream(self, sql: str, values: Values) -> Iterator[bytes]:
-        """The answer in the format that the query names, piece by piece. Raises Unreachable."""
+        """The answer in the format that the query names, piece by piece. Raises WarehouseUnreachable."""
 
 
-class Warehouse:
+class WarehouseClient:
     """ClickHouse at an address; connects with the first query, and again after an outage."""
 
     def __init__(self, url: str, connect: Callable[[str], Client] = clickhouse.client, pause: Callable[[float], None] = sleep) -> None:
@@ -39,7 +39,7 @@ class Warehouse:
         self._client: Client | None = None
 
     def frame(self, sql: str, values: Values, columns: Sequence[str]) -> pd.DataFrame:
-        """The answer of a query with bound values, in these columns. Raises Unreachable."""
+        """The answer of a query with bound values, in these columns. Raises WarehouseUnreachable."""
         try:
             rows = self._rows(sql, dict(values))
         except (Error, HTTPError, OSError, ValueError) as error:
@@ -47,7 +47,7 @@ class Warehouse:
         return pd.DataFrame(rows, columns=list(columns))  # an answer without rows names none itself
 
     def stream(self, sql: str, values: Values) -> Iterator[bytes]:
-        """The answer in the format that the query names, piece by piece. Raises Unreachable."""
+        """The answer in the format that the query names, piece by piece. Raises WarehouseUnreachable."""
         try:
             with self._ready().raw_stream(sql, parameters=dict(values)) as pieces:
                 yield from pieces
@@ -70,11 +70,13 @@ class Warehouse:
             self._client = self._connect(self._url)
         return self._client
 
-    def _failed(self, error: Exception) -> Unreachable:
+    def _failed(self, error: Exception) -> WarehouseUnreachable:
         self._client = None
         text = " ".join(str(error).split())
         if "UNKNOWN_TABLE" in text or "UNKNOWN_DATABASE" in text:
-            return Unreachable("The tables are not there yet. They are created by `python -m sinks migrate`, which `dunlin up` runs first.")
+            return WarehouseUnreachable(
+                "The tables are not there yet. They are created by `python -m sinks migrate`, which `dunlin up` runs first."
+            )
         if "ACCESS_DENIED" in text or "AUTHENTICATION_FAILED" in text:
-            return Unreachable("ClickHouse does not let this user read. Check user and password in DUNLIN_CLICKHOUSE_URL.")
-        return Unreachable(f"ClickHouse does not answer. Is the stack running (`dunlin status`)? It said: {text[:200]}")
+            return WarehouseUnreachable("ClickHouse does not let this user read. Check user and password in DUNLIN_CLICKHOUSE_URL.")
+        return WarehouseUnreachable(f"ClickHouse does not answer. Is the stack running (`dunlin status`)? It said: {text[:200]}")

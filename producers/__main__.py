@@ -26,7 +26,7 @@ from recovery.adapters.kafka import NotDelivered, Publisher
 from recovery.adapters.kafka_cluster import Cluster, cluster
 from recovery.adapters.kafka_trouble import check
 from recovery.adapters.logs import set_up
-from recovery.adapters.progress import Report, progress_reporter
+from recovery.adapters.progress import ProgressReport, progress_reporter
 from recovery.config import Settings, from_env
 from recovery.contracts.encoding.codec import encode
 from recovery.contracts.facts import Fact
@@ -200,7 +200,7 @@ def _consent(settings: Settings, arguments: argparse.Namespace) -> None:
 
 def _bounces(settings: Settings, arguments: argparse.Namespace) -> None:
     from control.link_keys import link_keys
-    from control.tenants import Contacts
+    from control.tenants import ContactStore
     from producers.mailbox.bounce_attribution import BounceResolver
     from producers.mailbox.mailboxes import opened
     from producers.mailbox.poller import poll
@@ -208,7 +208,7 @@ def _bounces(settings: Settings, arguments: argparse.Namespace) -> None:
 
     if not settings.bounce_mailbox_url:
         raise ValueError("DUNLIN_BOUNCE_MAILBOX_URL is not set; give imaps://user:password@host/Folder or maildir:/folder.")
-    resolver = BounceResolver(LinkSigner(link_keys(settings.link_keys_file)), Contacts(settings.contacts_url))
+    resolver = BounceResolver(LinkSigner(link_keys(settings.link_keys_file)), ContactStore(settings.contacts_url))
     publisher, tenants = Publisher(_kafka(settings)), TenantDirectory.load(settings.tenants_file)
     business = business_clock(settings.clock_file)
 
@@ -256,7 +256,7 @@ def _progress(settings: Settings, name: str) -> Callable[..., None]:
 
     def finished(at: datetime, next_at: datetime | None = None) -> None:
         if report is not None:
-            report(Report(process=process, at=at.timestamp(), next=next_at.timestamp() if next_at else 0.0))
+            report(ProgressReport(process=process, at=at.timestamp(), next=next_at.timestamp() if next_at else 0.0))
 
     return finished
 

@@ -17,7 +17,7 @@ from recovery.adapters.kafka import made
 from recovery.adapters.kafka_cluster import Kafka
 from recovery.contracts.limits import LARGEST_BYTES
 from streams.kafka.hanging_transactions import ShardOpenError, resolve_hanging_transactions
-from streams.kafka.partition_log import Bounds
+from streams.kafka.partition_log import PartitionBounds
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Names(NamedTuple):
 class Log(Protocol):
     """What a shard reads while opening; the real one is PartitionLog."""
 
-    def bounds(self, topic: str) -> Bounds: ...  # noqa: D102 - see PartitionLog
+    def bounds(self, topic: str) -> PartitionBounds: ...  # noqa: D102 - see PartitionLog
     def records(self, topic: str) -> Iterable[tuple[bytes, bytes | None]]: ...  # noqa: D102 - see PartitionLog
 
 

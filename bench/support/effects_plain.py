@@ -11,14 +11,14 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY))
 
-from control.tenants import Contacts, TenantDirectory  # noqa: E402 - the path of the checkout is set above
+from control.tenants import ContactStore, TenantDirectory  # noqa: E402 - the path of the checkout is set above
 from recovery.adapters import logs  # noqa: E402
 from recovery.adapters.clock import business_clock, wall  # noqa: E402
 from recovery.adapters.kafka import Publisher, consumer  # noqa: E402
 from recovery.config import Settings, from_env  # noqa: E402
 from recovery.contracts.effects import Effect  # noqa: E402
 from recovery.contracts.encoding.codec import decode_effect  # noqa: E402
-from sinks.effects.accounts import Accounts  # noqa: E402
+from sinks.effects.accounts import AccountView  # noqa: E402
 from sinks.effects.engine.dispatcher import outgoing  # noqa: E402
 from sinks.effects.engine.ledger import Outgoing  # noqa: E402
 from sinks.effects.engine.receiver import BATCH, TOPICS  # noqa: E402
@@ -60,11 +60,11 @@ def main() -> None:
 def by_kind(settings: Settings, clocks: Clocks) -> dict[str, Performer]:
     """The product's own performers of what this bench asks for."""
     settings.home.mkdir(parents=True, exist_ok=True)
-    accounts = Accounts(TenantDirectory.load(settings.tenants_file))
+    accounts = AccountView(TenantDirectory.load(settings.tenants_file))
     door = EffectsStripeClient(accounts, settings.stripe_api_base)
     return {
         "charge_requested": Charges(door, accounts, clocks),
-        "message_requested": EmailPerformer(door, accounts, Contacts(settings.contacts_url), post(settings), clocks),
+        "message_requested": EmailPerformer(door, accounts, ContactStore(settings.contacts_url), post(settings), clocks),
     }
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import exports, figures, queries, styles, tables
 from dashboard.amounts import money, short
-from dashboard.warehouse_client import Source
+from dashboard.warehouse_client import FrameSource
 from recovery.contracts.events import EVENT_TYPES
 from recovery.presentation import labels
 from recovery.presentation.amounts import decimals, major
@@ -26,8 +26,8 @@ FIRST_TYPES = EVENT_TYPES[:5]
 _STATUS_COLOURS = {"Retrying": "#4A7FB0", "Writing to customer": "#7B4B94", "Customer must act": "#E9B44C"}
 
 
-def show(source: Source, account: str, now: datetime) -> None:
-    """The page of one account at a business time. Raises Unreachable."""
+def show(source: FrameSource, account: str, now: datetime) -> None:
+    """The page of one account at a business time. Raises WarehouseUnreachable."""
     fresh = queries.as_of(source, account).iloc[0]
     currencies = queries.currencies(source, account)
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -79,7 +79,7 @@ def _nothing_yet() -> None:
         )
 
 
-def _cards(source: Source, account: str, currency: str, since: datetime, days: pd.DataFrame) -> None:
+def _cards(source: FrameSource, account: str, currency: str, since: datetime, days: pd.DataFrame) -> None:
     cohort = queries.cohort(source, account, currency, since)
     active = queries.active_total(source, account, currency)
     came = sum(int(minor) for minor in days["recovered_minor"])
@@ -143,12 +143,12 @@ def rates(cohort: pd.Series) -> tuple[str, str, str]:
     return f"{int(cohort['recovered_n']) / failed:.1%}", by_value, note
 
 
-def _days(source: Source, account: str, currency: str, since: datetime, now: datetime) -> pd.DataFrame:
+def _days(source: FrameSource, account: str, currency: str, since: datetime, now: datetime) -> pd.DataFrame:
     known = queries.daily(source, account, currency, since)
     return figures.fill_days(known, pd.Timestamp(since).tz_localize(None), pd.Timestamp(now).tz_convert("UTC").tz_localize(None))
 
 
-def _charts(source: Source, account: str, currency: str, since: datetime, days: pd.DataFrame) -> None:
+def _charts(source: FrameSource, account: str, currency: str, since: datetime, days: pd.DataFrame) -> None:
     left, right = st.container(key="charts").columns([2, 1])
     with left.container(border=True, height="stretch"):
         st.markdown("**Failed and recovered per day**")
@@ -162,7 +162,7 @@ def _charts(source: Source, account: str, currency: str, since: datetime, days: 
             st.altair_chart(figures.donut(kinds, currency), alt="Failures by class of decline")
 
 
-def _active(source: Source, account: str, currency: str, since: datetime) -> None:
+def _active(source: FrameSource, account: str, currency: str, since: datetime) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.markdown("**Active failures**", width="content")
@@ -196,7 +196,7 @@ def _search(hint: str, key: str) -> str:
     return st.text_input("Search", placeholder=hint, key=key, label_visibility="collapsed", width=220) or ""
 
 
-def _downloads(source: Source, account: str, since: datetime) -> None:
+def _downloads(source: FrameSource, account: str, since: datetime) -> None:
     _download(source, account, since, "failures")
     with st.popover("More", icon=":material/download:"):
         for name in exports.EXPORTS:
@@ -204,7 +204,7 @@ def _downloads(source: Source, account: str, since: datetime) -> None:
                 _download(source, account, since, name)
 
 
-def _download(source: Source, account: str, since: datetime, name: str) -> None:
+def _download(source: FrameSource, account: str, since: datetime, name: str) -> None:
     """A button that queries ClickHouse for the file only when pressed."""
     st.download_button(
         f"{exports.EXPORTS[name].title} CSV",
@@ -238,13 +238,13 @@ def _table(rows: pd.DataFrame, currency: str) -> pd.Series | None:
     return rows.iloc[chosen[0]] if chosen and chosen[0] < len(rows) else None
 
 
-def _story(source: Source, account: str, case: pd.Series) -> None:
+def _story(source: FrameSource, account: str, case: pd.Series) -> None:
     with st.container(border=True):
         st.markdown(f"**{case['invoice']}** · {money(int(case['amount_minor']), str(case['currency']))} · {case['customer']}")
         st.html(styles.timeline(queries.timeline(source, account, str(case["invoice"]))))
 
 
-def _money(source: Source, account: str, currency: str, since: datetime) -> None:
+def _money(source: FrameSource, account: str, currency: str, since: datetime) -> None:
     with st.container(border=True):
         st.markdown("**Where the failed money went**")
         causes = queries.causes(source, account, currency, since)
@@ -256,7 +256,7 @@ def _money(source: Source, account: str, currency: str, since: datetime) -> None
         st.altair_chart(figures.parts(causes, currency), alt="Failed money by what became of it")
 
 
-def _log(source: Source, account: str) -> None:
+def _log(source: FrameSource, account: str) -> None:
     with st.container(border=True):
         st.markdown("**Event log**")
         with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import queries, tables
 from dashboard.views.overview import PERIODS, first_moment
-from dashboard.warehouse_client import Source
+from dashboard.warehouse_client import FrameSource
 from recovery.presentation import labels
 
 MOST_ROWS = 200
@@ -14,8 +14,8 @@ MOST_ROWS = 200
 ALL = "Every reason"
 
 
-def show(source: Source, account: str, now: datetime) -> None:
-    """The page of one account at a business time. Raises Unreachable."""
+def show(source: FrameSource, account: str, now: datetime) -> None:
+    """The page of one account at a business time. Raises WarehouseUnreachable."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.header("Not done, and why", anchor=False, width="content")
         period = st.segmented_control("Period", list(PERIODS), default="30 days", key="why-period", label_visibility="collapsed")

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dunlin.demo.verification import Addresses
+    from dunlin.demo.verification import StackAddresses
     from dunlin.demo.world import World
     from dunlin.stack.supervisor import Stack
 
@@ -95,7 +95,7 @@ def _live(
     stack: "Stack",
     home: "Path",
     world: "World",
-    addresses: "Addresses",
+    addresses: "StackAddresses",
     dashboard_port: int,
     headless: bool,
     minutes: float,

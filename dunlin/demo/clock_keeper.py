@@ -16,12 +16,12 @@ import sqlalchemy as sql
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # public, but not in its __all__
 
 from dunlin.demo import clock_steps
-from dunlin.demo.clock_steps import Ends, Wait
+from dunlin.demo.clock_steps import Ends, StepWait
 from dunlin.demo.quiescence import NotQuiescentError, unread_effects
-from dunlin.demo.verification import Addresses
+from dunlin.demo.verification import StackAddresses
 from dunlin.demo.world import Sandbox
 from recovery.adapters.kafka_trouble import admin
-from recovery.adapters.progress import Report, place, reports
+from recovery.adapters.progress import ProgressReport, place, reports
 from recovery.contracts.topics import FACTS
 
 POLL_SECONDS = 0.002
@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 300.0
 """Wall seconds without any change after which the keeper gives up."""
 ANSWER_SECONDS = 5.0
 """Wall seconds for an answer of the broker."""
-HELD = Wait(1, "clock that is held")
+HELD = StepWait(1, "clock that is held")
 """A hold of the clock may last as long as its holder needs."""
 OPEN = """
 SELECT count(*) FROM effects WHERE state != 'published' AND id NOT IN (
@@ -40,7 +40,7 @@ SELECT count(*) FROM effects WHERE state != 'published' AND id NOT IN (
 """Alerts that wait for others of their kind are at rest until their window of business time closes."""
 
 
-class Pipeline:
+class PipelineState:
     """The state of the pipeline that the keeper polls: the end of the facts, each program's report, and the number of open effects in the
     ledger."""
 
@@ -63,7 +63,7 @@ class Pipeline:
             raise
         return {place(partition.topic, partition.partition): end for partition, end in ends.items()}
 
-    def reports(self) -> Mapping[str, Report]:
+    def reports(self) -> Mapping[str, ProgressReport]:
         """What the programs have reported last."""
         return reports(self._clock_file)
 
@@ -73,18 +73,18 @@ class Pipeline:
             return int(db.execute(sql.text(OPEN), {"now": now}).scalar_one())
 
 
-def keeper(addresses: Addresses, pace: float) -> "ClockKeeper":
+def keeper(addresses: StackAddresses, pace: float) -> "ClockKeeper":
     """The keeper of a running demonstration."""
     bootstrap, partitions = addresses.bootstrap, addresses.partitions
     unread = partial(unread_effects, bootstrap, addresses.app_id, partitions, addresses.clock_file)
-    pipeline = Pipeline(bootstrap, partitions, addresses.ledger, addresses.clock_file, unread)
+    pipeline = PipelineState(bootstrap, partitions, addresses.ledger, addresses.clock_file, unread)
     return ClockKeeper(Sandbox(addresses.sandbox), pipeline, pace)
 
 
 class ClockKeeper:
     """Lets a month pass. `waits` says in words what it waits for."""
 
-    def __init__(self, sandbox: Sandbox, pipeline: Pipeline, pace: float = 0.0, sleep: Callable[[float], object] = time.sleep) -> None:
+    def __init__(self, sandbox: Sandbox, pipeline: PipelineState, pace: float = 0.0, sleep: Callable[[float], object] = time.sleep) -> None:
         """`pace` is how many wall seconds a business second takes at least."""
         self._sandbox, self._pipeline, self._pace, self._sleep = sandbox, pipeline, pace, sleep
         self._now = 0.0
@@ -131,11 +131,11 @@ class ClockKeeper:
         some = bool(done["begun"] or done["opened"] or done["left"])
         left = done["left"]
 
-        def waiting() -> Wait | None:
+        def waiting() -> StepWait | None:
             nonlocal left
             if left:
                 left = self._sandbox.deliver()["left"]
-            return Wait(left, "webhooks to be accepted") if left else None
+            return StepWait(left, "webhooks to be accepted") if left else None
 
         self._wait(waiting)
         return some
@@ -151,9 +151,9 @@ class ClockKeeper:
             if self._facts_end() == ends:
                 return
 
-    def _open(self) -> Wait | None:
+    def _open(self) -> StepWait | None:
         count = self._pipeline.open_effects(self._now)
-        return Wait(count, "effects") if count else None
+        return StepWait(count, "effects") if count else None
 
     def _take_in_new_workers(self) -> None:
         workers = clock_steps.processes(self._pipeline.reports())
@@ -161,12 +161,12 @@ class ClockKeeper:
             self._wait(self._unread_effects)
             self._workers = workers
 
-    def _unread_effects(self) -> Wait | None:
+    def _unread_effects(self) -> StepWait | None:
         try:
             count = self._pipeline.unread_effects()
         except kafka.KafkaException:
-            return Wait(1, "broker")
-        return Wait(count, "effects that were not taken") if count else None
+            return StepWait(1, "broker")
+        return StepWait(count, "effects that were not taken") if count else None
 
     def _facts_end(self) -> Ends:
         found: list[Ends] = []
@@ -180,9 +180,9 @@ class ClockKeeper:
         return found[-1]
 
     def _until(self, done: Callable[[], bool], what: str) -> None:
-        self._wait(lambda: None if done() else Wait(1, what))
+        self._wait(lambda: None if done() else StepWait(1, what))
 
-    def _wait(self, unfinished: Callable[[], Wait | None], patience: float = PATIENCE_SECONDS) -> None:
+    def _wait(self, unfinished: Callable[[], StepWait | None], patience: float = PATIENCE_SECONDS) -> None:
         """Poll until nothing is unfinished. Raises NotQuiescentError when nothing has changed for `patience` seconds."""
         pause, before = POLL_SECONDS, None
         began = since = time.monotonic()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from recovery.adapters.progress import Report
+from recovery.adapters.progress import ProgressReport
 from recovery.contracts.topics import EFFECTS, EVENTS
 
 STEP_SECONDS = 1800.0
@@ -18,7 +18,7 @@ Ends = Mapping[str, int]
 
 
 @dataclass(frozen=True)
-class Wait:
+class StepWait:
     """Something unfinished: how many, of what."""
 
     count: int
@@ -37,49 +37,49 @@ def times(start: float, end: float, step: float = STEP_SECONDS) -> Iterator[floa
     yield end
 
 
-def unticked(reports: Mapping[str, Report], now: float) -> Wait | None:
+def unticked(reports: Mapping[str, ProgressReport], now: float) -> StepWait | None:
     """The tick of a step that is not on every partition."""
     ticker = reports.get(TICKER)
-    return None if ticker is not None and ticker.at >= now - 1e-3 else Wait(1, "tick of the clock")
+    return None if ticker is not None and ticker.at >= now - 1e-3 else StepWait(1, "tick of the clock")
 
 
-def unpolled(reports: Mapping[str, Report], now: float) -> Wait | None:
+def unpolled(reports: Mapping[str, ProgressReport], now: float) -> StepWait | None:
     """The daily scan for cards that expire, when it is due."""
     looker = reports.get(EXPIRING)
-    return None if looker is not None and looker.next > now else Wait(1, "look for cards that expire")
+    return None if looker is not None and looker.next > now else StepWait(1, "look for cards that expire")
 
 
-def unread(reports: Mapping[str, Report], facts: Ends) -> Wait | None:
+def unread(reports: Mapping[str, ProgressReport], facts: Ends) -> StepWait | None:
     """Facts that no stream worker has finished with."""
     return _behind(_of(reports, STREAMS), facts, "unread facts")
 
 
-def unsettled(reports: Mapping[str, Report]) -> Wait | None:
+def unsettled(reports: Mapping[str, ProgressReport]) -> StepWait | None:
     """Effects that the stream requested and that are not in the ledger."""
     return _behind(_of(reports, EFFECTS_SINK), _written(reports, _TAKEN), "effects that were not taken")
 
 
-def unwritten(reports: Mapping[str, Report], until: Ends) -> Wait | None:
+def unwritten(reports: Mapping[str, ProgressReport], until: Ends) -> StepWait | None:
     """Events before `until` that are no rows."""
     return _behind(_of(reports, WAREHOUSE), until, "rows to be written")
 
 
-def events_end(reports: Mapping[str, Report]) -> Ends:
+def events_end(reports: Mapping[str, ProgressReport]) -> Ends:
     """Where the events end that streams have written."""
     return _written(reports, (EVENTS.name,))
 
 
-def processes(reports: Mapping[str, Report]) -> frozenset[str]:
+def processes(reports: Mapping[str, ProgressReport]) -> frozenset[str]:
     """The runs of stream workers that have reported: a new one does not know what the one before it wrote."""
     return frozenset(report.process for report in _of(reports, STREAMS))
 
 
-def _of(reports: Mapping[str, Report], program: str) -> list[Report]:
+def _of(reports: Mapping[str, ProgressReport], program: str) -> list[ProgressReport]:
     """The reports of a program, of which there may be several at work."""
     return [report for name, report in reports.items() if name.split("-")[0] == program]
 
 
-def _written(reports: Mapping[str, Report], topics: tuple[str, ...]) -> Ends:
+def _written(reports: Mapping[str, ProgressReport], topics: tuple[str, ...]) -> Ends:
     ends: dict[str, int] = {}
     for report in _of(reports, STREAMS):
         for where, end in report.written.items():
@@ -88,9 +88,9 @@ def _written(reports: Mapping[str, Report], topics: tuple[str, ...]) -> Ends:
     return ends
 
 
-def _behind(readers: list[Report], ends: Ends, what: str) -> Wait | None:
+def _behind(readers: list[ProgressReport], ends: Ends, what: str) -> StepWait | None:
     """How far the readers are behind these ends; an unread partition counts whole."""
     left = 0
     for where, end in ends.items():
         left += max(0, end - max((reader.read.get(where, 0) for reader in readers), default=0))
-    return Wait(left, what) if left else None
+    return StepWait(left, what) if left else None

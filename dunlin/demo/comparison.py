@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from dunlin.demo.month import PROMISED, Case, Month, month
+from dunlin.demo.month import PROMISED, Month, MonthCase, month
 from recovery.ids import kind_of, without_tag
 
 ALERT_KINDS = frozenset({"alert", "digest"})
@@ -18,7 +18,7 @@ Truth = Mapping[str, Any]
 """The sandbox's `/_truth` document."""
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class ComparedFigure(msgspec.Struct, frozen=True, kw_only=True):
     """One comparison: what the sandbox knows, what the warehouse says, and the ids in which they differ."""
 
     name: str
@@ -50,13 +50,13 @@ class WarehouseSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     p50_ms: float
     p99_ms: float
     parked: int
-    cases: tuple[Case, ...] = ()
+    cases: tuple[MonthCase, ...] = ()
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class ComparisonReport(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of a verification. `differences` and the counts of harm must all be zero."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[ComparedFigure, ...]
     duplicate_charges: int
     lost_facts: int
     charges_after_end: int
@@ -70,7 +70,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     p99_ms: float
     rates: tuple["Rate", ...]
     month: Month
-    cases: tuple[Case, ...]
+    cases: tuple[MonthCase, ...]
 
     @property
     def differences(self) -> int:
@@ -119,7 +119,7 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     baseline_by_value: float
 
 
-def compare(truth: Truth, warehouse: WarehouseSnapshot, baseline: Mapping[str, Any]) -> Report:
+def compare(truth: Truth, warehouse: WarehouseSnapshot, baseline: Mapping[str, Any]) -> ComparisonReport:
     """The report; pure. `baseline` is the sandbox's `/_truth/baseline`."""
     account = truth["account"]
     invoices = {invoice["id"]: invoice for invoice in truth["invoices"]}
@@ -138,10 +138,10 @@ def compare(truth: Truth, warehouse: WarehouseSnapshot, baseline: Mapping[str, A
         _sets("mails", (without_tag(mail) for mail, kind in kinds.items() if kind not in ALERT_KINDS | TRIAL_KINDS), warehouse.mails),
         _sets("alert mails", (mail for mail, kind in kinds.items() if kind in ALERT_KINDS), warehouse.alerts),
         _sets("events delivered by webhook", (delivery["event"] for delivery in truth["webhooks"]), warehouse.webhooks),
-        Line(name="webhooks signed wrongly", truth=truth["forged_webhooks"], warehouse=0),
+        ComparedFigure(name="webhooks signed wrongly", truth=truth["forged_webhooks"], warehouse=0),
         _sets("webhooks accepted", accepted, warehouse.causes & accepted),
     )
-    return Report(
+    return ComparisonReport(
         lines=lines,
         duplicate_charges=duplicate_charges(truth["attempts"]),
         lost_facts=len(lost),
@@ -218,9 +218,9 @@ def kind_of_mail(message: str) -> str:
     return kind_of(effect) if effect.count(".") >= 3 else ""
 
 
-def _sets(name: str, truth: Iterable[str], warehouse: Iterable[str]) -> Line:
+def _sets(name: str, truth: Iterable[str], warehouse: Iterable[str]) -> ComparedFigure:
     true, found = set(truth), set(warehouse)
-    return Line(
+    return ComparedFigure(
         name=name,
         truth=len(true),
         warehouse=len(found),
@@ -229,12 +229,12 @@ def _sets(name: str, truth: Iterable[str], warehouse: Iterable[str]) -> Line:
     )
 
 
-def _money(name: str, amounts: Iterable[tuple[str, int]], warehouse: Mapping[str, int]) -> list[Line]:
+def _money(name: str, amounts: Iterable[tuple[str, int]], warehouse: Mapping[str, int]) -> list[ComparedFigure]:
     true: Counter[str] = Counter()
     for currency, minor in amounts:
         true[currency] += minor
     return [
-        Line(name=f"{name} {currency}", truth=true[currency], warehouse=warehouse.get(currency, 0))
+        ComparedFigure(name=f"{name} {currency}", truth=true[currency], warehouse=warehouse.get(currency, 0))
         for currency in sorted(set(true) | set(warehouse))
     ]
 

@@ -17,7 +17,7 @@ PROMISED = (0.30, 0.50)
 RECOVERED = "recovered"
 
 
-class Case(msgspec.Struct, frozen=True, order=True, kw_only=True):
+class MonthCase(msgspec.Struct, frozen=True, order=True, kw_only=True):
     """One failure and what became of it. Amounts in minor units; `cause` is the class and code of the first decline."""
 
     invoice: str
@@ -30,7 +30,7 @@ class Case(msgspec.Struct, frozen=True, order=True, kw_only=True):
     recovered_minor: int
 
 
-class Money(msgspec.Struct, frozen=True, kw_only=True):
+class MonthMoney(msgspec.Struct, frozen=True, kw_only=True):
     """One currency's failures and what was recovered of them, in minor units."""
 
     currency: str
@@ -47,22 +47,22 @@ class Month(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int
     recoveries: int
     mails: int
-    money: tuple[Money, ...]
+    money: tuple[MonthMoney, ...]
     causes: dict[str, int]
     fingerprint: str
 
 
-def cases(client: Any, account: str) -> list[Case]:
+def cases(client: Any, account: str) -> list[MonthCase]:
     """Every case of the account as the warehouse has it, in the order of invoices."""
-    return sorted(Case(**row) for row in client.query(QUERY, parameters={"account": account}).named_results())
+    return sorted(MonthCase(**row) for row in client.query(QUERY, parameters={"account": account}).named_results())
 
 
-def write_cases(home: Path, cases: Iterable[Case]) -> None:
+def write_cases(home: Path, cases: Iterable[MonthCase]) -> None:
     """Keep the cases in `cases.jsonl`, one a line, so that two months that should be equal can be compared."""
     (home / "cases.jsonl").write_bytes(b"".join(msgspec.json.encode(case) + b"\n" for case in sorted(cases)))
 
 
-def month(cases: Iterable[Case]) -> Month:
+def month(cases: Iterable[MonthCase]) -> Month:
     """The closing table of these cases."""
     lines = sorted(cases)
     currencies = sorted({case.currency for case in lines})
@@ -78,14 +78,14 @@ def month(cases: Iterable[Case]) -> Month:
     )
 
 
-def fingerprint(cases: Iterable[Case]) -> str:
+def fingerprint(cases: Iterable[MonthCase]) -> str:
     """A hash over every case; the same whatever their order."""
     lines = [msgspec.json.encode(msgspec.to_builtins(case)) for case in sorted(cases)]
     return hashlib.sha256(b"\n".join(lines)).hexdigest()
 
 
-def _money(currency: str, lines: list[Case]) -> Money:
-    return Money(
+def _money(currency: str, lines: list[MonthCase]) -> MonthMoney:
+    return MonthMoney(
         currency=currency,
         failures=len(lines),
         recovered=sum(case.status == RECOVERED for case in lines),

@@ -3,14 +3,14 @@
 from rich.console import Console
 from rich.table import Table
 
-from dunlin.demo.comparison import Line, Report
+from dunlin.demo.comparison import ComparedFigure, ComparisonReport
 from dunlin.demo.month import PROMISED
 
 SHOWN = 5
 """So many differing ids are named per line; `--json` has them all."""
 
 
-def show(console: Console, report: Report) -> None:
+def show(console: Console, report: ComparisonReport) -> None:
     """Print the report: every comparison, what must not have happened, latency, and the rates beside doing nothing."""
     console.print(_compared(report))
     for line in report.lines:
@@ -23,7 +23,7 @@ def show(console: Console, report: Report) -> None:
     console.print(verdict, style="bold green" if report.sound else "bold red")
 
 
-def _compared(report: Report) -> Table:
+def _compared(report: ComparisonReport) -> Table:
     table = Table("what", "sandbox's truth", "ClickHouse", "differences", title="the sandbox's truth against ClickHouse")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -33,7 +33,7 @@ def _compared(report: Report) -> Table:
     return table
 
 
-def _harm(report: Report) -> Table:
+def _harm(report: ComparisonReport) -> Table:
     table = Table("must be zero", "count", title="harm")
     table.columns[1].justify = "right"
     for name, count in (
@@ -50,7 +50,7 @@ def _harm(report: Report) -> Table:
     return table
 
 
-def _rates(report: Report) -> Table:
+def _rates(report: ComparisonReport) -> Table:
     table = Table("currency", "failures", "recovered", "by count", "by value", "no action: by count", "by value", title="recovery rate")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -60,7 +60,7 @@ def _rates(report: Report) -> Table:
     return table
 
 
-def _closing(report: Report) -> Table:
+def _closing(report: ComparisonReport) -> Table:
     """What the month came to: the same on every machine for the same seed and first day."""
     month = report.month
     table = Table("the month", "", title="closing table")
@@ -88,7 +88,7 @@ def _closing(report: Report) -> Table:
     return table
 
 
-def _named(line: Line) -> str:
+def _named(line: ComparedFigure) -> str:
     words = []
     if line.missing:
         words.append(f"not in ClickHouse: {', '.join(line.missing[:SHOWN])}")

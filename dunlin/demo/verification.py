@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dunlin.demo.comparison import Report, compare
+from dunlin.demo.comparison import ComparisonReport, compare
 from dunlin.demo.quiescence import Pipeline, parked, wait_until_quiescent
 from dunlin.demo.warehouse_snapshot import warehouse_snapshot
 from dunlin.demo.world import ACCOUNT, MAIL_FROM, Sandbox
@@ -12,7 +12,7 @@ from dunlin.stack import directory_lock, state
 
 
 @dataclass(frozen=True, kw_only=True)
-class Addresses:
+class StackAddresses:
     """Where the parts of a running demonstration are."""
 
     bootstrap: str
@@ -28,7 +28,7 @@ class NothingToVerifyError(Exception):
     """No stack with a sandbox runs whole; the text says how to start one or what is missing."""
 
 
-def running(home: Path) -> Addresses:
+def running(home: Path) -> StackAddresses:
     """The addresses of the demonstration that runs in `home`. Raises NothingToVerifyError."""
     stack = state.read(home) if directory_lock.is_held(home / "run") else None
     if stack is None or "sandbox" not in stack.parts:
@@ -42,7 +42,7 @@ def running(home: Path) -> Addresses:
             f"{', '.join(down)} is not running, so the pipeline cannot become quiescent. Check `dunlin status` and {home / 'logs'}, "
             "and verify again when every part is ready."
         )
-    return Addresses(
+    return StackAddresses(
         bootstrap=parts["kafka"].urls["bootstrap"],
         clickhouse=parts["clickhouse"].urls["admin"],
         sandbox=parts["sandbox"].urls["api"],
@@ -51,7 +51,7 @@ def running(home: Path) -> Addresses:
     )
 
 
-def prove(addresses: Addresses, report: Callable[[str], None], reason: str, patience: float = 180.0) -> Report:
+def prove(addresses: StackAddresses, report: Callable[[str], None], reason: str, patience: float = 180.0) -> ComparisonReport:
     """Verify the running demonstration, its clock held under `reason`, which no other verification at the same time may share.
 
     Raises NotQuietError when it does not come to rest within `patience` seconds.

@@ -22,7 +22,7 @@ RESULTS = {
 }
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class StoryLine(msgspec.Struct, frozen=True, kw_only=True):
     """One event as a sentence."""
 
     at: datetime
@@ -44,7 +44,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     customer: str
     invoice: str
     summary: str
-    lines: tuple[Line, ...]
+    lines: tuple[StoryLine, ...]
 
 
 def story(rows: Sequence[Row]) -> Story:
@@ -85,8 +85,8 @@ def _counted(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def _line(row: Row) -> Line:
-    return Line(
+def _line(row: Row) -> StoryLine:
+    return StoryLine(
         at=row["occurred_at"],
         sequence=row["sequence"],
         event_type=row["event_type"],

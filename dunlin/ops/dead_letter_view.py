@@ -12,7 +12,7 @@ LONGEST = 4096
 """So many bytes are shown; `--raw` writes all of them."""
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class DeadLetterLine(msgspec.Struct, frozen=True, kw_only=True):
     """A parked message in a list; times are ISO 8601 in UTC."""
 
     name: str
@@ -26,10 +26,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     put_back: str
 
 
-def line(held: HeldMessage) -> Line:
+def line(held: HeldMessage) -> DeadLetterLine:
     """The message's line."""
     back = held.replayed
-    return Line(
+    return DeadLetterLine(
         name=str(held.place),
         parked_at=held.parked_at.isoformat(timespec="seconds"),
         account=held.account,

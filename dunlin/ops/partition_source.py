@@ -16,7 +16,7 @@ PATIENCE = 30.0
 """Seconds of silence after which the broker counts as gone."""
 
 
-class Fact(msgspec.Struct, frozen=True):
+class SourceFact(msgspec.Struct, frozen=True):
     """A message of `facts` as a shard sees it."""
 
     key: bytes | None
@@ -50,7 +50,7 @@ class KafkaPartition:
                 rows[key] = value
         return rows
 
-    def facts(self, end: int) -> Iterator[Fact]:
+    def facts(self, end: int) -> Iterator[SourceFact]:
         """The facts from the first one up to the offset `end`. Raises CannotReplayError when the first ones were deleted."""
         start = self._log.bounds(FACTS.name).start
         if start > 0 and end > 0:
@@ -60,7 +60,7 @@ class KafkaPartition:
                 "offered. Restore them from a mirror or a backup, and replay from there."
             )
         for message in self._messages(FACTS.name, 0, end):
-            yield Fact(message.key(), message.value(), message.offset() or 0, message.timestamp()[1])
+            yield SourceFact(message.key(), message.value(), message.offset() or 0, message.timestamp()[1])
 
     def kept(self, topic: str) -> Kept:
         """What the stream sent to a topic, up to what is committed when it is read."""

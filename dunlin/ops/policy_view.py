@@ -14,7 +14,7 @@ DRAFT = "draft"
 """The word that names the draft in place of a version."""
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class PolicyLine(msgspec.Struct, frozen=True, kw_only=True):
     """One version in the history of a policy. `changes` are sentences; `published_at` is wall time in ISO 8601."""
 
     number: int
@@ -90,14 +90,14 @@ def page(account: str, published: Published, history: History) -> str:
     return "".join(f"# {line}\n" for line in head) + "\n" + to_toml(published.document)
 
 
-def lines(history: History) -> list[Line]:
+def lines(history: History) -> list[PolicyLine]:
     """All versions, the last one first, each with what it changed."""
-    shown: list[Line] = []
+    shown: list[PolicyLine] = []
     before: Policy | None = None
     for version in history.versions:
         changes = ["the first version"] if before is None else diff(before, version.document) or ["the same document"]
         shown.append(
-            Line(
+            PolicyLine(
                 number=version.number,
                 published_at=version.published_at.isoformat(timespec="seconds"),
                 who=version.who,

@@ -31,7 +31,7 @@ _CASES = (
 )
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
+class ShadowDifference(msgspec.Struct, frozen=True, kw_only=True):
     """Decisions that differ in the same way. `later_seconds` is by how much the draft's next retry is later, in the middle of all."""
 
     in_force: str
@@ -47,23 +47,23 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
         return self.in_force == self.draft
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class ShadowReport(msgspec.Struct, frozen=True, kw_only=True):
     """All differences since a moment of business time; `cases` is how many cases anything happened to since then."""
 
     account: str
     since: datetime
     cases: int
     decisions: int
-    differences: tuple[Difference, ...]
+    differences: tuple[ShadowDifference, ...]
 
 
-def report(client: Any, account: str, since: datetime | None) -> Report:
+def report(client: Any, account: str, since: datetime | None) -> ShadowReport:
     """What the draft would have decided otherwise since then, the most frequent difference first."""
     moment = since or datetime.fromtimestamp(0, UTC)
     parameters = {"account": account, "since": moment}
     rows = list(client.query(_QUERY, parameters=parameters).named_results())
     found = [
-        Difference(
+        ShadowDifference(
             in_force=row["in_force"],
             draft=row["draft"],
             decisions=row["decisions"],
@@ -74,12 +74,12 @@ def report(client: Any, account: str, since: datetime | None) -> Report:
         for row in rows
     ]
     cases = client.query(_CASES, parameters=parameters).result_rows[0][0]
-    return Report(
+    return ShadowReport(
         account=account, since=moment, cases=cases, decisions=sum(one.decisions for one in found), differences=tuple(found[:LONGEST])
     )
 
 
-def in_words(difference: Difference) -> str:
+def in_words(difference: ShadowDifference) -> str:
     """How the draft differs, in a sentence."""
     hours = difference.later_seconds / 3600
     moved = f"; its retry {abs(hours):.1f} h {'later' if hours > 0 else 'earlier'}" if difference.later_seconds else ""

@@ -33,7 +33,7 @@ class Kept(NamedTuple):
     messages: Iterator[tuple[bytes | None, bytes | None]]
 
 
-class Source(Protocol):
+class FactSource(Protocol):
     """One partition of a stream as it is kept."""
 
     @property
@@ -50,7 +50,7 @@ class Source(Protocol):
         """What the stream sent to a topic."""
 
 
-class Difference(msgspec.Struct, frozen=True):
+class StateDifference(msgspec.Struct, frozen=True):
     """One message or row that is not the same. `kept` None: the stream has it not; `replayed` None: the replay has it not."""
 
     partition: int
@@ -69,10 +69,10 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     digest: str
     differences: int
-    shown: tuple[Difference, ...]
+    shown: tuple[StateDifference, ...]
 
 
-def replay(source: Source, app_id: str, topic_of_facts: str, *, verify: bool, report: Callable[[int, int], None]) -> Replayed:
+def replay(source: FactSource, app_id: str, topic_of_facts: str, *, verify: bool, report: Callable[[int, int], None]) -> Replayed:
     """Rebuild one partition and, with `verify`, compare. `say(done, end)` is called after every fact with its offset's successor.
 
     Raises CannotReplayError when facts that the state follows from are gone.
@@ -107,12 +107,12 @@ def replay(source: Source, app_id: str, topic_of_facts: str, *, verify: bool, re
 class Comparison:
     """Holds what the replay sends against what was kept, message by message; nothing is collected but the differences."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: FactSource) -> None:
         self._number = source.number
         self._kept = {topic: source.kept(topic) for topic in OUTPUTS}
         self._first = {topic: next(kept.messages, None) for topic, kept in self._kept.items() if not kept.whole}
         self.count = 0
-        self.shown: list[Difference] = []
+        self.shown: list[StateDifference] = []
 
     def sent(self, outputs: list[Output]) -> None:
         """The next outputs of the replay."""
@@ -145,7 +145,7 @@ class Comparison:
         self.count += 1
         if len(self.shown) < SHOWN:
             kind: Literal["changed", "missing", "extra"] = "missing" if kept is None else "extra" if replayed is None else "changed"
-            self.shown.append(Difference(self._number, where, kind, _text(kept), _text(replayed)))
+            self.shown.append(StateDifference(self._number, where, kind, _text(kept), _text(replayed)))
 
 
 def digest(rows: Mapping[bytes, bytes]) -> str:

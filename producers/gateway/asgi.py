@@ -12,12 +12,12 @@ RETRY_AFTER = b"5"
 """The Retry-After of a 503, in seconds."""
 
 
-class Gone(Exception):
+class ClientGone(Exception):
     """The sender left before its body was complete."""
 
 
 async def body_of(receive: Receive, length: int, limit: int) -> bytes | None:
-    """The whole body, or None when it is larger than the limit; `length` is what the sender announced, 0 when nothing. Raises Gone."""
+    """The whole body, or None when it is larger than the limit; `length` is the announced one, 0 without one. Raises ClientGone."""
     if length > limit:
         return None
     parts: list[bytes] = []
@@ -25,7 +25,7 @@ async def body_of(receive: Receive, length: int, limit: int) -> bytes | None:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise Gone
+            raise ClientGone
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > limit:

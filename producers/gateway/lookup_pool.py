@@ -14,7 +14,7 @@ MOST_WAITING = 8
 """Lookups of one owner that may wait in the queue."""
 
 
-class Busy(Exception):
+class PoolBusy(Exception):
     """The owner's queue of lookups is full."""
 
 
@@ -27,10 +27,10 @@ class LookupPool:
         self._waiting: dict[str, int] = {}
 
     async def run(self, owner: str, lookup: Callable[[], T]) -> T:
-        """The result of the lookup, once it is the owner's turn. Raises Busy when the owner's queue is full."""
+        """The result of the lookup, once it is the owner's turn. Raises PoolBusy when the owner's queue is full."""
         waiting = self._waiting.get(owner, 0)
         if waiting > MOST_WAITING:
-            raise Busy(owner)
+            raise PoolBusy(owner)
         self._waiting[owner] = waiting + 1
         try:
             async with self._turns.setdefault(owner, asyncio.Lock()):

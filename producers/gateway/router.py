@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from producers.gateway.asgi import Gone, Headers, Receive, Scope, Send, answer, body_of
+from producers.gateway.asgi import ClientGone, Headers, Receive, Scope, Send, answer, body_of
 from producers.gateway.deadlines import Deadlines
 from producers.gateway.kafka_delivery import Delivers, OutgoingMessage
 from producers.gateway.metrics import GatewayMetrics
@@ -83,7 +83,7 @@ class Router:
         """Answer one request of a route."""
         try:
             reply = await self._reply(route, scope, receive)
-        except Gone:
+        except ClientGone:
             return
         if reply.facts and not await self._published(reply):
             reply = Response(503, "broker", b"It could not be stored. Please try again.\n")

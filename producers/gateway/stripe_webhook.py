@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 _decode = msgspec.json.Decoder().decode
 
 
-class Accounts(Protocol):
+class WebhookAccounts(Protocol):
     """What the gateway must know of accounts."""
 
     def accounts(self) -> list[str]:
@@ -49,7 +49,7 @@ def read(body: bytes) -> Any:
 
 
 def messages_of(
-    accounts: Accounts, path: str, signers: list[str], event: Any, body: bytes, received_at: datetime, traceparent: bytes = b""
+    accounts: WebhookAccounts, path: str, signers: list[str], event: Any, body: bytes, received_at: datetime, traceparent: bytes = b""
 ) -> tuple[Fact, list[OutgoingMessage]]:
     """The one fact of a validly signed body, and the messages to store it with: raw, fact, and parked when it cannot be translated.
 
@@ -87,7 +87,7 @@ def _stopped(fact: WebhookIgnored) -> PauseSet:
     )
 
 
-def _fact(accounts: Accounts, account: str, event: Any, body: bytes, received_at: datetime, why: str) -> Fact:
+def _fact(accounts: WebhookAccounts, account: str, event: Any, body: bytes, received_at: datetime, why: str) -> Fact:
     try:
         if not isinstance(event, (dict, InvoiceEvent)):
             raise UnknownShape("event is not an object.")

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from uvicorn.config import HTTP_PROTOCOLS
 
-from producers.gateway.asgi import Gone, Headers, Receive, Scope, Send, answer, body_of, headers_of
+from producers.gateway.asgi import ClientGone, Headers, Receive, Scope, Send, answer, body_of, headers_of
 from producers.gateway.deadlines import Deadlines
 from producers.gateway.http.exchange import ACCEPTED, Exchange
 from producers.gateway.kafka_delivery import Delivers
@@ -25,7 +25,7 @@ from producers.gateway.metrics import GatewayMetrics
 from producers.gateway.router import Router
 from producers.gateway.signature import LONGEST_BODY, Rejected, read_header
 from producers.gateway.signers import Signers, signers
-from producers.gateway.stripe_webhook import Accounts, messages_of, read
+from producers.gateway.stripe_webhook import WebhookAccounts, messages_of, read
 from recovery.adapters.kafka import NotDelivered
 from recovery.contracts.facts import Fact
 from recovery.vocabulary import Clock
@@ -62,7 +62,9 @@ class Gateway:
     """The ASGI application, with all its dependencies as arguments. `wall` is wall time; `intake` answers every request that is not a
     webhook of Stripe."""
 
-    def __init__(self, accounts: Accounts, delivery: Delivers, wall: Clock, metrics: GatewayMetrics, intake: Router | None = None) -> None:
+    def __init__(
+        self, accounts: WebhookAccounts, delivery: Delivers, wall: Clock, metrics: GatewayMetrics, intake: Router | None = None
+    ) -> None:
         self._accounts, self._delivery, self._wall, self._metrics = accounts, delivery, wall, metrics
         self._intake = intake
         self._in_flight = 0
@@ -123,7 +125,7 @@ class Gateway:
         signature, length, traceparent = _known_headers(headers)
         try:
             body = await self._reading.within(body_of(receive, length, BODY_LIMIT))
-        except Gone:
+        except ClientGone:
             return None
         except TimeoutError:
             result = WebhookResult(408, "slow")

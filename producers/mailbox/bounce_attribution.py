@@ -41,7 +41,7 @@ class DeliveryReport(msgspec.Struct, frozen=True, kw_only=True):
     unsubscribe: str = ""
 
 
-class Bounced(Protocol):
+class BounceStore(Protocol):
     """The store of undeliverable addresses (control.contacts)."""
 
     @property
@@ -53,20 +53,20 @@ class Bounced(Protocol):
         """How many of the customer's contacts can still be written to."""
 
 
-class Addresses(Protocol):
+class KnownAddresses(Protocol):
     """Whose address it is (control.contacts)."""
 
     def customers_with_email(self, account: str, email: str) -> tuple[str, ...]:
         """The account's customers with this address."""
 
-    def bounced(self, account: str, customer: str, email: str, at: datetime) -> Bounced:
+    def bounced(self, account: str, customer: str, email: str, at: datetime) -> BounceStore:
         """Remember that the address is undeliverable, and return what that means for the customer."""
 
 
 class BounceResolver:
     """Finds the customer of a delivery report, and makes the fact of it."""
 
-    def __init__(self, links: LinkSigner, addresses: Addresses) -> None:
+    def __init__(self, links: LinkSigner, addresses: KnownAddresses) -> None:
         self._links, self._addresses = links, addresses
 
     def facts(self, notice: DeliveryReport, accounts: Sequence[str], occurred_at: datetime, received_at: datetime) -> list[Fact]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
-from producers.providers.stripe_event import Event, Ignored, envelope
+from producers.providers.stripe_event import Ignored, StripeEvent, envelope
 from producers.providers.stripe_invoices import INVOICE_FACTS, InvoiceEvent, invoice_fact
 from recovery.contracts.facts import (
     Card,
@@ -80,7 +80,7 @@ def refuse_thin(event: Object | InvoiceEvent) -> None:
         raise UnknownShape(f"event.type is {kind}: a thin event, which carries no object. Set its destination to snapshot payloads.")
 
 
-def _invoice_fields(event: Event) -> dict[str, Any]:
+def _invoice_fields(event: StripeEvent) -> dict[str, Any]:
     invoice = event.object
     return {
         **event.about(id_of(invoice, "customer", "invoice"), needed_text(invoice, "id", "invoice")),
@@ -91,24 +91,24 @@ def _invoice_fields(event: Event) -> dict[str, Any]:
     }
 
 
-def _invoice(fact: type[InvoiceFact], event: Event) -> Fact:
+def _invoice(fact: type[InvoiceFact], event: StripeEvent) -> Fact:
     return fact(**_invoice_fields(event))
 
 
-def _invoice_changed(event: Event) -> Fact:
+def _invoice_changed(event: StripeEvent) -> Fact:
     """Stripe itself may switch collection off with its last attempt, which `attempt_count` shows; without an attempt, a person did
     (B14)."""
     before = event.previous.get("auto_advance") is True and "attempt_count" not in event.previous
     return InvoiceChanged(**_invoice_fields(event), switched_off=before and event.object.get("auto_advance") is False)
 
 
-def _payment_failed(event: Event) -> Fact:
+def _payment_failed(event: StripeEvent) -> Fact:
     intent = event.object.get("payment_intent")  # an object only in old versions, when the endpoint expands it
     decline = decline_of_intent(intent) if isinstance(intent, dict) else None
     return PaymentFailed(**_invoice_fields(event), decline=decline)
 
 
-def _charge_failed(event: Event) -> Fact:
+def _charge_failed(event: StripeEvent) -> Fact:
     charge = event.object
     return ChargeFailed(
         **event.about(id_of(charge, "customer", "charge"), id_of(charge, "invoice", "charge")),
@@ -122,7 +122,7 @@ def _charge_failed(event: Event) -> Fact:
     )
 
 
-def _intent_failed(event: Event) -> Fact:
+def _intent_failed(event: StripeEvent) -> Fact:
     intent = event.object
     error = part(intent, "last_payment_error", "payment_intent")
     return IntentFailed(
@@ -136,7 +136,7 @@ def _intent_failed(event: Event) -> Fact:
     )
 
 
-def _charge_refunded(event: Event) -> Fact:
+def _charge_refunded(event: StripeEvent) -> Fact:
     charge = event.object
     return ChargeRefunded(
         **event.about(id_of(charge, "customer", "charge"), id_of(charge, "invoice", "charge")),
@@ -147,7 +147,7 @@ def _charge_refunded(event: Event) -> Fact:
     )
 
 
-def _dispute_opened(event: Event) -> Fact:
+def _dispute_opened(event: StripeEvent) -> Fact:
     dispute = event.object
     return DisputeOpened(
         **event.about(""),
@@ -161,7 +161,7 @@ def _dispute_opened(event: Event) -> Fact:
     )
 
 
-def _customer_changed(event: Event) -> Fact:
+def _customer_changed(event: StripeEvent) -> Fact:
     settings = event.previous.get("invoice_settings")
     about = event.about(needed_text(event.object, "id", "customer"))
     source, default = id_of(event.object, "default_source", "customer"), default_of_customer(event.object)
@@ -175,11 +175,11 @@ def _customer_changed(event: Event) -> Fact:
     )
 
 
-def _customer_deleted(event: Event) -> Fact:
+def _customer_deleted(event: StripeEvent) -> Fact:
     return CustomerDeleted(**event.about(needed_text(event.object, "id", "customer")))
 
 
-def _subscription_changed(event: Event) -> Fact:
+def _subscription_changed(event: StripeEvent) -> Fact:
     subscription = event.object
     return SubscriptionChanged(
         **event.about(id_of(subscription, "customer", "subscription")),
@@ -196,7 +196,7 @@ def _subscription_changed(event: Event) -> Fact:
     )
 
 
-def _subscription_ended(event: Event) -> Fact:
+def _subscription_ended(event: StripeEvent) -> Fact:
     subscription = event.object
     return SubscriptionEnded(
         **event.about(id_of(subscription, "customer", "subscription")),
@@ -205,12 +205,12 @@ def _subscription_ended(event: Event) -> Fact:
     )
 
 
-def _method_attached(event: Event) -> Fact:
+def _method_attached(event: StripeEvent) -> Fact:
     method = event.object
     return _method(event, card_of_method(method) or Card(method=needed_text(method, "id", "payment_method")), "attached")
 
 
-def _method_renewed(event: Event) -> Fact | Ignored:
+def _method_renewed(event: StripeEvent) -> Fact | Ignored:
     """A card that its network renewed. Stripe reports a blocked bank account by the same event, which renews nothing."""
     card = card_of_method(event.object)
     return (
@@ -220,18 +220,18 @@ def _method_renewed(event: Event) -> Fact | Ignored:
     )
 
 
-def _method_updated(event: Event) -> Fact | Ignored:
+def _method_updated(event: StripeEvent) -> Fact | Ignored:
     """A stored card whose expiry date was corrected, by the customer or the merchant, can be charged again (B38)."""
     card, before = card_of_method(event.object), event.previous.get("card")
     changed = isinstance(before, dict) and not before.keys().isdisjoint(("exp_month", "exp_year"))
     return _method(event, card, "expiry_changed") if card and changed else Ignored("what changed decides no charge")
 
 
-def _method(event: Event, card: Card, how: Literal["attached", "automatically_updated", "expiry_changed"]) -> Fact:
+def _method(event: StripeEvent, card: Card, how: Literal["attached", "automatically_updated", "expiry_changed"]) -> Fact:
     return MethodChanged(**event.about(id_of(event.object, "customer", "payment_method")), card=card, how=how)
 
 
-_FACTS: dict[str, Callable[[Event], Fact | Ignored]] = {
+_FACTS: dict[str, Callable[[StripeEvent], Fact | Ignored]] = {
     **{kind: partial(_invoice, fact) for kind, fact in INVOICE_FACTS.items()},
     "invoice.payment_failed": _payment_failed,
     "invoice.updated": _invoice_changed,

@@ -15,7 +15,7 @@ class Ignored(msgspec.Struct, frozen=True):
     why: str
 
 
-class Event(msgspec.Struct, frozen=True):
+class StripeEvent(msgspec.Struct, frozen=True):
     """An event's envelope, read once: the header of its fact, and the object it is about."""
 
     id: str
@@ -31,7 +31,7 @@ class Event(msgspec.Struct, frozen=True):
         return {**self.header, "customer": customer, "invoice": invoice}
 
 
-def envelope(account: str, event: Object, received_at: datetime) -> Event:
+def envelope(account: str, event: Object, received_at: datetime) -> StripeEvent:
     """The envelope of an event of an account. Raises UnknownShape."""
     id = needed_text(event, "id", "event")
     data = part(event, "data", "event")
@@ -39,7 +39,7 @@ def envelope(account: str, event: Object, received_at: datetime) -> Event:
     alone = event.get("request") if isinstance(event.get("request"), str) else None
     request = {"id": alone} if alone is not None else part(event, "request", "event")
     fact_id = webhook_fact_id(account, id)
-    return Event(
+    return StripeEvent(
         id=id,
         livemode=flag(event, "livemode", "event"),
         request_id=text(request, "id", "event.request"),

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from producers.replay.facts_redrive import Refused, Replay, ReplayRequest
+from producers.replay.facts_redrive import Replay, ReplayRefused, ReplayRequest
 from recovery.adapters.dead_letter_reader import HeldMessage
 
 
@@ -40,7 +40,7 @@ class ReplayRun:
             else:
                 self._replay.redrive(held, self._request)
                 self._report(f"{held.place}: replayed")
-        except (Refused, LookupError) as error:
+        except (ReplayRefused, LookupError) as error:
             self._report(f"{held.place}: {error}")
             return "refused"
         return "done"

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import msgspec
 
-from producers.gateway.stripe_webhook import Accounts, messages_of, read
+from producers.gateway.stripe_webhook import WebhookAccounts, messages_of, read
 from recovery.adapters.dead_letter_reader import HeldMessage, MessagePosition, account_of
 from recovery.contracts.dead_letters import DECIDED_ANEW, DeadLetter, DeadLetterReplayed
 from recovery.contracts.encoding.codec import Unprocessable, decode_fact, encode
@@ -27,7 +27,7 @@ RESUMPTIONS = (ContactAllowed, ResumeRequested, RetryRequested)
 """Facts that let something happen again whatever was forbidden before they come: late, they would undo a newer prohibition."""
 
 
-class Refused(ValueError):
+class ReplayRefused(ValueError):
     """A message that must not be replayed, or that would only be dead-lettered again; the text says why and what to do instead."""
 
 
@@ -67,19 +67,19 @@ class Replay:
     """Puts single messages back. `message_of` finds a parked message by its place."""
 
     def __init__(
-        self, accounts: Accounts, message_of: Callable[[MessagePosition], tuple[DeadLetter, datetime]], publisher: ReplayProducer
+        self, accounts: WebhookAccounts, message_of: Callable[[MessagePosition], tuple[DeadLetter, datetime]], publisher: ReplayProducer
     ) -> None:
         self._accounts, self._message_of, self._publisher = accounts, message_of, publisher
 
     def plan(self, held: HeldMessage) -> list[ReplayMessage]:
-        """What would be written for it. Raises Refused, and LookupError when it has expired meanwhile."""
+        """What would be written for it. Raises ReplayRefused, and LookupError when it has expired meanwhile."""
         return self._written(held, self._message_of(held.place)[0])
 
     def redrive(self, held: HeldMessage, request: ReplayRequest) -> None:
         """Write it, and after the broker's acknowledgement the note: a crash in between leaves a message that may be replayed again.
 
         Raises:
-            Refused: as `plan`.
+            ReplayRefused: as `plan`.
             NotDelivered: the broker has not acknowledged everything.
         """
         parked, _ = self._message_of(held.place)
@@ -95,7 +95,7 @@ class Replay:
 
     def _written(self, held: HeldMessage, parked: DeadLetter) -> list[ReplayMessage]:
         if parked.left_out and parked.topic in _TOPICS:
-            raise Refused(
+            raise ReplayRefused(
                 f"Its {parked.left_out:,} bytes are more than a dead letter holds. They are on {parked.topic}, partition "
                 f"{parked.partition}, offset {parked.offset}, as long as that topic keeps them; SHA-256 {parked.sha256}."
             )
@@ -106,16 +106,18 @@ class Replay:
         return [_for_streams(parked)] if parked.topic == FACTS.name else []  # a row is woken by the fact that tells of this
 
 
-def _translated(accounts: Accounts, parked: DeadLetter) -> ReplayMessage:
+def _translated(accounts: WebhookAccounts, parked: DeadLetter) -> ReplayMessage:
     account = account_of(parked)
     if not accounts.secrets(account):
-        raise Refused(f"Account {account} is not in the tenants file any more; put it back there first.")
+        raise ReplayRefused(f"Account {account} is not in the tenants file any more; put it back there first.")
     event = read(parked.value)
     fact, messages = messages_of(accounts, account, [account], event, parked.value, parked.at)
     if isinstance(fact, WebhookParked):
-        raise Refused(f"It still cannot be translated: {fact.why}")
+        raise ReplayRefused(f"It still cannot be translated: {fact.why}")
     if any(message.everywhere for message in messages):
-        raise Refused(f"Stripe said then that our access was taken away, which may be over by now. If it is not: `dunlin pause {account}`.")
+        raise ReplayRefused(
+            f"Stripe said then that our access was taken away, which may be over by now. If it is not: `dunlin pause {account}`."
+        )
     return next(
         ReplayMessage(topic=message.topic, key=message.key, value=message.value) for message in messages if message.topic == FACTS.name
     )
@@ -125,13 +127,13 @@ def _for_streams(parked: DeadLetter) -> ReplayMessage:
     try:
         fact = decode_fact(parked.value)
     except Unprocessable as error:
-        raise Refused(f"This version cannot read it either: {error}") from error
+        raise ReplayRefused(f"This version cannot read it either: {error}") from error
     if isinstance(fact, PauseSet):
-        raise Refused(
+        raise ReplayRefused(
             "It is an old position of the kill switch, which may be another by now. Set it anew: `dunlin pause` or `dunlin resume`."
         )
     if isinstance(fact, RESUMPTIONS):
-        raise Refused(
+        raise ReplayRefused(
             f"{fact.who} requested it then, and the customer may have been stopped since. If it is still wanted, "
             "repeat it with `python -m producers command retry` or `resume`."
         )
@@ -140,7 +142,7 @@ def _for_streams(parked: DeadLetter) -> ReplayMessage:
 
 def _for_sinks(parked: DeadLetter) -> ReplayMessage:
     if parked.headers.get(DECIDED_ANEW):
-        raise Refused(
+        raise ReplayRefused(
             f"Its case has learned that {parked.headers[DECIDED_ANEW]} was not done, and has decided anew since. "
             "Request another attempt with `python -m producers command retry`."
         )

@@ -12,7 +12,7 @@ import msgspec
 FOLDER = "progress"
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class ProgressReport(msgspec.Struct, frozen=True, kw_only=True):
     """A program's report of its own progress.
 
     `process` identifies one run of the program. Positions are next offsets, by "topic/partition": `read` is the end of what it has
@@ -27,7 +27,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     next: float = 0.0
 
 
-ReportProgress = Callable[[Report], None]
+ReportProgress = Callable[[ProgressReport], None]
 """Keeps a report."""
 
 
@@ -43,7 +43,7 @@ class ReadProgress:
         """Everything before these offsets is done; earlier reports of other partitions stay valid."""
         if self._report is not None:
             self._read.update(ends)
-            self._report(Report(process=self._process, read=self._read))
+            self._report(ProgressReport(process=self._process, read=self._read))
 
 
 def progress_reporter(clock_file: Path | None, name: str) -> ReportProgress | None:
@@ -54,18 +54,18 @@ def progress_reporter(clock_file: Path | None, name: str) -> ReportProgress | No
     folder.mkdir(parents=True, exist_ok=True)
     file, fresh = folder / f"{name}.json", folder / f"{name}.{os.getpid()}.tmp"
 
-    def report(report: Report) -> None:
+    def report(report: ProgressReport) -> None:
         fresh.write_bytes(msgspec.json.encode(report))
         os.replace(fresh, file)
 
     return report
 
 
-def reports(clock_file: Path) -> dict[str, Report]:
+def reports(clock_file: Path) -> dict[str, ProgressReport]:
     """The last report of each program that made one, by name."""
     found = {}
     for file in (clock_file.parent / FOLDER).glob("*.json"):
-        found[file.stem] = msgspec.json.decode(file.read_bytes(), type=Report)
+        found[file.stem] = msgspec.json.decode(file.read_bytes(), type=ProgressReport)
     return found
 
 

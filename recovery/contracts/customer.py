@@ -96,7 +96,7 @@ class Consent(msgspec.Struct, frozen=True, omit_defaults=True):
     country: str = ""
 
 
-class Contact(msgspec.Struct, omit_defaults=True):
+class ContactState(msgspec.Struct, omit_defaults=True):
     """How the customer may be written to; kept for ever. `suppressed`: why not, by medium or `all`, the latest reason first, with spaces
     between them; `consent`: by medium; `bounced_at`: when the newest bounce of a suppressed medium happened."""
 
@@ -236,7 +236,7 @@ class Customer(msgspec.Struct, kw_only=True, omit_defaults=True):
     recent_fact_ids: list[int] = []
     mails: dict[str, datetime] = {}  # reminders of the last 30 days that were sent or may yet be, by effect
     texts: dict[str, datetime] = {}  # the same of texts
-    contact: Contact | None = None
+    contact: ContactState | None = None
     expiring: dict[str, ExpiringCard] = {}  # by subscription
     expiry_warned_for: dict[str, datetime] = {}  # by subscription: the charge before which a mail about the card was asked for
     requests: int = 0

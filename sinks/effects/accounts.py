@@ -4,7 +4,7 @@ from control.tenants import TenantDirectory
 from recovery.presentation.brand import Brand
 
 
-class Accounts:
+class AccountView:
     """The tenants file as the performers see it, always as it is now."""
 
     def __init__(self, tenants: TenantDirectory) -> None:

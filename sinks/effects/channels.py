@@ -6,7 +6,7 @@ from control.link_keys import link_keys
 from recovery.config import Settings
 from recovery.signed_links import LinkSigner
 from recovery.vocabulary import Clock
-from sinks.effects.accounts import Accounts
+from sinks.effects.accounts import AccountView
 from sinks.effects.alerts.alert_mail import MailChannel
 from sinks.effects.alerts.slack import SlackChannel
 from sinks.effects.mail.email import MailTransport
@@ -41,14 +41,14 @@ def mail_signer(settings: Settings) -> LinkSigner | None:
     return None
 
 
-def mail_channel(settings: Settings, accounts: Accounts, post: MailTransport, wall: Clock) -> MailChannel:
+def mail_channel(settings: Settings, accounts: AccountView, post: MailTransport, wall: Clock) -> MailChannel:
     """Alerts by e-mail, through the mail server of payers' mails and under the same permission to leave this machine."""
     return MailChannel(
         accounts, post.server, post.sender, wall, settings.dashboard_url, may_leave=post.may_leave, shown_account=settings.dashboard_account
     )
 
 
-def slack_channel(settings: Settings, accounts: Accounts) -> SlackChannel:
+def slack_channel(settings: Settings, accounts: AccountView) -> SlackChannel:
     """Alerts in Slack."""
     return SlackChannel(
         accounts, settings.dashboard_url, other_addresses=settings.slack_allow_any_host, shown_account=settings.dashboard_account

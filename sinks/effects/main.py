@@ -18,7 +18,7 @@ from recovery.adapters.kafka_cluster import cluster
 from recovery.adapters.kafka_trouble import KafkaUnusable, check, unusable
 from recovery.adapters.progress import ReadProgress
 from recovery.config import Settings
-from sinks.effects.accounts import Accounts
+from sinks.effects.accounts import AccountView
 from sinks.effects.alerts.digests import Digests
 from sinks.effects.engine.dispatcher import Dispatcher
 from sinks.effects.engine.kill_switches import Switches
@@ -152,7 +152,7 @@ def _run(settings: Settings) -> None:
         calm = {"enable.partition.eof": True, "fetch.wait.max.ms": 500}  # a switch need not be heard within milliseconds
         switches = Switches(consumer(brokers, f"{group}-switches", **calm), ledger)
         tenants = TenantDirectory.load(settings.tenants_file)
-        stripe_client = EffectsStripeClient(Accounts(tenants), settings.stripe_api_base)
+        stripe_client = EffectsStripeClient(AccountView(tenants), settings.stripe_api_base)
 
         def paused(account: str) -> bool | None:
             return switches.paused(account) if inbox.current else None

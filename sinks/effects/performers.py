@@ -2,10 +2,10 @@
 
 import logging
 
-from control.tenants import Contacts, TenantDirectory
+from control.tenants import ContactStore, TenantDirectory
 from recovery.config import Settings
 from recovery.email_addresses import is_address
-from sinks.effects.accounts import Accounts
+from sinks.effects.accounts import AccountView
 from sinks.effects.alerts.alerts import Alerts
 from sinks.effects.alerts.digests import Digests
 from sinks.effects.channels import mail_channel, mail_signer, signed_links, slack_channel, text_server
@@ -31,7 +31,7 @@ def performers(
     settings: Settings, stripe: EffectsStripeClient, tenants: TenantDirectory, clocks: Clocks, ledger: Ledger
 ) -> dict[str, Performer]:
     """The performer of each kind of work. Raises ValueError when a setting is wrong."""
-    accounts, contacts, mail, digests = Accounts(tenants), Contacts(settings.contacts_url), post(settings), Digests(ledger)
+    accounts, contacts, mail, digests = AccountView(tenants), ContactStore(settings.contacts_url), post(settings), Digests(ledger)
     return {
         "read_requested": Reads(stripe, clocks),
         "charge_requested": Charges(stripe, accounts, clocks),

@@ -21,7 +21,7 @@ from recovery.vocabulary import Clock
 from sinks.kafka.exactly_once_consumer import ExactlyOnceConsumer, Target
 from sinks.kafka.offset_ranges import Fatal
 from sinks.warehouse.redrive import WarehouseRedrive
-from sinks.warehouse.writer import Warehouse
+from sinks.warehouse.writer import WarehouseWriter
 
 log = logging.getLogger(__name__)
 REPORT_SECONDS = 30.0
@@ -39,7 +39,7 @@ def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
     except KafkaUnusable as error:
         log.error("%s", error)
         return 70
-    target = Warehouse(lambda: clickhouse.client(settings.clickhouse_url), Publisher(cluster(settings)), wall)
+    target = WarehouseWriter(lambda: clickhouse.client(settings.clickhouse_url), Publisher(cluster(settings)), wall)
     ready = settings.ready_file.touch if settings.ready_file else lambda: None
     events = _loop(settings, instance, "warehouse", EVENTS, target, ready, _progress(settings, instance))
     put_back = _loop(settings, instance, "warehouse-again", REDRIVE_SINKS, WarehouseRedrive(target), lambda: None, lambda _: None)
@@ -118,7 +118,7 @@ def membership(group: str, instance: int) -> dict[str, object]:
     }
 
 
-def _turn_until(stopped: list[int], loop: ExactlyOnceConsumer, put_back: ExactlyOnceConsumer, target: Warehouse) -> None:
+def _turn_until(stopped: list[int], loop: ExactlyOnceConsumer, put_back: ExactlyOnceConsumer, target: WarehouseWriter) -> None:
     reported, rows = monotonic(), 0
     while not stopped:
         loop.turn()

@@ -7,7 +7,7 @@ from recovery.contracts.encoding.codec import Unprocessable, decode_parked
 from recovery.contracts.topics import EVENTS
 from sinks.kafka.exactly_once_consumer import Target
 from sinks.kafka.offset_ranges import Message, Range
-from sinks.warehouse.writer import Warehouse
+from sinks.warehouse.writer import WarehouseWriter
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ class WarehouseRedrive(Target):
     A range that is repeated finds its own rows in the table, so a crash at any point leaves each row once.
     """
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: WarehouseWriter) -> None:
         self._warehouse = warehouse
 
     def write(self, taken: Range, messages: Sequence[Message]) -> None:

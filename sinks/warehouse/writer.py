@@ -28,7 +28,7 @@ SETTINGS = {
 }
 
 
-class Warehouse:
+class WarehouseWriter:
     """Writes ranges to `dunlin.events`; connects when first needed and again after an outage."""
 
     def __init__(self, connect: Callable[[], Client], parked: Publisher, wall: Clock) -> None:

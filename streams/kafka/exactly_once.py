@@ -30,7 +30,7 @@ from faust.stores import STORES, memory
 from faust.types import TP
 
 from recovery.adapters.kafka_cluster import Kafka
-from recovery.adapters.progress import Report, ReportProgress, place
+from recovery.adapters.progress import ProgressReport, ReportProgress, place
 from recovery.contracts.limits import BATCH_RECORDS
 from streams.kafka import transport
 from streams.kafka.partition_log import PartitionLog
@@ -188,7 +188,7 @@ class ShardStore(memory.Store):  # type: ignore[type-arg]  # keys and values are
 
     def _report(self, progress: ReportProgress) -> None:
         written = {place(topic, shard.number): end for shard in self.shards.values() for topic, end in list(shard.ends.items())}
-        progress(Report(process=f"{os.getpid()}:{self._rebalances}", read=self._read, written=written))
+        progress(ProgressReport(process=f"{os.getpid()}:{self._rebalances}", read=self._read, written=written))
 
     async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0) -> None:
         """Drop shards that were taken away, open those that are new. Partitions are fetched only after this returns."""

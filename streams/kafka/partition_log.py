@@ -12,7 +12,7 @@ from recovery.adapters.kafka_cluster import Kafka
 ANSWER_WITHIN = 30.0  # seconds for one question to the broker
 
 
-class Bounds(NamedTuple):
+class PartitionBounds(NamedTuple):
     """Offsets of one partition: the first one kept, the end of what is decided, the end of everything."""
 
     start: int
@@ -48,13 +48,13 @@ class PartitionLog:
         self._decided.close()
         self._everything.close()
 
-    def bounds(self, topic: str) -> Bounds:
+    def bounds(self, topic: str) -> PartitionBounds:
         """Where the partition begins and ends now. Raises KafkaException when the broker does not say so in time."""
         partition = kafka.TopicPartition(topic, self.number)
         # The decided end is asked for first: a writer between the two questions can only make it look too early.
         start, stable = self._decided.get_watermark_offsets(partition, timeout=ANSWER_WITHIN)
         _, end = self._everything.get_watermark_offsets(partition, timeout=ANSWER_WITHIN)
-        return Bounds(start, stable, end)
+        return PartitionBounds(start, stable, end)
 
     def records(self, topic: str) -> Iterator[tuple[bytes, bytes | None]]:
         """All committed records (key, value) of the partition, in order. Raises KafkaException."""

@@ -104,6 +104,17 @@ def test_a_file_name_occurs_once_or_its_twin_is_explained():
     assert {name for name, count in names.items() if count > 1} == set(TWINS)
 
 
+def test_a_class_name_occurs_once():
+    names = Counter(
+        node.name
+        for path in SOURCES
+        if named(path).split("/")[0] != "sandbox"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in names.items() if count > 1] == []
+
+
 def test_no_test_sleeps():
     tests = [path for path in TESTS if path != WAITING]
     assert [f"{named(path)}:{line}" for path in tests for line in sleeps(path.read_text())] == []

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import exports, queries
 from dashboard.views.overview import first_moment
-from dashboard.warehouse_client import Unreachable, Warehouse
+from dashboard.warehouse_client import WarehouseClient, WarehouseUnreachable
 from recovery.contracts.encoding.codec import encode
 from recovery.contracts.events import Event
 from sinks.warehouse import rows
@@ -78,14 +78,14 @@ def test_a_database_that_is_away_is_said_in_plain_words_and_without_a_traceback(
 
 
 def test_what_was_not_done_has_a_page_of_its_own(full):
-    source = Warehouse(full)
+    source = WarehouseClient(full)
     groups = queries.not_done(source, ACCOUNT, SINCE)
     skipped = [e for e in seed.events() if e.event_type in {"retry_skipped", "dunning_skipped"} and e.occurred_at >= SINCE]
     assert int(groups["n"].sum()) == len(skipped)
 
 
 def test_the_log_is_newest_first_and_its_pages_do_not_overlap(full):
-    source = Warehouse(full)
+    source = WarehouseClient(full)
     first, second = (queries.log(source, ACCOUNT, ["payment_failed"], "", 50, skip) for skip in (0, 50))
     times = [*first["occurred_at"], *second["occurred_at"]]
     assert times == sorted(times, reverse=True)
@@ -93,7 +93,7 @@ def test_the_log_is_newest_first_and_its_pages_do_not_overlap(full):
 
 
 def test_the_file_of_failures_has_all_of_them_with_a_header(full):
-    lines = exports.whole(Warehouse(full), "failures", ACCOUNT, SINCE).decode().splitlines()
+    lines = exports.whole(WarehouseClient(full), "failures", ACCOUNT, SINCE).decode().splitlines()
     opened = [e for e in seed.events() if e.event_type == "payment_failed" and e.occurred_at >= SINCE]
     assert lines[0].startswith('"invoice","customer","subscription","currency","amount_minor"')
     assert len(lines) == len(opened) + 1
@@ -101,7 +101,7 @@ def test_the_file_of_failures_has_all_of_them_with_a_header(full):
 
 @pytest.mark.parametrize("name", exports.EXPORTS)
 def test_every_export_can_be_read(full, name):
-    assert exports.whole(Warehouse(full), name, ACCOUNT, SINCE).count(b"\n") > 1
+    assert exports.whole(WarehouseClient(full), name, ACCOUNT, SINCE).count(b"\n") > 1
 
 
 @pytest.mark.parametrize(
@@ -113,12 +113,12 @@ def test_a_text_that_a_spreadsheet_would_run_gets_an_apostrophe(empty, clickhous
     line = rows.line(encode(Event(**fields, occurred_at=seed.NOW, received_at=seed.NOW)), "recovery.events", 0, 0)
     # An event with such an id is refused; a row may be older than that, or come from a text.
     seed.write(clickhouse.url("sink"), [line.replace(b'"EVIL"', json.dumps(evil).encode())], f"evil{evil}")
-    text = exports.whole(Warehouse(empty), "failures", "acct_1", SINCE).decode()
+    text = exports.whole(WarehouseClient(empty), "failures", "acct_1", SINCE).decode()
     assert f'"in_1","\'{evil}",' in text
     assert '"quote "" and , comma"' in text
 
 
 def test_a_password_is_never_part_of_what_is_said():
-    with pytest.raises(Unreachable) as said:
-        Warehouse("http://dashboard:hunter2@127.0.0.1:1/").frame("SELECT 1", {}, ["n"])
+    with pytest.raises(WarehouseUnreachable) as said:
+        WarehouseClient("http://dashboard:hunter2@127.0.0.1:1/").frame("SELECT 1", {}, ["n"])
     assert "hunter2" not in str(said.value)

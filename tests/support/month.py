@@ -14,7 +14,7 @@ from zlib import crc32
 
 import msgspec
 
-from dunlin.demo.comparison import Report, WarehouseSnapshot, compare
+from dunlin.demo.comparison import ComparisonReport, WarehouseSnapshot, compare
 from dunlin.demo.world import API_VERSION, SUBSCRIBED
 from producers.gateway.stripe_webhook import messages_of
 from recovery.contracts.effects import Effect, EffectWithdrawn
@@ -138,7 +138,7 @@ class Month:
             shard.keep_time()
         return self
 
-    def report(self, baseline: bool = False) -> Report:
+    def report(self, baseline: bool = False) -> ComparisonReport:
         """The comparison that `dunlin verify` makes."""
         events = [{"id": event.id, "accepted": event.accepted} for event in self.world.announce.events.values() if event.subscribed]
         whole = {"account": self.account, "events": events, **truth.acts(self.world), "webhooks": [], "forged_webhooks": 0}

@@ -56,7 +56,7 @@ class Bounded(Protocol):
         """Others need its place: close it."""
 
 
-class Bounds:
+class HttpLimits:
     """What all connections of a server hold together. When there is no room, those go first that have waited longest without a whole
     request; only when there is none, the newcomer is refused."""
 

@@ -15,12 +15,12 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from producers.gateway.asgi import Headers
-from producers.gateway.http.connection_limits import Bounds, Limits
+from producers.gateway.http.connection_limits import HttpLimits, Limits
 from producers.gateway.http.exchange import ACCEPTED, PLAIN, Application, Exchange, accepted, head, refusal, scope_of
 from producers.gateway.http.request_reader import Posts, Reading
 
 log = logging.getLogger(__name__)
-_bounds: WeakKeyDictionary[ServerState, Bounds] = WeakKeyDictionary()
+_bounds: WeakKeyDictionary[ServerState, HttpLimits] = WeakKeyDictionary()
 
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -35,7 +35,7 @@ class HttpConnection(Reading):
         loop: asyncio.AbstractEventLoop = _loop or asyncio.get_running_loop()
         if (bounds := _bounds.get(server_state)) is None:
             connections = config.limit_concurrency or self.limits.connections
-            bounds = _bounds[server_state] = Bounds(msgspec.structs.replace(self.limits, connections=connections), loop)
+            bounds = _bounds[server_state] = HttpLimits(msgspec.structs.replace(self.limits, connections=connections), loop)
         app = config.loaded_app
         super().__init__(loop, bounds, cast(Posts, app) if hasattr(app, "taken") else None)
         self._state, self._app_state, self._app = server_state, app_state, cast(Application, app)

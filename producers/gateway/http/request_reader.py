@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 
 import httptools
 
-from producers.gateway.http.connection_limits import Bounds, Limits
+from producers.gateway.http.connection_limits import HttpLimits, Limits
 from producers.gateway.http.exchange import Answers, Exchange
 
 _CHUNKED_WASTE = 4
@@ -44,7 +44,7 @@ class Reading(asyncio.Protocol, Answers):
     limits: ClassVar[Limits] = Limits()
     _transport: asyncio.Transport
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, bounds: Bounds, posts: Posts | None) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, bounds: HttpLimits, posts: Posts | None) -> None:
         self._loop, self._bounds, self._posts = loop, bounds, posts
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[Exchange] = deque()

@@ -4,7 +4,7 @@ import logging
 import time
 
 from control.link_keys import link_keys
-from control.tenants import Contacts, TenantDirectory
+from control.tenants import ContactStore, TenantDirectory
 from producers.gateway.kafka_delivery import Delivers
 from producers.gateway.metrics import GatewayMetrics
 from producers.gateway.router import Router
@@ -29,7 +29,7 @@ def intake(settings: Settings, tenants: TenantDirectory, delivery: Delivers, met
         log.warning("no links, bounces or texts are taken: %s is not there (DUNLIN_LINK_KEYS_FILE)", settings.link_keys_file)
         return None
     links, business = LinkSigner(link_keys(settings.link_keys_file), settings.public_url), business_clock(settings.clock_file)
-    contacts = Contacts(settings.contacts_url)
+    contacts = ContactStore(settings.contacts_url)
     routes = TrackingRoutes(links, business, wall, time.monotonic).routes()
     routes += MailEventRoutes(tenants.mail_events_secrets, BounceResolver(links, contacts), business, wall).routes()
     if settings.twilio_auth_token and settings.public_url:

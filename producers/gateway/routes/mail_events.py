@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from producers.gateway.lookup_pool import Busy, LookupPool
+from producers.gateway.lookup_pool import LookupPool, PoolBusy
 from producers.gateway.router import Request, Response, Route, plainly
 from producers.mailbox.bounce_attribution import BounceResolver, DeliveryReport
 from producers.providers.dsn import is_hard
@@ -65,7 +65,7 @@ class MailEventRoutes:
             found: list[list[Fact]] = []
             for first in range(0, len(events), AT_ONCE):
                 found += await self._lane.run(account, partial(self._facts, account, events[first : first + AT_ONCE]))
-        except Busy:
+        except PoolBusy:
             return Response(503, "busy", b"Too many requests of this account at once. Please send it again.\n")
         except Exception as error:  # noqa: BLE001 - whatever ails the contacts' database: the provider sends it again
             log.warning("the contacts do not answer: %s", type(error).__name__)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, parse_qsl
 from twilio.request_validator import RequestValidator
 from twilio.twiml.messaging_response import MessagingResponse
 
-from producers.gateway.lookup_pool import Busy, LookupPool
+from producers.gateway.lookup_pool import LookupPool, PoolBusy
 from producers.gateway.router import Request, Response, Route, plainly
 from producers.providers.twilio_facts import Text, Word, status_facts, text_facts, word_of
 from recovery.signed_links import LinkSigner
@@ -75,7 +75,7 @@ class TwilioRoutes:
         text = Text(message, number, word_of(params), self._business(), self._wall())
         try:
             owners = await self._lane.run(number, partial(self._owners, [account] if account else accounts, number))
-        except Busy:
+        except PoolBusy:
             return Response(503, "busy", b"Too many texts of this number at once. Please send it again.\n")
         except Exception as error:  # noqa: BLE001 - whatever ails the contacts' database: a STOP must not pass for heard
             log.warning("the contacts do not answer: %s", type(error).__name__)

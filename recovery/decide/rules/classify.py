@@ -96,11 +96,11 @@ def _by_code(decline: Decline, card: Card | None, code: str, overrides: Mapping[
     if code in table.CONDITIONAL:
         row, because = _conditional(decline, brand)
     if code in overrides:  # problems(policy) lets only the four classes through
-        row, because = table.Row(cast(DeclineKind, overrides[code]), row.wait_hours, row.cap), "override"
+        row, because = table.DeclineRow(cast(DeclineKind, overrides[code]), row.wait_hours, row.cap), "override"
     return _verdict(decline, card, code, row, because)
 
 
-def _row(decline: Decline, code: str) -> table.Row | None:
+def _row(decline: Decline, code: str) -> table.DeclineRow | None:
     debit = table.DEBIT_CODES.get(decline.method_type)
     if debit is not None:
         known = debit.get(code) or table.ERROR_CODES.get(code)
@@ -116,7 +116,7 @@ def _returned(decline: Decline) -> bool:
     return decline.method_type in table.ACH and len(code) == 3 and code[0] == "R" and code[1:].isdigit()
 
 
-def _conditional(decline: Decline, brand: str) -> tuple[table.Row, str]:
+def _conditional(decline: Decline, brand: str) -> tuple[table.DeclineRow, str]:
     if stopped_by_network(decline, brand):
         return table.HARD, "network_stop"
     if (
@@ -128,7 +128,7 @@ def _conditional(decline: Decline, brand: str) -> tuple[table.Row, str]:
     return table.HARD, "no_sign_of_temporary"
 
 
-def _verdict(decline: Decline, card: Card | None, code: str, row: table.Row, because: str) -> Verdict:
+def _verdict(decline: Decline, card: Card | None, code: str, row: table.DeclineRow, because: str) -> Verdict:
     brand = card.brand if card else ""
     wait, allowed, most = row.wait_hours, row.kind == "soft", table.DEBIT_CAPS.get(decline.method_type, 0)
     cap = min(row.cap or most, most or row.cap)

@@ -7,13 +7,13 @@ from zoneinfo import ZoneInfo
 
 from babel.core import get_global
 
-from recovery.contracts.customer import Consent, Contact
+from recovery.contracts.customer import Consent, ContactState
 from recovery.policy import ContactPolicy, Policy
 from recovery.vocabulary import Medium
 
 ROUNDS = 20
 """How far ahead a common hour of several zones is searched: two days of openings are fewer."""
-NO_CONTACT = Contact()
+NO_CONTACT = ContactState()
 """The default for a customer without any record."""
 
 
@@ -34,7 +34,7 @@ class Forbidden(NamedTuple):
     because: str
 
 
-def suppressed(contact: Contact | None, medium: Medium, policy: Policy) -> str:
+def suppressed(contact: ContactState | None, medium: Medium, policy: Policy) -> str:
     """Why nothing may be sent by this medium at all; empty when it may. An SMS needs a consent (B53)."""
     known = contact or NO_CONTACT
     reasons = f"{known.suppressed.get(medium, '')} {known.suppressed.get('all', '')}".split()
@@ -60,7 +60,7 @@ def permitted(now: datetime, zone: str | None, medium: Medium, policy: Policy, c
     return Forbidden("no_common_hour")
 
 
-def sms(contact: Contact | None, now: datetime, policy: Policy, card_country: str = "") -> Allowed | AllowedFrom | Forbidden:
+def sms(contact: ContactState | None, now: datetime, policy: Policy, card_country: str = "") -> Allowed | AllowedFrom | Forbidden:
     """Whether an SMS may go now: switched on, agreed to, and by day where the recipient is, or may be."""
     if not policy.sms.enabled:
         return Forbidden("sms_disabled")
@@ -71,7 +71,7 @@ def sms(contact: Contact | None, now: datetime, policy: Policy, card_country: st
     return permitted(now, consent.zone, "sms", policy, consent.country or card_country)
 
 
-def sms_until(contact: Contact | None, now: datetime, policy: Policy, card_country: str = "") -> datetime:
+def sms_until(contact: ContactState | None, now: datetime, policy: Policy, card_country: str = "") -> datetime:
     """Until when an SMS that may go now may leave: the end of the day's hours where they end first."""
     consent = (contact or NO_CONTACT).consent["sms"]
     return min(_closing(now, zone, policy.contact) for zone in plausible_zones(consent.zone, consent.country or card_country))
@@ -83,7 +83,7 @@ def plausible_zones(zone: str, country: str) -> tuple[ZoneInfo, ...]:
     return (known,) if known is not None else _zones_of(country.upper())
 
 
-def agree(contact: Contact, medium: Medium, at: datetime, consent: Consent) -> bool:
+def agree(contact: ContactState, medium: Medium, at: datetime, consent: Consent) -> bool:
     """Record a consent unless a later withdrawal is known; answers whether it holds."""
     if medium in contact.withdrawn and contact.withdrawn[medium] >= at:
         return False
@@ -91,7 +91,7 @@ def agree(contact: Contact, medium: Medium, at: datetime, consent: Consent) -> b
     return True
 
 
-def withdraw(contact: Contact, medium: Medium, at: datetime) -> None:
+def withdraw(contact: ContactState, medium: Medium, at: datetime) -> None:
     """Record that a consent was taken back; one that was given later holds."""
     contact.withdrawn = {**contact.withdrawn, medium: max(at, contact.withdrawn.get(medium, at))}
     if medium in contact.consent and contact.consent[medium].at <= at:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from recovery.vocabulary import DeclineKind
 
 
-class Row(NamedTuple):
+class DeclineRow(NamedTuple):
     """One code's meaning: its class, the least hours to wait and the most retries (0: no limit of its own)."""
 
     kind: DeclineKind
@@ -13,20 +13,20 @@ class Row(NamedTuple):
     cap: int = 0
 
 
-SOFT, HARD, FRAUD, AUTH = Row("soft"), Row("hard"), Row("fraud"), Row("needs_auth")
-SOFT_DAY = Row("soft", wait_hours=24)
-UNKNOWN = Row("soft", wait_hours=72, cap=1)
+SOFT, HARD, FRAUD, AUTH = DeclineRow("soft"), DeclineRow("hard"), DeclineRow("fraud"), DeclineRow("needs_auth")
+SOFT_DAY = DeclineRow("soft", wait_hours=24)
+UNKNOWN = DeclineRow("soft", wait_hours=72, cap=1)
 """An unknown code: soft, one retry, not before 72 h (B26)."""
 
 
-def _rows(row: Row, codes: str) -> dict[str, Row]:
+def _rows(row: DeclineRow, codes: str) -> dict[str, DeclineRow]:
     return dict.fromkeys(codes.split(), row)
 
 
 CONDITIONAL: frozenset[str] = frozenset({"generic_decline", "call_issuer", "no_action_taken"})
 """Codes that mean nothing alone: soft only where the network says that it is temporary."""
 
-CARD_CODES: dict[str, Row] = {
+CARD_CODES: dict[str, DeclineRow] = {
     **_rows(SOFT, "approve_with_id insufficient_funds issuer_not_available processing_error reenter_transaction try_again_later"),
     **_rows(SOFT_DAY, "card_velocity_exceeded duplicate_transaction withdrawal_count_limit_exceeded"),
     **_rows(FRAUD, "fraudulent merchant_blacklist"),
@@ -42,7 +42,7 @@ CARD_CODES: dict[str, Row] = {
 }
 """All 50 card decline codes."""
 
-LOCAL_CODES: dict[str, Row] = {
+LOCAL_CODES: dict[str, DeclineRow] = {
     **_rows(SOFT, "partner_processing_error partner_insufficient_funds"),
     **_rows(SOFT_DAY, "partner_duplicate_transaction"),
     **_rows(FRAUD, "partner_high_risk_customer"),
@@ -52,7 +52,7 @@ LOCAL_CODES: dict[str, Row] = {
 }
 """Decline codes of local payment methods, where they differ from a card's."""
 
-ERROR_CODES: dict[str, Row] = {
+ERROR_CODES: dict[str, DeclineRow] = {
     **_rows(SOFT, "processing_error payment_method_provider_timeout payment_method_not_available"),
     **_rows(SOFT_DAY, "card_decline_rate_limit_exceeded charge_exceeds_source_limit"),
     **_rows(AUTH, "payment_intent_authentication_failure invoice_payment_intent_requires_action authentication_required"),
@@ -89,23 +89,23 @@ MERCHANT_DECLINES: frozenset[str] = frozenset({"invalid_business_account", "part
 """The same where a local payment method's provider says it as a decline."""
 
 _ACCOUNT_GONE = "account_closed no_account bank_account_restricted bank_account_unusable recipient_deceased debit_not_authorized"
-_ACH: dict[str, Row] = {
+_ACH: dict[str, DeclineRow] = {
     **_rows(SOFT, "insufficient_funds"),
     **_rows(HARD, _ACCOUNT_GONE),
     **_rows(HARD, "bank_account_closed bank_account_invalid_details bank_account_frozen"),
 }
-_SEPA: dict[str, Row] = {
-    **_rows(Row("soft", cap=1), "insufficient_funds"),  # each failed debit costs the merchant a fee
+_SEPA: dict[str, DeclineRow] = {
+    **_rows(DeclineRow("soft", cap=1), "insufficient_funds"),  # each failed debit costs the merchant a fee
     **_rows(HARD, _ACCOUNT_GONE),
     **_rows(HARD, "refer_to_customer generic_could_not_process debit_disputed authorization_revoked debit_authorization_not_match"),
     **_rows(HARD, "branch_does_not_exist incorrect_account_holder_name invalid_account_number"),
 }
-_BACS: dict[str, Row] = {
+_BACS: dict[str, DeclineRow] = {
     **_rows(SOFT, "insufficient_funds generic_could_not_process"),
     **_rows(HARD, _ACCOUNT_GONE),
     **_rows(HARD, "bank_ownership_changed invalid_account_number"),
 }
-DEBIT_CODES: dict[str, dict[str, Row]] = {"us_bank_account": _ACH, "ach_debit": _ACH, "sepa_debit": _SEPA, "bacs_debit": _BACS}
+DEBIT_CODES: dict[str, dict[str, DeclineRow]] = {"us_bank_account": _ACH, "ach_debit": _ACH, "sepa_debit": _SEPA, "bacs_debit": _BACS}
 """Bank debits by payment method type, each with its own codes; `ach_debit` is ACH's older name."""
 
 _OTHER_DEBIT = {code: HARD for codes in (_ACH, _SEPA, _BACS) for code, row in codes.items() if row.kind == "hard"}

@@ -25,7 +25,7 @@ class RetryAt(NamedTuple):
     details: Mapping[str, str] = NOTHING
 
 
-class Wait(NamedTuple):
+class WaitUntil(NamedTuple):
     """Not now; check again at that time."""
 
     until: datetime
@@ -129,7 +129,7 @@ def _drawn(case: Case, policy: Policy, now: datetime) -> RetryAt | None:
     return RetryAt(earliest + timedelta(hours=place), f"explored_{used + 1}", "explore", details)
 
 
-def may_charge(case: Case, row: Customer, policy: Policy, now: datetime) -> RetryAt | Wait | GiveUp:
+def may_charge(case: Case, row: Customer, policy: Policy, now: datetime) -> RetryAt | WaitUntil | GiveUp:
     """Whether the due retry may be made now. The charge itself is checked again before it is made (B28)."""
     refusal = _refusal(case, row, policy, now)
     if refusal == "invoice_budget":
@@ -180,12 +180,12 @@ def _refusal(case: Case, row: Customer, policy: Policy, now: datetime) -> str:
     return ""
 
 
-def _advised(case: Case, now: datetime) -> Wait | None:
+def _advised(case: Case, now: datetime) -> WaitUntil | None:
     """The network's least wait counts from the latest failure, made by us or not."""
     if case.retry_with_new_method or case.verdict is None:
         return None
     earliest = case.last_failed_at + timedelta(hours=case.verdict.wait_hours)
-    return Wait(earliest, "advised_wait") if earliest > now else None
+    return WaitUntil(earliest, "advised_wait") if earliest > now else None
 
 
 def _free_at(case: Case, row: Customer, policy: Policy, at: datetime) -> datetime:
@@ -195,7 +195,7 @@ def _free_at(case: Case, row: Customer, policy: Policy, at: datetime) -> datetim
     return budgets.free_at(counted, case.card.fingerprint, case.card.brand, policy.budgets, at)
 
 
-def _budget(case: Case, row: Customer, policy: Policy, now: datetime) -> Wait | GiveUp | None:
+def _budget(case: Case, row: Customer, policy: Policy, now: datetime) -> WaitUntil | GiveUp | None:
     free = _free_at(case, row, policy, now)
     if free <= now or case.card is None:
         return None
@@ -203,13 +203,13 @@ def _budget(case: Case, row: Customer, policy: Policy, now: datetime) -> Wait | 
     details = budgets.budget_details(budgets.on_card(row, card.fingerprint), card, policy.budgets, now)
     made, answer = budgets.free_at(row.attempts, card.fingerprint, card.brand, policy.budgets, now), budgets.answer_due(row, now)
     if made <= now and answer is not None:  # only charges that are out stand in the way, and their answers may free it
-        return Wait(min(free, answer), "attempts_out", details)
+        return WaitUntil(min(free, answer), "attempts_out", details)
     last = now + timedelta(days=policy.retry.window_days) if case.retry_with_new_method else window_end(case, policy)
-    return Wait(free, "card_budget", details) if free <= last else GiveUp("card_budget", details)
+    return WaitUntil(free, "card_budget", details) if free <= last else GiveUp("card_budget", details)
 
 
-def _stripe(case: Case, policy: Policy, now: datetime) -> Wait | None:
+def _stripe(case: Case, policy: Policy, now: datetime) -> WaitUntil | None:
     gap = timedelta(hours=policy.retry.stripe_gap_hours)
     if case.stripe_next is None or not gap or abs(case.stripe_next - now) >= gap:
         return None
-    return Wait(case.stripe_next + gap, "stripe_attempt_near")
+    return WaitUntil(case.stripe_next + gap, "stripe_attempt_near")

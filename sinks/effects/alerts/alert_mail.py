@@ -23,7 +23,7 @@ SHOWN = 100
 OUR_NAME = "Dunlin"
 
 
-class Merchants(Protocol):
+class AlertMailMerchants(Protocol):
     """Where a merchant's alerts go."""
 
     def alert_email(self, account: str) -> str:
@@ -53,7 +53,7 @@ class MailChannel:
 
     def __init__(
         self,
-        merchants: Merchants,
+        merchants: AlertMailMerchants,
         server: MailServer | None,
         sender: str,
         wall: Clock,

@@ -23,7 +23,7 @@ LONGEST_PAUSE = 600.0
 """Wall seconds for which Slack may ask to be left alone."""
 
 
-class Merchants(Protocol):
+class SlackMerchants(Protocol):
     """Where a merchant's alerts go."""
 
     def slack_webhook(self, account: str) -> str:
@@ -41,7 +41,7 @@ class SlackChannel:
 
     def __init__(
         self,
-        merchants: Merchants,
+        merchants: SlackMerchants,
         dashboard: str,
         *,
         other_addresses: bool,

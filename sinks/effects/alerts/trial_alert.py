@@ -10,7 +10,7 @@ from control.tenants import TenantDirectory
 from recovery.config import Settings
 from recovery.presentation.messages.gsm import plain
 from recovery.vocabulary import Clock
-from sinks.effects.accounts import Accounts
+from sinks.effects.accounts import AccountView
 from sinks.effects.alerts.alert_mail import MailChannel, filled
 from sinks.effects.alerts.slack import SlackChannel, escaped
 from sinks.effects.channels import mail_channel, slack_channel, text_server
@@ -64,7 +64,7 @@ def run(settings: Settings, wanted: Wanted, wall: Clock, report: Callable[[str],
 
     """
     tenants = TenantDirectory.load(settings.tenants_file)
-    tenant, accounts = tenants.tenant(wanted.account), Accounts(tenants)
+    tenant, accounts = tenants.tenant(wanted.account), AccountView(tenants)
     unsaid = not (wanted.email or wanted.slack or wanted.sms)
     tries: list[tuple[str, Callable[[], str]]] = []
     if wanted.email or (unsaid and tenant.alert_email):

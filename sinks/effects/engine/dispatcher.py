@@ -20,7 +20,7 @@ from recovery.contracts.facts import Fact
 from recovery.contracts.limits import TEXT_LENGTH
 from recovery.contracts.topics import FACTS, PARKED_SINKS, REDRIVE_SINKS
 from recovery.ids import stream_key
-from sinks.effects.engine.ledger import Arrival, Ledger, Outgoing, Requeue, Row, Unfinished
+from sinks.effects.engine.ledger import Arrival, EffectRow, Ledger, Outgoing, Requeue, Unfinished
 from sinks.effects.engine.queue import ROOM, EffectQueue, Queue, QueuedEffect, refer_to
 from sinks.effects.engine.redrive import redrive_headers
 from sinks.effects.engine.worker_pools import UNKNOWN, WORK, WORKERS, Lane, work
@@ -52,7 +52,7 @@ class Finished(msgspec.Struct, frozen=True):
     """A worker's answer about a row."""
 
     ticket: QueuedEffect
-    row: Row
+    row: EffectRow
     effect: Effect
     answer: Outcome | None
 
@@ -162,7 +162,7 @@ class Dispatcher:
             self._pools[lane].submit(self._perform, ticket, row, effect, withdrawn.get(ticket.effect))
         return len(tickets)
 
-    def _perform(self, ticket: QueuedEffect, row: Row, effect: Effect, withdrawn: str | None) -> None:
+    def _perform(self, ticket: QueuedEffect, row: EffectRow, effect: Effect, withdrawn: str | None) -> None:
         """In a worker: whatever happens, one Finished comes of it."""
         claimed = False
 
@@ -187,7 +187,7 @@ class Dispatcher:
             answer = Crashed(scrub(f"{type(error).__name__}: {error}"), claimed or row.state == "doubt")
         self._done.put(Finished(ticket, row, effect, answer))
 
-    def _run(self, effect: Effect, row: Row, withdrawn: str | None, claim: Claim) -> Outcome:
+    def _run(self, effect: Effect, row: EffectRow, withdrawn: str | None, claim: Claim) -> Outcome:
         forbidden = "withdrawn" if withdrawn is not None else PAUSED if self._stopped(row) else ""
         if row.state == "waiting" and forbidden:
             return Settled(not_performed(effect, forbidden, self._clocks))
@@ -205,7 +205,7 @@ class Dispatcher:
             )
         )
 
-    def _stopped(self, row: Row) -> bool:
+    def _stopped(self, row: EffectRow) -> bool:
         return work(row.kind).stopped_by_switch and bool(self._paused(row.account))
 
     def _write_down(self, finished: list[Finished]) -> None:
@@ -247,7 +247,7 @@ class Dispatcher:
     def _given_up(self, effect: Effect, broken: Crashed) -> Fact:
         return not_performed(effect, "parked", self._clocks, "unknown" if broken.in_doubt else "failed")
 
-    def _parked(self, row: Row, broken: Crashed) -> Outgoing:
+    def _parked(self, row: EffectRow, broken: Crashed) -> Outgoing:
         topic, partition, offset = row.place.rsplit("-", 2)
         key = stream_key(row.account, row.customer)
         message = DeadLetter(
@@ -274,7 +274,7 @@ def kinds_of(lane: Lane, kind: "ColumnElement[str]") -> "ColumnElement[bool]":
     return kind.not_in(of_others) if lane == UNKNOWN.lane else kind.in_(of_it)
 
 
-def _readable(row: Row) -> Effect | None:
+def _readable(row: EffectRow) -> Effect | None:
     try:
         return decode_effect(row.body)
     except Unprocessable as error:  # it was readable when it came: this is another version of the program

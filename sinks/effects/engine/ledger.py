@@ -24,15 +24,15 @@ from sinks.effects.engine.ledger_tables import (
     PLACES,
     WITHDRAWALS,
     Arrival,
+    EffectRow,
     Outgoing,
     Redrive,
     Requeue,
-    Row,
     Unfinished,
     opened,
 )
 
-__all__ = ["Arrival", "Ledger", "LedgerLost", "Outgoing", "Redrive", "Requeue", "Row", "Unfinished"]
+__all__ = ["Arrival", "EffectRow", "Ledger", "LedgerLost", "Outgoing", "Redrive", "Requeue", "Unfinished"]
 OPEN = ("waiting", "doubt")
 One = TypeVar("One", bound=Unfinished)
 IN = 500
@@ -136,13 +136,13 @@ class Ledger:
                     found.update((row[0], row[1]) for row in db.execute(_WITHDRAWN, {"ids": part}))
         return found
 
-    def rows(self, effects: Iterable[str]) -> list[Row]:
+    def rows(self, effects: Iterable[str]) -> list[EffectRow]:
         """Those of these effects that wait or are in doubt."""
-        found: list[Row] = []
+        found: list[EffectRow] = []
         if parts := _parts(effects):
             with self._engine.connect() as db:
                 for part in parts:
-                    found += _as(Row, db.execute(_ROWS, {"ids": part}))
+                    found += _as(EffectRow, db.execute(_ROWS, {"ids": part}))
         return found
 
     def unfinished(self) -> list[Unfinished]:
@@ -271,7 +271,7 @@ def _unfinished(kind: type[Unfinished]) -> "sql.Select[tuple[object, ...]]":
     return sql.select(*columns).where(EFFECTS.c.state.in_(OPEN))
 
 
-_ROWS = _unfinished(Row).where(EFFECTS.c.id.in_(_IDS))
+_ROWS = _unfinished(EffectRow).where(EFFECTS.c.id.in_(_IDS))
 
 
 def _as(kind: type[One], found: "sql.CursorResult[tuple[object, ...]]") -> list[One]:

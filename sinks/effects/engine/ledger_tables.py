@@ -85,7 +85,7 @@ class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
     claimed_business: float | None
 
 
-class Row(Unfinished, frozen=True, kw_only=True):
+class EffectRow(Unfinished, frozen=True, kw_only=True):
     """An unfinished effect to be performed."""
 
     body: bytes

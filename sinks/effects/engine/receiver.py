@@ -28,7 +28,7 @@ COMPLAIN_SECONDS = 60.0
 """Wall seconds after which it is said, and said again, that what waits is still held."""
 
 
-class Batch(msgspec.Struct, frozen=True):
+class ReceivedBatch(msgspec.Struct, frozen=True):
     """What a poll brought: effects, withdrawals (effect id, because), what could not be read, and what is to be performed after all.
 
     `to_publish`: the ledger holds an outcome or a dead letter because of it.
@@ -71,7 +71,7 @@ class EffectReceiver:
         """Whether all that was written before this process began has been read: before, a withdrawal of what waits may be unread."""
         return self._current
 
-    def poll(self, seconds: float) -> Batch:
+    def poll(self, seconds: float) -> ReceivedBatch:
         """Store what the log has for us, waiting up to `seconds`; answers what came.
 
         Raises:
@@ -121,12 +121,12 @@ class EffectReceiver:
             log.info("positions not committed: %s", error)
 
 
-def sort(messages: Iterable[Delivered], wall: Clock) -> Batch:
+def sort(messages: Iterable[Delivered], wall: Clock) -> ReceivedBatch:
     """Messages of `effects.*` by kind; an unreadable one becomes a dead letter with its bytes and the reason.
 
     A replayed dead letter counts as the message in it; those of other sinks are skipped.
     """
-    batch, now = Batch([], [], [], []), wall()
+    batch, now = ReceivedBatch([], [], [], []), wall()
     for came in messages:
         message = unparked(came) if came.topic == REDRIVE_SINKS.name else came
         if message is None:

@@ -6,7 +6,7 @@ import msgspec
 
 from recovery.contracts.dead_letters import DECIDED_ANEW
 from recovery.contracts.encoding.codec import Unprocessable, decode_parked
-from sinks.effects.engine.ledger import Redrive, Row
+from sinks.effects.engine.ledger import EffectRow, Redrive
 
 log = logging.getLogger(__name__)
 OURS = "effects."
@@ -32,7 +32,7 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.topic}-{self.partition}-{self.offset}"
 
 
-def redrive_headers(row: Row, in_doubt: bool) -> dict[str, str]:
+def redrive_headers(row: EffectRow, in_doubt: bool) -> dict[str, str]:
     """The headers of a dead letter whose case has learned that the effect failed."""
     headers = {EFFECT: row.id, RESULT: "unknown" if in_doubt else "failed", REOPENED: str(row.reopened)}
     return headers | {DECIDED_ANEW: row.kind} if row.kind in MOVES_MONEY else headers

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from control.contacts import Bounced
+from control.contacts import BouncedAddress
 from recovery import ids
 from recovery.contracts.effects import MessageRequested
 from recovery.contracts.facts import InvoiceState, MessageSettled
@@ -24,7 +24,7 @@ from sinks.effects.mail.smtp import DeliveryUnknown, MailServer, PermanentFailur
 from sinks.effects.mail.tracking import links_of, tracked, unsubscribe
 from sinks.effects.performer import Clocks, EffectRun, InDoubt, Outcome, RetryLater, Settled, header
 from sinks.effects.preconditions import message_blocker, warning_blocker
-from sinks.effects.stripe.client import Busy, EffectsStripeClient, Gone, NotAllowed, Object, Refused, Unreachable
+from sinks.effects.stripe.client import EffectsStripeClient, NotAllowed, Object, ObjectGone, RateLimited, RequestRefused, StripeUnreachable
 
 REPEATS = 1
 """How often a mail that may have been sent is sent again."""
@@ -34,7 +34,7 @@ ENDED = "cancelled_for_non_payment"
 """Final mail of the sequence, so it carries no unsubscribe link."""
 
 
-class Merchants(Protocol):
+class MailMerchants(Protocol):
     """How payers know the merchant (control.tenants.Tenants)."""
 
     def name(self, account: str) -> str:
@@ -47,7 +47,7 @@ class Merchants(Protocol):
         """The merchant's brand as customers see it."""
 
 
-class Contacts(Protocol):
+class MailContacts(Protocol):
     """The one store of names and addresses (control.tenants.Contacts)."""
 
     def remember(self, account: str, customer: str, email: str, name: str, locale: str, at: datetime) -> None:
@@ -59,7 +59,7 @@ class Contacts(Protocol):
     def undeliverable(self, account: str, emails: Sequence[str]) -> frozenset[str]:
         """Those of the addresses, in lower case, that mail came back from for good."""
 
-    def bounced(self, account: str, customer: str, email: str, at: datetime) -> Bounced:
+    def bounced(self, account: str, customer: str, email: str, at: datetime) -> BouncedAddress:
         """Remember that mail to an address comes back for good."""
 
 
@@ -78,7 +78,9 @@ class MailTransport(msgspec.Struct, frozen=True):
 class EmailPerformer:
     """Performs MessageRequested by e-mail."""
 
-    def __init__(self, stripe: EffectsStripeClient, merchants: Merchants, contacts: Contacts, post: MailTransport, clocks: Clocks) -> None:
+    def __init__(
+        self, stripe: EffectsStripeClient, merchants: MailMerchants, contacts: MailContacts, post: MailTransport, clocks: Clocks
+    ) -> None:
         self._stripe, self._merchants, self._contacts, self._post, self._clocks = stripe, merchants, contacts, post, clocks
 
     def __call__(self, job: EffectRun) -> Outcome:
@@ -93,11 +95,11 @@ class EmailPerformer:
                 return self._without_invoice(job, effect)
             invoice = self._stripe.invoice(effect.account, effect.invoice)
             also = self._also(effect)
-        except Gone:
+        except ObjectGone:
             return self._not_sent(job, effect, "gone")
-        except (NotAllowed, Refused) as error:
+        except (NotAllowed, RequestRefused) as error:
             return self._not_sent(job, effect, f"not_allowed: {error}")
-        except (Busy, Unreachable) as error:
+        except (RateLimited, StripeUnreachable) as error:
             return RetryLater(str(error)) if job.possibly_done_since is None else InDoubt(str(error))
         return self._check_and_send(job, effect, invoice, also)
 
@@ -118,7 +120,7 @@ class EmailPerformer:
         for other in effect.also[:MOST_NAMED]:
             try:
                 invoice = self._stripe.invoice(effect.account, other.invoice)
-            except Gone:
+            except ObjectGone:
                 continue
             seen, link = reading(invoice), str(invoice.get("hosted_invoice_url") or "")
             if not message_blocker(effect, invoice, seen) and link.startswith(("https://", "http://")):

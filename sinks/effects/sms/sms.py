@@ -18,12 +18,12 @@ from sinks.effects.performer import Clocks, EffectRun, Outcome, RetryLater, Sett
 from sinks.effects.preconditions import message_blocker
 from sinks.effects.sms import phones
 from sinks.effects.sms.twilio import OptedOut
-from sinks.effects.stripe.client import Busy, EffectsStripeClient, Gone, NotAllowed, Object, Refused, Unreachable
+from sinks.effects.stripe.client import EffectsStripeClient, NotAllowed, Object, ObjectGone, RateLimited, RequestRefused, StripeUnreachable
 
 REMINDER = "payment_failed_"
 
 
-class Merchants(Protocol):
+class SmsMerchants(Protocol):
     """How payers know the merchant."""
 
     def name(self, account: str) -> str:
@@ -33,7 +33,7 @@ class Merchants(Protocol):
         """The language for payers who speak none of ours; empty for English."""
 
 
-class Contacts(Protocol):
+class SmsContacts(Protocol):
     """The one store of names, addresses and numbers (control.tenants.Contacts)."""
 
     def remember(self, account: str, customer: str, email: str, name: str, locale: str, at: datetime, phone: str | None = None) -> None:
@@ -55,8 +55,8 @@ class SmsPerformer:
     def __init__(
         self,
         stripe: EffectsStripeClient,
-        merchants: Merchants,
-        contacts: Contacts,
+        merchants: SmsMerchants,
+        contacts: SmsContacts,
         server: Server | None,
         links: LinkSigner | None,
         clocks: Clocks,
@@ -77,11 +77,11 @@ class SmsPerformer:
             return self._settled(effect, result="skipped", why="unknown_template")
         try:
             invoice = self._stripe.invoice(effect.account, effect.invoice)
-        except Gone:
+        except ObjectGone:
             return self._settled(effect, result="skipped", why="gone")
-        except (NotAllowed, Refused) as error:
+        except (NotAllowed, RequestRefused) as error:
             return self._settled(effect, result="skipped", why=f"not_allowed: {error}")
-        except (Busy, Unreachable) as error:
+        except (RateLimited, StripeUnreachable) as error:
             return RetryLater(str(error))
         return self._check_and_send(job, effect, invoice, self._server)
 

@@ -24,7 +24,17 @@ from recovery.stripe.shapes import (
 )
 from sinks.effects.performer import Clocks, EffectRun, InDoubt, Outcome, RetryLater, Settled, header
 from sinks.effects.preconditions import change_blocker, charge_blocker
-from sinks.effects.stripe.client import Busy, Declined, EffectsStripeClient, Gone, KeyReused, NotAllowed, Object, Refused, Unreachable
+from sinks.effects.stripe.client import (
+    Declined,
+    EffectsStripeClient,
+    KeyReused,
+    NotAllowed,
+    Object,
+    ObjectGone,
+    RateLimited,
+    RequestRefused,
+    StripeUnreachable,
+)
 
 log = logging.getLogger(__name__)
 KEY_LIVES = timedelta(hours=23)
@@ -36,7 +46,7 @@ MOST_READS = 3
 NEEDS_ACTION = frozenset({"authentication_required", "authentication_not_handled", "invoice_payment_intent_requires_action"})
 
 
-class Accounts(Protocol):
+class ChargeAccounts(Protocol):
     """Whether an account lets us charge (control.tenants.Tenants)."""
 
     def may_charge(self, account: str) -> bool:
@@ -46,7 +56,7 @@ class Accounts(Protocol):
 class Charges:
     """Performs ChargeRequested: at most one attempt per effect, whatever happens to this process, Stripe or the line between them."""
 
-    def __init__(self, stripe: EffectsStripeClient, accounts: Accounts, clocks: Clocks) -> None:
+    def __init__(self, stripe: EffectsStripeClient, accounts: ChargeAccounts, clocks: Clocks) -> None:
         self._stripe, self._accounts, self._clocks = stripe, accounts, clocks
 
     def __call__(self, job: EffectRun) -> Outcome:
@@ -58,9 +68,9 @@ class Charges:
             return self._not_done(effect, job.withdrawn)
         try:
             invoice = self._stripe.invoice(effect.account, effect.invoice)
-        except (Gone, NotAllowed) as error:
+        except (ObjectGone, NotAllowed) as error:
             return self._unreadable(job, effect, error)
-        except (Busy, Unreachable, Refused) as error:
+        except (RateLimited, StripeUnreachable, RequestRefused) as error:
             return _retry_later(job, error)
         seen = reading(invoice)
         return (
@@ -91,13 +101,13 @@ class Charges:
             paid = self._stripe.pay(effect.account, effect.invoice, key)
         except Declined as declined:
             return self._declined(effect, declined.error)
-        except Busy as error:
+        except RateLimited as error:
             return _retry_later(job, error)
-        except Unreachable as error:
+        except StripeUnreachable as error:
             return InDoubt(str(error))
-        except (Gone, NotAllowed) as error:
+        except (ObjectGone, NotAllowed) as error:
             return self._unreadable(job, effect, error)
-        except Refused as error:
+        except RequestRefused as error:
             return self._refused(effect, error)
         except KeyReused as error:
             log.error("effect %s: its idempotency key was used with other parameters: %s", effect.id, error)
@@ -120,9 +130,9 @@ class Charges:
             echo = self._stripe.event_of_key(effect.account, effect.invoice, key, since)
             invoice = self._stripe.invoice(effect.account, effect.invoice)
             seen = reading(invoice, self._stripe.charges_of(effect.account, invoice))
-        except (Gone, NotAllowed) as error:
+        except (ObjectGone, NotAllowed) as error:
             return self._unreadable(job, effect, error)
-        except (Busy, Unreachable, Refused) as error:
+        except (RateLimited, StripeUnreachable, RequestRefused) as error:
             return InDoubt(str(error))
         log.info("effect %s was in doubt; its echo is %s, the invoice %s", effect.id, echo and echo["type"], seen.state.status)
         if echo is not None:
@@ -170,24 +180,24 @@ class Charges:
             return decline, card
         try:
             seen = self._stripe.charge(effect.account, charge)
-        except (Busy, Unreachable, Gone, NotAllowed, Refused) as error:
+        except (RateLimited, StripeUnreachable, ObjectGone, NotAllowed, RequestRefused) as error:
             log.info("effect %s: the declined charge could not be read: %s", effect.id, error)
             return decline, card
         more = decline_of_charge(seen)
         fields = {name: getattr(decline, name) or getattr(more, name) for name in Decline.__struct_fields__}
         return Decline(**fields), card or card_of_charge(seen)
 
-    def _refused(self, effect: ChargeRequested, error: Refused) -> Outcome:
+    def _refused(self, effect: ChargeRequested, error: RequestRefused) -> Outcome:
         """Stripe answers that the invoice cannot be paid now: already paid, voided, ... The invoice itself shows which."""
         try:
             invoice = self._stripe.invoice(effect.account, effect.invoice)
-        except (Busy, Unreachable, Gone, NotAllowed, Refused):
+        except (RateLimited, StripeUnreachable, ObjectGone, NotAllowed, RequestRefused):
             return self._not_done(effect, f"refused: {error}")
         seen = reading(invoice)
         return self._not_done(effect, charge_blocker(effect, invoice, seen) or f"refused: {error}", seen)
 
     def _unreadable(self, job: EffectRun, effect: ChargeRequested, error: Exception) -> Outcome:
-        if isinstance(error, Gone):
+        if isinstance(error, ObjectGone):
             return self._not_done(effect, "gone")
         if job.possibly_done_since is not None and self._clocks.business() <= effect.not_after:
             return InDoubt(str(error))  # the key may come back; until then nobody knows

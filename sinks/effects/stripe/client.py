@@ -42,11 +42,11 @@ class NotAllowed(Exception):
     """The account's key is missing, revoked or too small in scope; trying again changes nothing."""
 
 
-class Gone(Exception):
+class ObjectGone(Exception):
     """The object does not exist."""
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """Stripe will not do this in the present state of the object, for instance pay a paid invoice; nothing was done."""
 
 
@@ -54,11 +54,11 @@ class KeyReused(Exception):
     """An idempotency key was used with other parameters before: something was done under it."""
 
 
-class Busy(Exception):
+class RateLimited(Exception):
     """Nothing was done: rate limit or lock."""
 
 
-class Unreachable(Exception):
+class StripeUnreachable(Exception):
     """No usable answer, or our key is in use at this moment (409): a POST may have been performed or not."""
 
 
@@ -185,7 +185,7 @@ class EffectsStripeClient:
         """The event that shows how a pay call of ours ended, found by its idempotency key; None without one.
 
         Raises:
-            Unreachable: the events are not searched to their end yet; the next call continues from there.
+            StripeUnreachable: the events are not searched to their end yet; the next call continues from there.
         """
         first = search_from(since.timestamp())
         resumed = self._searches.pop((account, key), None)
@@ -197,7 +197,7 @@ class EffectsStripeClient:
             if search.over:
                 return None if resumed is None else self._written_late(account, invoice, key, first)
         self._remember((account, key), search)
-        raise Unreachable(f"the echo of the attempt is not among {EVENT_PAGES} pages of Stripe's events; the search goes on")
+        raise StripeUnreachable(f"the echo of the attempt is not among {EVENT_PAGES} pages of Stripe's events; the search goes on")
 
     def _written_late(self, account: str, invoice: str, key: str, first: Search) -> Object | None:
         """The event, if Stripe wrote it while the search was going on: it is near the claim, where the search began."""
@@ -261,12 +261,12 @@ def meaning(error: stripe.StripeError) -> Exception:
     if isinstance(error, stripe.IdempotencyError):
         return KeyReused(text)
     if isinstance(error, stripe.RateLimitError):
-        return Busy(text)
+        return RateLimited(text)
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
         return NotAllowed(text)
     if isinstance(error, stripe.InvalidRequestError):
-        return Gone(text) if error.http_status == 404 or error.code == "resource_missing" else Refused(text)
-    return Unreachable(text)
+        return ObjectGone(text) if error.http_status == 404 or error.code == "resource_missing" else RequestRefused(text)
+    return StripeUnreachable(text)
 
 
 def payment_intents(invoice: Object) -> list[Object]:
@@ -291,12 +291,12 @@ def _call(client: stripe.StripeClient, method: str, path: tuple[str, ...], **par
     url = "/v1/" + "/".join(quote(name, safe="") for name in path)
     answer = client.raw_request(method, url, **params).data
     if not isinstance(answer, dict):
-        raise Unreachable("Stripe's answer has no readable body.")
+        raise StripeUnreachable("Stripe's answer has no readable body.")
     return answer
 
 
 def _plain(answer: stripe.StripeObject) -> Object:
     response = answer.last_response
     if response is None or not isinstance(response.data, dict):
-        raise Unreachable("Stripe's answer has no readable body.")
+        raise StripeUnreachable("Stripe's answer has no readable body.")
     return response.data

@@ -12,14 +12,22 @@ from recovery.contracts.facts import InvoiceState, SubscriptionEndSettled
 from recovery.stripe.shapes import InvoiceReading, reading
 from sinks.effects.performer import Clocks, EffectRun, InDoubt, Outcome, RetryLater, Settled, header
 from sinks.effects.preconditions import charge_blocker
-from sinks.effects.stripe.charges import Accounts
-from sinks.effects.stripe.client import Busy, EffectsStripeClient, Gone, KeyReused, NotAllowed, Refused, Unreachable
+from sinks.effects.stripe.charges import ChargeAccounts
+from sinks.effects.stripe.client import (
+    EffectsStripeClient,
+    KeyReused,
+    NotAllowed,
+    ObjectGone,
+    RateLimited,
+    RequestRefused,
+    StripeUnreachable,
+)
 
 
 class EndActions:
     """Performs SubscriptionEndRequested."""
 
-    def __init__(self, stripe: EffectsStripeClient, accounts: Accounts, clocks: Clocks) -> None:
+    def __init__(self, stripe: EffectsStripeClient, accounts: ChargeAccounts, clocks: Clocks) -> None:
         self._stripe, self._accounts, self._clocks = stripe, accounts, clocks
 
     def __call__(self, job: EffectRun) -> Outcome:
@@ -31,9 +39,9 @@ class EndActions:
             return self._settled(effect, "not_done", job.withdrawn)
         try:
             invoice = self._stripe.invoice(effect.account, effect.invoice)
-        except (Busy, Unreachable) as error:
+        except (RateLimited, StripeUnreachable) as error:
             return RetryLater(str(error)) if job.possibly_done_since is None else InDoubt(str(error))
-        except (Gone, NotAllowed, Refused) as error:
+        except (ObjectGone, NotAllowed, RequestRefused) as error:
             return self._settled(effect, "not_done", f"not_read: {error}")
         seen = reading(invoice)
         if job.possibly_done_since is not None and _done(effect, seen):
@@ -50,11 +58,11 @@ class EndActions:
         job.claim()
         try:
             self._request(effect)
-        except Busy as error:
+        except RateLimited as error:
             return RetryLater(str(error)) if job.possibly_done_since is None else InDoubt(str(error))
-        except Unreachable as error:
+        except StripeUnreachable as error:
             return InDoubt(str(error))
-        except (Gone, NotAllowed, Refused, KeyReused) as error:
+        except (ObjectGone, NotAllowed, RequestRefused, KeyReused) as error:
             return self._settled(effect, "not_done", f"refused: {error}", state)
         return self._settled(effect, "done", "", state)
 

@@ -9,7 +9,7 @@ from recovery.contracts.facts import ChargeRead, InvoiceRead, ReadFailed
 from recovery.stripe.fields import id_of, needed_text, needed_whole, whole
 from recovery.stripe.shapes import reading
 from sinks.effects.performer import Clocks, EffectRun, Outcome, RetryLater, Settled, header, not_performed
-from sinks.effects.stripe.client import Busy, EffectsStripeClient, Gone, NotAllowed, Refused, Unreachable
+from sinks.effects.stripe.client import EffectsStripeClient, NotAllowed, ObjectGone, RateLimited, RequestRefused, StripeUnreachable
 
 
 class Reads:
@@ -28,13 +28,13 @@ class Reads:
         head = header(effect, self._clocks)  # the time before asking: what was read is at least as new
         try:
             return Settled(self._charge(effect, head) if effect.what == "charge" else self._invoice(effect, head))
-        except Gone as error:
+        except ObjectGone as error:
             return Settled(ReadFailed(**head, why=f"gone: {error}", gone=True))
         except NotAllowed as error:
             return Settled(ReadFailed(**head, why=f"not_allowed: {error}"))
-        except Refused as error:
+        except RequestRefused as error:
             return Settled(ReadFailed(**head, why=f"refused: {error}"))
-        except (Busy, Unreachable) as error:
+        except (RateLimited, StripeUnreachable) as error:
             return RetryLater(str(error))
 
     def _invoice(self, effect: ReadRequested, head: dict[str, Any]) -> InvoiceRead:

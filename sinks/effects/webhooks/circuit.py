@@ -20,7 +20,7 @@ Which = tuple[str, str]
 """An account and the name of one of its endpoints."""
 
 
-class Wait(Exception):
+class EndpointWaits(Exception):
     """The endpoint fails and may not be called now; `seconds` (wall) until it may."""
 
     def __init__(self, seconds: float) -> None:
@@ -50,7 +50,7 @@ class Circuit:
 
         Raises:
             Disabled: it must not be called any more.
-            Wait: it must not be called now.
+            EndpointWaits: it must not be called now.
         """
         probe = self._admit(which, mark)
         try:
@@ -85,7 +85,7 @@ class Circuit:
                 return False
             wait = health.probe_at - self._clocks.wall().timestamp()
             if which in self._probing or wait > 0:
-                raise Wait(max(wait, retry_schedule.FIRST_PROBE))
+                raise EndpointWaits(max(wait, retry_schedule.FIRST_PROBE))
             self._probing.add(which)
             return True
 

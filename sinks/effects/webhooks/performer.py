@@ -12,7 +12,7 @@ from recovery.contracts.effects import WebhookRequested
 from recovery.contracts.facts import EndpointDisabled, WebhookSettled
 from sinks.effects.performer import Clocks, EffectRun, Outcome, RetryLater, Settled, header
 from sinks.effects.webhooks import retry_schedule
-from sinks.effects.webhooks.circuit import Circuit, Disabled, Wait
+from sinks.effects.webhooks.circuit import Circuit, Disabled, EndpointWaits
 from sinks.effects.webhooks.delivery_log import DeliveryLog, Tried
 from sinks.effects.webhooks.endpoints import Endpoints, Where
 from sinks.effects.webhooks.payload import encoded, headers, payload_of, webhook_id
@@ -42,7 +42,7 @@ class Webhooks:
         try:
             with self._circuit.admitted((effect.account, effect.endpoint), where.mark):
                 return self._try(job, effect, where)
-        except Wait as wait:
+        except EndpointWaits as wait:
             return self._later(effect, str(wait), wait.seconds)
         except Disabled as disabled:
             return self._disabled(effect, disabled)

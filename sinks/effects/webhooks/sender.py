@@ -17,7 +17,7 @@ from recovery.adapters.logs import scrub
 from recovery.vocabulary import Clock
 from sinks.effects.webhooks import retry_schedule
 from sinks.effects.webhooks.resolvers import NoResolver, NotResolved, Resolvers
-from sinks.effects.webhooks.ssrf_guard import AddressPolicy, Forbidden, Resolve, Target, resolve_allowed, resolved
+from sinks.effects.webhooks.ssrf_guard import AddressForbidden, AddressPolicy, Resolve, ResolvedTarget, resolve_allowed, resolved
 
 CONNECT_SECONDS, TOTAL_SECONDS, RESOLVE_SECONDS, BODY_SECONDS = 5.0, 15.0, 5.0, 2.0
 READ_BYTES = 4096
@@ -70,7 +70,7 @@ class Sender:
         begun = self._monotonic()
         try:
             found = asyncio.run(self._post(self._target(url, account), body, headers))
-        except Forbidden as error:
+        except AddressForbidden as error:
             found = DeliveryAttempt(why=str(error))
         except NotResolved as error:
             found = DeliveryAttempt(why=str(error))
@@ -88,13 +88,13 @@ class Sender:
         """Take nothing more."""
         self._resolvers.close()
 
-    def _target(self, url: str, account: str) -> Target:
+    def _target(self, url: str, account: str) -> ResolvedTarget:
         def resolve(host: str, port: int) -> list[str]:
             return self._resolvers.resolve(account or host, host, port, self._resolve, min(RESOLVE_SECONDS, self._total))
 
         return resolve_allowed(url, self._rules, resolve)
 
-    async def _post(self, target: Target, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
+    async def _post(self, target: ResolvedTarget, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
         timeout = httpx.Timeout(self._total, connect=min(CONNECT_SECONDS, self._total))
         # No proxy of the environment, which would connect to what it likes; no kept connection, which belongs to one name at an address.
         limits = httpx.Limits(max_keepalive_connections=0)
@@ -102,7 +102,9 @@ class Sender:
             async with httpx.AsyncClient(verify=self._context, timeout=timeout, limits=limits, trust_env=False) as client:
                 return await self._first_reachable(client, target, body, headers)
 
-    async def _first_reachable(self, client: httpx.AsyncClient, target: Target, body: bytes, headers: Mapping[str, str]) -> DeliveryAttempt:
+    async def _first_reachable(
+        self, client: httpx.AsyncClient, target: ResolvedTarget, body: bytes, headers: Mapping[str, str]
+    ) -> DeliveryAttempt:
         addresses = target.addresses[:ADDRESSES]
         for address in addresses[:-1]:
             try:
@@ -112,7 +114,7 @@ class Sender:
         return await self._once(client, target, addresses[-1], body, headers)
 
     async def _once(
-        self, client: httpx.AsyncClient, target: Target, address: str, body: bytes, headers: Mapping[str, str]
+        self, client: httpx.AsyncClient, target: ResolvedTarget, address: str, body: bytes, headers: Mapping[str, str]
     ) -> DeliveryAttempt:
         sni = {"sni_hostname": target.host}
         every = {**headers, "host": target.netloc}

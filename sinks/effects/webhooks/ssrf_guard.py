@@ -54,7 +54,7 @@ UNICAST = ipaddress.ip_network("2000::/3")
 """All of IPv6 that is given out to hosts of the internet (RFC 4291); outside it lie, too, further ways to write an IPv4 address."""
 
 
-class Forbidden(Exception):
+class AddressForbidden(Exception):
     """An endpoint must not be called at this address; the text says why and what to change."""
 
 
@@ -65,7 +65,7 @@ class AddressPolicy(msgspec.Struct, frozen=True):
     ports: tuple[int, ...] = PORTS
 
 
-class Target(msgspec.Struct, frozen=True):
+class ResolvedTarget(msgspec.Struct, frozen=True):
     """A url with the addresses that were checked for it: where to connect, and whom to expect there."""
 
     secure: bool
@@ -86,11 +86,11 @@ class Target(msgspec.Struct, frozen=True):
         return f"{'https' if self.secure else 'http'}://{host}:{self.port}{self.path}"
 
 
-def resolve_allowed(url: str, rules: AddressPolicy, resolve: Resolve) -> Target:
+def resolve_allowed(url: str, rules: AddressPolicy, resolve: Resolve) -> ResolvedTarget:
     """Where to connect for a url.
 
     Raises:
-        Forbidden: the url or one of its addresses is not permitted.
+        AddressForbidden: the url or one of its addresses is not permitted.
         OSError: the host name has no address now.
 
     """
@@ -98,10 +98,10 @@ def resolve_allowed(url: str, rules: AddressPolicy, resolve: Resolve) -> Target:
     addresses = resolve(host, port)
     for address in addresses:
         if not rules.private and (why := refusal(address)):
-            raise Forbidden(f"{host} is at {address}, {why}. An endpoint must be reachable from everywhere.")
+            raise AddressForbidden(f"{host} is at {address}, {why}. An endpoint must be reachable from everywhere.")
     if not addresses:
         raise OSError(f"{host} has no address")
-    return Target(secure, host, port, path, tuple(addresses))
+    return ResolvedTarget(secure, host, port, path, tuple(addresses))
 
 
 def refusal(address: str) -> str:
@@ -131,16 +131,16 @@ def _parts(url: str, rules: AddressPolicy) -> tuple[bool, str, int, str]:
         port = parts.port
         host = (parts.hostname or "").rstrip(".").encode("idna").decode()  # refuses labels that no resolver takes, also in ASCII
     except ValueError as error:
-        raise Forbidden(f"The url cannot be read: {error}.") from error
+        raise AddressForbidden(f"The url cannot be read: {error}.") from error
     secure = parts.scheme == "https"
     if not (secure or (parts.scheme == "http" and rules.private)):
-        raise Forbidden("The url must begin with https://.")
+        raise AddressForbidden("The url must begin with https://.")
     if not host:
-        raise Forbidden("The url names no host.")
+        raise AddressForbidden("The url names no host.")
     if parts.username is not None or parts.password is not None:
-        raise Forbidden("The url has a user name or password in it; verify the signature instead.")
+        raise AddressForbidden("The url has a user name or password in it; verify the signature instead.")
     port = port or (443 if secure else 80)
     if not rules.private and port not in rules.ports:
-        raise Forbidden(f"Port {port} is not permitted; use one of {', '.join(map(str, rules.ports))} (DUNLIN_WEBHOOK_PORTS).")
+        raise AddressForbidden(f"Port {port} is not permitted; use one of {', '.join(map(str, rules.ports))} (DUNLIN_WEBHOOK_PORTS).")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return secure, host, port, path

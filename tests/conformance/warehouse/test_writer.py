@@ -8,7 +8,7 @@ from recovery.contracts.encoding import codec
 from sinks.kafka.exactly_once_consumer import NotWritten
 from sinks.kafka.offset_ranges import Message, Range
 from sinks.warehouse import migrate
-from sinks.warehouse.writer import Warehouse
+from sinks.warehouse.writer import WarehouseWriter
 from tests.integration.sinks.warehouse.test_exactly_once import event
 
 pytestmark = pytest.mark.real
@@ -45,7 +45,7 @@ def parked():
 
 @pytest.fixture
 def warehouse(clickhouse, parked):
-    return Warehouse(lambda: clickhouse_adapter.client(clickhouse.url("sink")), parked, lambda: event("a", 0, "").occurred_at)
+    return WarehouseWriter(lambda: clickhouse_adapter.client(clickhouse.url("sink")), parked, lambda: event("a", 0, "").occurred_at)
 
 
 def messages(account, first, count):
@@ -95,6 +95,6 @@ def test_nothing_is_written_while_an_unreadable_message_cannot_be_parked(server,
 
 
 def test_a_database_that_is_away_is_said_in_a_sentence(parked):
-    away = Warehouse(lambda: clickhouse_adapter.client("http://sink:x@127.0.0.1:1/"), parked, lambda: None)
+    away = WarehouseWriter(lambda: clickhouse_adapter.client("http://sink:x@127.0.0.1:1/"), parked, lambda: None)
     with pytest.raises(NotWritten, match=r"ClickHouse did not take recovery\.events:0:0-0"):
         away.write(Range(TOPIC, 0, 0, 1), messages("acct_away", 0, 1))

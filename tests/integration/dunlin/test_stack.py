@@ -104,7 +104,7 @@ def test_a_hopeless_part_is_not_started_again_and_its_last_words_are_shown(run, 
     stack = run(scenario)
     assert stack.left() == 1
     assert stack.said.count("no key in the tenants file") == 2, "once live, once as its last words"
-    assert "asks not to be started again" in stack.said
+    assert "must not be restarted" in stack.said
 
 
 def test_a_part_that_becomes_hopeless_later_does_not_stop_the_others(run, home, told, until):

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from control.tenants import Contacts
+from control.tenants import ContactStore
 from recovery.adapters.kafka import Publisher
 from recovery.contracts.effects import EffectWithdrawn, MessageRequested, ReadRequested
 from recovery.contracts.encoding.codec import decode_effect, decode_event, encode
@@ -123,7 +123,7 @@ def test_one_click_takes_back_the_mail_under_way_and_no_other_follows(house):
 
 def test_a_mail_that_came_back_for_good_is_the_last_one(house):
     """B53"""
-    contacts = Contacts(f"sqlite:///{house.folder / 'contacts.sqlite'}")
+    contacts = ContactStore(f"sqlite:///{house.folder / 'contacts.sqlite'}")
     contacts.remember("acct_1", "cus_2", "Anna@payer.example", "Anna", "de", house.began)
     mail = house.mail_for("cus_2", "in_2")
     house.tell(of("cus_2", a.a_mail_outcome(mail.id, house.began + timedelta(seconds=2), "sent", invoice="in_2")))

@@ -37,7 +37,7 @@ from sinks.effects.engine.receiver import EffectReceiver
 from sinks.effects.engine.worker_pools import WORK
 from sinks.effects.performer import Clocks
 from sinks.kafka.offset_ranges import Message, Range
-from sinks.warehouse.writer import Warehouse
+from sinks.warehouse.writer import WarehouseWriter
 from streams.guard import Guard
 from streams.processor import ShardProcessor
 from streams.topology import OUTPUTS
@@ -197,7 +197,7 @@ class System:
         self._guards = [Guard(self._stop) for _ in range(PARTITIONS)]
         self.desks = [ShardProcessor(shard, guard) for shard, guard in zip(self._shards, self._guards, strict=True)]
         self.clickhouse = _ClickHouse()
-        self._warehouse = Warehouse(lambda: self.clickhouse, Publisher(self.broker), self._wall)
+        self._warehouse = WarehouseWriter(lambda: self.clickhouse, Publisher(self.broker), self._wall)
         self.ledger = Ledger(f"sqlite:///{home / 'ledger.sqlite'}")
         clocks = Clocks(self._wall, self._wall)
         self.performers = Performers(clocks)

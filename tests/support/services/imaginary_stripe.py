@@ -15,7 +15,16 @@ from sandbox.api.payment_shapes import charge as shown_charge
 from sandbox.simulation.records import Request
 from sandbox.simulation.world import World
 from sinks.effects.mail.smtp import DeliveryUnknown, TemporaryFailure
-from sinks.effects.stripe.client import INVOICE_EXPANDS, PAY_EXPANDS, Busy, Declined, Gone, Object, Refused, Unreachable
+from sinks.effects.stripe.client import (
+    INVOICE_EXPANDS,
+    PAY_EXPANDS,
+    Declined,
+    Object,
+    ObjectGone,
+    RateLimited,
+    RequestRefused,
+    StripeUnreachable,
+)
 
 LINK = re.compile(r"(?:/|%2F)i(?:/|%2F)([0-9A-Za-z]{32})")
 MESSAGE_ID = re.compile(rb"^Message-ID: (\S+)\r?$", re.MULTILINE | re.IGNORECASE)
@@ -52,7 +61,7 @@ class Door:
         self._given(lambda: {"id": self._world.cancel(subscription, self._now().timestamp(), Request("req_end", key)).id})
 
     def pause_collection(self, _account: str, _subscription: str, _key: str) -> None:
-        raise Refused("the sandbox pauses nothing")
+        raise RequestRefused("the sandbox pauses nothing")
 
     def mark_uncollectible(self, _account: str, invoice: str, key: str) -> None:
         self._given(lambda: {"id": self._world.mark_uncollectible(invoice, self._now().timestamp(), Request("req_end", key)).id})
@@ -60,12 +69,12 @@ class Door:
     def pay(self, _account: str, invoice: str, key: str) -> Object:
         lost = self._luck.random() < self._trouble
         if lost and self._luck.random() < 0.3:
-            raise Busy("rate limit")
+            raise RateLimited("rate limit")
         if lost and self._luck.random() < 0.4:
-            raise Unreachable("the line broke before Stripe heard of it")
+            raise StripeUnreachable("the line broke before Stripe heard of it")
         answer = self._once(invoice, key)
         if lost:
-            raise Unreachable("the line broke after Stripe had acted")
+            raise StripeUnreachable("the line broke after Stripe had acted")
         if isinstance(answer, Refusal):
             raise _meaning(answer)
         return answer
@@ -168,4 +177,4 @@ def _meaning(refusal: Refusal) -> Exception:
     text = str(refusal)
     if refusal.status == 402:
         return Declined(_plain(refusal.error))
-    return Gone(text) if refusal.status == 404 or refusal.error.get("code") == "resource_missing" else Refused(text)
+    return ObjectGone(text) if refusal.status == 404 or refusal.error.get("code") == "resource_missing" else RequestRefused(text)

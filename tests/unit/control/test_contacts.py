@@ -7,21 +7,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from control.contacts import Bounced, Contact, Contacts
+from control.contacts import BouncedAddress, ContactStore, StoredContact
 
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
 def contacts(tmp_path):
-    store = Contacts(f"sqlite:///{tmp_path}/home/contacts.sqlite")
+    store = ContactStore(f"sqlite:///{tmp_path}/home/contacts.sqlite")
     yield store
     store.close()
 
 
 def test_a_contact_is_found_as_remembered(contacts):
     contacts.remember("acct_1", "cus_1", "jo@payer.example", "Jo", "de", AT)
-    assert contacts.find("acct_1", "cus_1") == Contact("acct_1", "cus_1", "jo@payer.example", "Jo", "de", AT)
+    assert contacts.find("acct_1", "cus_1") == StoredContact("acct_1", "cus_1", "jo@payer.example", "Jo", "de", AT)
     assert contacts.find("acct_2", "cus_1") is None
 
 
@@ -45,7 +45,7 @@ def test_the_file_is_for_its_owner_alone(contacts, tmp_path):
 
 def test_another_process_sees_what_was_remembered(contacts, tmp_path):
     contacts.remember("acct_1", "cus_1", "jo@payer.example", "Jo", "de", AT)
-    other = Contacts(f"sqlite:///{tmp_path}/home/contacts.sqlite")
+    other = ContactStore(f"sqlite:///{tmp_path}/home/contacts.sqlite")
     assert other.find("acct_1", "cus_1") == contacts.find("acct_1", "cus_1")
     other.close()
 
@@ -55,7 +55,7 @@ def test_a_number_is_kept_by_readings_that_do_not_know_it_and_leads_to_its_custo
     contacts.remember("acct_1", "cus_2", "new@payer.example", "Jo", "de", AT)
     contacts.remember("acct_1", "cus_1", "al@payer.example", "Al", "de", AT, "+4915112345678")
     contacts.remember("acct_2", "cus_3", "bo@payer.example", "Bo", "de", AT, "+4915112345678")
-    assert contacts.find("acct_1", "cus_2") == Contact("acct_1", "cus_2", "new@payer.example", "Jo", "de", AT, "+4915112345678")
+    assert contacts.find("acct_1", "cus_2") == StoredContact("acct_1", "cus_2", "new@payer.example", "Jo", "de", AT, "+4915112345678")
     assert contacts.customers_with_phone("acct_1", "+4915112345678") == ("cus_1", "cus_2")
     contacts.remember("acct_1", "cus_1", "al@payer.example", "Al", "de", AT, "")
     assert contacts.customers_with_phone("acct_1", "+4915112345678") == ("cus_2",)
@@ -66,7 +66,7 @@ def test_a_store_of_a_former_version_learns_to_keep_numbers(tmp_path):
         columns = "account VARCHAR, customer VARCHAR, email VARCHAR, name VARCHAR, locale VARCHAR, at FLOAT"
         former.execute(f"CREATE TABLE contacts ({columns}, PRIMARY KEY (account, customer))")
         former.execute("INSERT INTO contacts VALUES ('acct_1', 'cus_1', 'jo@payer.example', 'Jo', 'de', 0)")
-    store = Contacts(f"sqlite:///{tmp_path}/contacts.sqlite")
+    store = ContactStore(f"sqlite:///{tmp_path}/contacts.sqlite")
     assert store.find("acct_1", "cus_1").phone == ""
     store.remember("acct_1", "cus_1", "jo@payer.example", "Jo", "de", AT, "+4915112345678")
     assert store.customers_with_phone("acct_1", "+4915112345678") == ("cus_1",)
@@ -86,25 +86,25 @@ def test_a_bounce_tells_whose_it_was_and_how_many_are_left(contacts):
     """B56: one that bounces does not silence the others."""
     contacts.remember("acct_1", "cus_1", "Jo@payer.example", "Jo", "de", AT)
     contacts.replace_billing_contacts("acct_1", "cus_1", ["bo@payer.example", "al@payer.example"])
-    assert contacts.bounced("acct_1", "cus_1", "AL@payer.example", AT) == Bounced("billing_3", 2)
-    assert contacts.bounced("acct_1", "cus_1", "jo@payer.example", AT) == Bounced("", 1)
-    assert contacts.bounced("acct_1", "cus_1", "jo@payer.example", AT) == Bounced("", 1)
-    assert contacts.bounced("acct_1", "cus_1", "bo@payer.example", AT) == Bounced("billing_2", 0)
-    assert contacts.bounced("acct_1", "cus_1", "old@payer.example", AT) == Bounced("billing_former", 0)
+    assert contacts.bounced("acct_1", "cus_1", "AL@payer.example", AT) == BouncedAddress("billing_3", 2)
+    assert contacts.bounced("acct_1", "cus_1", "jo@payer.example", AT) == BouncedAddress("", 1)
+    assert contacts.bounced("acct_1", "cus_1", "jo@payer.example", AT) == BouncedAddress("", 1)
+    assert contacts.bounced("acct_1", "cus_1", "bo@payer.example", AT) == BouncedAddress("billing_2", 0)
+    assert contacts.bounced("acct_1", "cus_1", "old@payer.example", AT) == BouncedAddress("billing_former", 0)
     assert contacts.undeliverable("acct_1", ["Jo@payer.example", "new@payer.example"]) == {"jo@payer.example"}
     assert contacts.undeliverable("acct_2", ["jo@payer.example"]) == frozenset()
 
 
 def test_a_single_contact_that_bounces_leaves_nobody(contacts):
     contacts.remember("acct_1", "cus_1", "jo@payer.example", "Jo", "de", AT)
-    assert contacts.bounced("acct_1", "cus_1", "jo@payer.example", AT) == Bounced("", 0)
+    assert contacts.bounced("acct_1", "cus_1", "jo@payer.example", AT) == BouncedAddress("", 0)
 
 
 def test_a_report_about_somebody_elses_address_silences_nobody(contacts):
     """B53: a report names any address it likes; only those of the customer whose mail it was are believed."""
     contacts.remember("acct_1", "cus_1", "jo@payer.example", "Jo", "de", AT)
     contacts.remember("acct_1", "cus_2", "cy@payer.example", "Cy", "de", AT)
-    assert contacts.bounced("acct_1", "cus_1", "cy@payer.example", AT) == Bounced("billing_former", 1)
+    assert contacts.bounced("acct_1", "cus_1", "cy@payer.example", AT) == BouncedAddress("billing_former", 1)
     assert contacts.undeliverable("acct_1", ["cy@payer.example"]) == frozenset()
 
 
@@ -126,7 +126,7 @@ def test_a_store_of_a_former_version_gets_its_indexes(tmp_path):
         columns = "account VARCHAR, customer VARCHAR, email VARCHAR, name VARCHAR, locale VARCHAR, at FLOAT"
         former.execute(f"CREATE TABLE contacts ({columns}, PRIMARY KEY (account, customer))")
     for _ in range(2):
-        Contacts(f"sqlite:///{tmp_path}/contacts.sqlite").close()
+        ContactStore(f"sqlite:///{tmp_path}/contacts.sqlite").close()
     with sqlite3.connect(tmp_path / "contacts.sqlite") as now:
         names = {name for (name,) in now.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
     assert names >= {"contacts_by_email", "contacts_by_phone", "billing_contacts_by_email"}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from control.contacts import Contacts
+from control.contacts import ContactStore
 from control.policy_store import PolicyStore, StoredPolicies
 from control.private_files import private_folder
 from sinks.effects.engine.ledger import Ledger
@@ -61,7 +61,7 @@ def test_the_ledger_and_what_lies_beside_it_are_private(tmp_path, careless, old)
 def test_policies_and_contacts_are_private(tmp_path, careless):
     (tmp_path / "policies.json").touch(mode=0o644)
     PolicyStore(tmp_path / "policies.json").write(StoredPolicies())
-    contacts = Contacts(f"sqlite:///{tmp_path / 'contacts.sqlite'}")
+    contacts = ContactStore(f"sqlite:///{tmp_path / 'contacts.sqlite'}")
     contacts.remember("acct_1", "cus_1", "ana@payer.example", "Ana", "de", datetime(2026, 5, 4, tzinfo=UTC))
     assert {mode(each) for each in tmp_path.iterdir()} == {0o600}
     contacts.close()

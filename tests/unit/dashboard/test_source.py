@@ -3,7 +3,7 @@
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from dashboard.warehouse_client import BUSY_TRIES, Unreachable, Warehouse
+from dashboard.warehouse_client import BUSY_TRIES, WarehouseClient, WarehouseUnreachable
 
 
 class Client:
@@ -21,7 +21,7 @@ class Client:
 def warehouse(*answers):
     pauses = []
     client = Client(list(answers))
-    return Warehouse("http://x", lambda _url: client, pauses.append), pauses
+    return WarehouseClient("http://x", lambda _url: client, pauses.append), pauses
 
 
 def test_an_answer_without_rows_still_has_its_columns():
@@ -37,7 +37,7 @@ def test_a_server_busy_with_this_user_is_asked_again():
 
 def test_a_server_that_stays_busy_is_said():
     source, pauses = warehouse(*["USER_SESSION_LIMIT_EXCEEDED"] * (BUSY_TRIES + 1))
-    with pytest.raises(Unreachable):
+    with pytest.raises(WarehouseUnreachable):
         source.frame("SELECT", {}, ["n"])
     assert len(pauses) == BUSY_TRIES
 
@@ -48,6 +48,6 @@ def test_a_server_that_stays_busy_is_said():
 )
 def test_each_trouble_says_what_to_do(said, words):
     source, pauses = warehouse(said)
-    with pytest.raises(Unreachable, match=words):
+    with pytest.raises(WarehouseUnreachable, match=words):
         source.frame("SELECT", {}, ["n"])
     assert pauses == []

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from producers.replay.batch import ReplayRun
-from producers.replay.facts_redrive import Refused, Replay, ReplayRequest
+from producers.replay.facts_redrive import Replay, ReplayRefused, ReplayRequest
 from recovery.adapters.dead_letter_reader import DeadLetterFilter, HeldMessage, MessagePosition
 from recovery.adapters.kafka import NotDelivered
 from recovery.contracts.dead_letters import DeadLetter, DeadLetterReplayed
@@ -143,7 +143,7 @@ ALLOWED = ContactAllowed(id="a", account="acct_1", customer="cus_1", occurred_at
     ],
 )
 def test_what_must_not_come_back_is_refused_in_words_and_nothing_is_written(put_back, broker, message, words):
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(ReplayRefused, match=words):
         put_back(message)
     assert broker.sent == broker.waiting == []
 
@@ -238,7 +238,7 @@ def test_a_name_is_a_place_and_nothing_else():
 
 def test_a_dead_letter_without_its_bytes_is_refused_and_says_where_they_are(put_back, broker):
     letter = parked("streams", "facts", b"", left_out=1_900_000, sha256="ab" * 32)
-    with pytest.raises(Refused, match="offset 7.*" + "ab" * 32):
+    with pytest.raises(ReplayRefused, match="offset 7.*" + "ab" * 32):
         put_back(letter)
     assert broker.sent == []
 

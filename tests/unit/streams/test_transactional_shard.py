@@ -7,12 +7,12 @@ import confluent_kafka as kafka
 import pytest
 
 from streams.kafka.hanging_transactions import ShardOpenError
-from streams.kafka.partition_log import Bounds
+from streams.kafka.partition_log import PartitionBounds
 from streams.transactional_shard import POSITION, Batch, Names, Partition, Shard, checked_position, retry
 
 NAMES = Names("app", "app-rows-changelog", ("facts",), ("events", "effects"))
 AT_FACTS = POSITION + b"facts"
-A_LOG = Bounds(0, 100, 100)
+A_LOG = PartitionBounds(0, 100, 100)
 
 
 class RememberingProducer:
@@ -54,8 +54,8 @@ class WrittenLog:
             return self.facts
         if topic == NAMES.changelog and self.undecided:
             self.undecided -= 1
-            return Bounds(0, 5, 6)
-        return Bounds(0, 6, 6)
+            return PartitionBounds(0, 5, 6)
+        return PartitionBounds(0, 6, 6)
 
     def records(self, topic):
         assert topic == NAMES.changelog
@@ -91,7 +91,7 @@ def test_opening_loads_rows_deletions_and_positions():
 
 
 def test_a_shard_without_position_starts_where_the_log_starts():
-    assert an_open_shard(facts=Bounds(7, 100, 100)).positions == {"facts": 7}
+    assert an_open_shard(facts=PartitionBounds(7, 100, 100)).positions == {"facts": 7}
 
 
 def test_a_row_changed_often_in_one_batch_is_written_once():

@@ -12,7 +12,7 @@ from recovery.decide.rules import decline_table as table
 from recovery.decide.rules.attribution import Credit
 from recovery.decide.rules.charged_method import charged_method, known_card
 from recovery.decide.rules.classify import AUTHENTICATION, classify
-from recovery.decide.rules.schedule import SOONEST, GiveUp, RetryAt, Wait, after_pause, may_charge, most_retries, next_slot
+from recovery.decide.rules.schedule import SOONEST, GiveUp, RetryAt, WaitUntil, after_pause, may_charge, most_retries, next_slot
 from recovery.decide.transition import Transition
 
 MOST_HELD = 100
@@ -111,7 +111,7 @@ def due(turn: Transition, case: Case) -> None:
         turn.record("retry_skipped", case, answer.because, details=dict(answer.details))
         reason = "retries_disabled" if answer.because == "disabled" else answer.because
         dunning.begin(turn, case, reason)
-    elif isinstance(answer, Wait):
+    elif isinstance(answer, WaitUntil):
         case.retry_at, case.queued = answer.until, answer.because == "attempts_out"
         turn.record("retry_skipped", case, answer.because, details=dict(answer.details))
     elif turn.policy.mode == "observe" or experiment.held_out(turn.row, turn.policy):

@@ -1,7 +1,7 @@
 """Handlers of suppression: bounces, complaints, unsubscribes, consents (B53, B56)."""
 
 from recovery.contracts import facts
-from recovery.contracts.customer import Case, Consent, Contact
+from recovery.contracts.customer import Case, Consent, ContactState
 from recovery.decide.handlers.collection.case_closing import abandon
 from recovery.decide.handlers.messages.dunning import refused
 from recovery.decide.rules import contactability
@@ -81,7 +81,7 @@ def lift(turn: Transition, medium: str | None, because: str, details: dict[str, 
         return
     known.suppressed = {name: whys for name, whys in left.items() if whys}
     known.bounced_at = {name: at for name, at in known.bounced_at.items() if "bounced" in left.get(name, "").split()}
-    if known == Contact():
+    if known == ContactState():
         turn.row.contact = None
     _record(turn, because, " ".join(gone), details)
 
@@ -117,9 +117,9 @@ def _silence(turn: Transition, case: Case) -> None:
         abandon(turn, case, why)
 
 
-def _contact(turn: Transition) -> Contact:
+def _contact(turn: Transition) -> ContactState:
     if turn.row.contact is None:
-        turn.row.contact = Contact()
+        turn.row.contact = ContactState()
     return turn.row.contact
 
 

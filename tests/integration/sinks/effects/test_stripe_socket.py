@@ -11,7 +11,17 @@ import pytest
 from recovery.contracts.effects import ChargeRequested
 from sinks.effects.performer import Clocks, EffectRun
 from sinks.effects.stripe.charges import Charges
-from sinks.effects.stripe.client import API_VERSION, Busy, Declined, EffectsStripeClient, Gone, KeyReused, NotAllowed, Refused, Unreachable
+from sinks.effects.stripe.client import (
+    API_VERSION,
+    Declined,
+    EffectsStripeClient,
+    KeyReused,
+    NotAllowed,
+    ObjectGone,
+    RateLimited,
+    RequestRefused,
+    StripeUnreachable,
+)
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -79,8 +89,8 @@ def server():
     ("status", "error", "kind"),
     [
         (402, {"type": "card_error", "code": "card_declined", "decline_code": "do_not_honor", "charge": "ch_1"}, Declined),
-        (400, {"type": "invalid_request_error", "message": "Invoice is already paid"}, Refused),
-        (404, {"type": "invalid_request_error", "code": "resource_missing", "message": "No such invoice"}, Gone),
+        (400, {"type": "invalid_request_error", "message": "Invoice is already paid"}, RequestRefused),
+        (404, {"type": "invalid_request_error", "code": "resource_missing", "message": "No such invoice"}, ObjectGone),
         (
             400,
             {"type": "idempotency_error", "message": "Keys for idempotent requests can only be used with the same parameters"},
@@ -88,10 +98,10 @@ def server():
         ),
         (401, {"type": "invalid_request_error", "code": "platform_api_key_expired", "message": "Expired"}, NotAllowed),
         (403, {"type": "invalid_request_error", "message": "Not allowed"}, NotAllowed),
-        (409, {"type": "idempotency_error", "code": "idempotency_key_in_use", "message": "In use"}, Unreachable),
-        (429, {"type": "invalid_request_error", "code": "rate_limit", "message": "Slow down"}, Busy),
-        (429, {"type": "invalid_request_error", "code": "lock_timeout", "message": "Busy"}, Busy),
-        (500, {"type": "api_error", "message": "Oops"}, Unreachable),
+        (409, {"type": "idempotency_error", "code": "idempotency_key_in_use", "message": "In use"}, StripeUnreachable),
+        (429, {"type": "invalid_request_error", "code": "rate_limit", "message": "Slow down"}, RateLimited),
+        (429, {"type": "invalid_request_error", "code": "lock_timeout", "message": "Busy"}, RateLimited),
+        (500, {"type": "api_error", "message": "Oops"}, StripeUnreachable),
     ],
 )
 def test_each_answer_means_one_thing_and_is_asked_for_once(server, status, error, kind):
@@ -103,7 +113,7 @@ def test_each_answer_means_one_thing_and_is_asked_for_once(server, status, error
 
 def test_a_cut_line_is_unknown_and_not_repeated_by_the_package(server):
     server.cut = True
-    with pytest.raises(Unreachable):
+    with pytest.raises(StripeUnreachable):
         EffectsStripeClient(Account(), server.url).pay("acct_1", "in_1", "key-1")
     assert len(server.requests) == 1
 

@@ -8,13 +8,13 @@ import pytest
 from dunlin.demo import clock_steps as steps
 from dunlin.demo.clock_keeper import PATIENCE_SECONDS, ClockKeeper
 from dunlin.demo.quiescence import NotQuiescentError
-from recovery.adapters.progress import Report
+from recovery.adapters.progress import ProgressReport
 
 START = 1_772_409_600.0
 
 
-def report(**fields: Any) -> Report:
-    return Report(process="7", **fields)
+def report(**fields: Any) -> ProgressReport:
+    return ProgressReport(process="7", **fields)
 
 
 def test_steps_lie_half_an_hour_apart_and_end_with_the_month() -> None:
@@ -94,7 +94,7 @@ class World:
     def facts_end(self) -> dict[str, int]:
         return {"facts/0": self.facts}
 
-    def reports(self) -> dict[str, Report]:
+    def reports(self) -> dict[str, ProgressReport]:
         return {
             "ticker": report(at=self.at),
             "expiring": report(next=START + 86_400),

@@ -8,15 +8,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from dunlin.demo.month import Case, fingerprint, month, write_cases
+from dunlin.demo.month import MonthCase, fingerprint, month, write_cases
 from dunlin.demo.world import first_moment
 
 NOW = datetime(2026, 12, 1, 12, 30, 15, tzinfo=UTC)
 
 
-def case(invoice: str, **other: Any) -> Case:
+def case(invoice: str, **other: Any) -> MonthCase:
     fields = {"status": "recovered", "cause": "soft insufficient_funds", "attempts": 2, "mails": 1, "currency": "usd"}
-    return Case(**({"invoice": invoice, **fields, "amount_minor": 900, "recovered_minor": 900} | other))
+    return MonthCase(**({"invoice": invoice, **fields, "amount_minor": 900, "recovered_minor": 900} | other))
 
 
 LINES = [case("in_1"), case("in_2", status="abandoned", recovered_minor=0, cause="hard lost_card"), case("in_3", currency="jpy", mails=0)]
@@ -61,7 +61,7 @@ def test_swapped_outcomes_of_two_cases_are_seen_although_all_totals_are_equal() 
 
 def test_cases_are_kept_one_a_line_for_a_comparison(tmp_path: Path) -> None:
     write_cases(tmp_path, reversed(LINES))
-    kept = [msgspec.json.decode(line, type=Case) for line in (tmp_path / "cases.jsonl").read_bytes().splitlines()]
+    kept = [msgspec.json.decode(line, type=MonthCase) for line in (tmp_path / "cases.jsonl").read_bytes().splitlines()]
     assert kept == sorted(LINES)
 
 

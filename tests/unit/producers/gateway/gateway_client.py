@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from control.contacts import Bounced
+from control.contacts import BouncedAddress
 from producers.gateway.metrics import GatewayMetrics
 from producers.gateway.router import Route, Router
 from producers.gateway.webhook_endpoint import Gateway
@@ -52,9 +52,9 @@ class MemoryContacts:
     def customers_with_phone(self, account: str, phone: str) -> tuple[str, ...]:
         return self._found(self.phones, account, phone)
 
-    def bounced(self, account: str, customer: str, email: str, at: datetime) -> Bounced:
+    def bounced(self, account: str, customer: str, email: str, at: datetime) -> BouncedAddress:
         self.dead.append((account, customer, email))
-        return Bounced("", 0)
+        return BouncedAddress("", 0)
 
     def _found(self, known: dict[tuple[str, str], tuple[str, ...]], account: str, what: str) -> tuple[str, ...]:
         if self.broken:

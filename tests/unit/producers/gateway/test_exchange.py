@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from producers.gateway.asgi import Gone, answer, body_of
+from producers.gateway.asgi import ClientGone, answer, body_of
 from producers.gateway.http.exchange import Exchange, head, scope_of
 
 
@@ -53,7 +53,7 @@ def test_a_sender_that_leaves_is_told_of_and_not_answered():
         request = exchange(connection)
 
         async def application(_scope, receive, _send):
-            with pytest.raises(Gone):
+            with pytest.raises(ClientGone):
                 await body_of(receive, 0, 100)
 
         task = asyncio.ensure_future(request.run(application, {}))

@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from producers.gateway.lookup_pool import MOST_WAITING, THREADS, Busy, LookupPool
+from producers.gateway.lookup_pool import MOST_WAITING, THREADS, LookupPool, PoolBusy
 
 
 def test_an_owner_with_many_look_ups_holds_one_thread_and_others_pass():
@@ -29,7 +29,7 @@ def test_more_than_may_wait_are_refused_and_there_is_room_again_afterwards():
         lane, gate = LookupPool("test"), Event()
         held = [asyncio.ensure_future(lane.run("acct_busy", partial(gate.wait, 30))) for _ in range(MOST_WAITING + 1)]
         await asyncio.sleep(0)
-        with pytest.raises(Busy):
+        with pytest.raises(PoolBusy):
             await lane.run("acct_busy", lambda: None)
         gate.set()
         await asyncio.gather(*held)

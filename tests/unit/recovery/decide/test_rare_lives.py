@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from recovery.contracts import facts
-from recovery.contracts.customer import Consent, Contact
+from recovery.contracts.customer import Consent, ContactState
 from recovery.contracts.facts import Decline
 from recovery.decide.handlers.collection.case_closing import part_paid
 from recovery.decide.handlers.policy_shadow import decided
@@ -97,10 +97,10 @@ def test_a_part_takes_from_what_is_owed_where_nothing_shows_the_rest(left: int, 
 @pytest.mark.parametrize(("hours", "agreed"), [(-1, True), (0, False), (1, False)])
 def test_of_a_consent_and_a_withdrawal_of_one_moment_the_withdrawal_holds(hours: float, agreed: bool) -> None:
     """B53: whatever comes first."""
-    known = Contact(consent={"sms": Consent(a.START, "form")})
+    known = ContactState(consent={"sms": Consent(a.START, "form")})
     contactability.withdraw(known, "sms", a.at(hours=hours))
     assert ("sms" in known.consent) is agreed
-    later = Contact(withdrawn={"sms": a.at(hours=hours)})
+    later = ContactState(withdrawn={"sms": a.at(hours=hours)})
     assert contactability.agree(later, "sms", a.START, Consent(a.START, "form")) is agreed
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from recovery.contracts import facts
-from recovery.contracts.customer import CardAttempt, Contact
+from recovery.contracts.customer import CardAttempt, ContactState
 from recovery.contracts.events import Event
 from recovery.decide.handlers.collection import charges_and_refunds
 from recovery.decide.handlers.collection.retries import PATIENCE, proceed
@@ -50,7 +50,7 @@ def test_of_two_limits_that_are_used_up_the_one_that_is_free_last_is_told() -> N
 
 def test_an_older_withdrawal_told_late_hides_no_newer_one() -> None:
     """B3, B53."""
-    known = Contact(withdrawn={"sms": a.at(hours=5)})
+    known = ContactState(withdrawn={"sms": a.at(hours=5)})
     contactability.withdraw(known, "sms", a.at(hours=1))
     assert known.withdrawn == {"sms": a.at(hours=5)}
 
@@ -68,7 +68,7 @@ def test_a_new_method_may_wait_for_its_budget_as_long_as_the_window_is() -> None
     case = a.a_case(verdict=SOFT, card=a.VISA, retry_with_new_method=True)
     row = a.a_customer(case, attempts=[CardAttempt("ch_1", a.at(days=-20), "in_9", "fp_visa", "visa", succeeded=False)])
     answer = schedule.may_charge(case, row, a.a_policy(budgets=Budgets(visa_30_days=1)), a.START)
-    assert isinstance(answer, schedule.Wait)
+    assert isinstance(answer, schedule.WaitUntil)
     assert (answer.until, answer.because) == (a.at(days=10), "card_budget")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from recovery.contracts import facts
-from recovery.contracts.customer import Contact, EarlyRefund, Hold, Verdict
+from recovery.contracts.customer import ContactState, EarlyRefund, Hold, Verdict
 from recovery.contracts.facts import Decline
 from recovery.decide.handlers import commands
 from recovery.decide.handlers.collection import charges_and_refunds
@@ -168,7 +168,7 @@ def test_no_offered_time_is_nearer_than_the_longest_wait(fields: dict[str, Any],
 def test_a_wish_for_no_billing_messages_holds_as_the_policy_says(suppressed: dict[str, str], honoured: bool, why: str) -> None:
     """B53, B56."""
     policy = a.a_policy(sms=SmsPolicy(enabled=True), contact=ContactPolicy(honour_unsubscribe=honoured))
-    assert contactability.sms(Contact(suppressed=suppressed), a.START, policy) == contactability.Forbidden(why)
+    assert contactability.sms(ContactState(suppressed=suppressed), a.START, policy) == contactability.Forbidden(why)
 
 
 @pytest.mark.parametrize("honoured", [True, False])

@@ -3,7 +3,7 @@
 import pytest
 
 from control.tenants import TenantDirectory
-from sinks.effects.accounts import Accounts
+from sinks.effects.accounts import AccountView
 from tests.support.secrets import a_secret
 
 
@@ -14,7 +14,7 @@ def accounts(folder, key, extra):
         path.write_text(text)
     tenant = '[[tenant]]\naccount = "acct_1"\nname = "Northwind"\napi_key_file = "key"\nwebhook_secrets_file = "secrets"\n'
     (folder / "tenants.toml").write_text(tenant + extra)
-    return Accounts(TenantDirectory.load(folder / "tenants.toml"))
+    return AccountView(TenantDirectory.load(folder / "tenants.toml"))
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def settings(tmp_path):
 
 def test_every_kind_of_work_has_its_performer(settings, door, now):
     ledger = Ledger(settings().ledger_url)
-    built = performers(settings(), door, TenantDirectory.load(settings().tenants), Clocks(lambda: now, lambda: now), ledger)
+    built = performers(settings(), door, TenantDirectory.load(settings().tenants_file), Clocks(lambda: now, lambda: now), ledger)
     assert set(built) == set(WORK)
     ledger.close()
 

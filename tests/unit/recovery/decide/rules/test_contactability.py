@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from recovery.contracts.customer import Consent, Contact
+from recovery.contracts.customer import Consent, ContactState
 from recovery.contracts.facts import (
     ConsentGiven,
     ConsentWithdrawn,
@@ -107,7 +107,7 @@ def test_a_text_that_cannot_leave_by_day_does_not_come_by_night() -> None:
 
 def test_where_the_zone_is_unknown_the_first_zone_to_go_to_sleep_ends_the_hours() -> None:
     """B52."""
-    somewhere = Contact(consent={"sms": Consent(a.START, "form", "", "US")})
+    somewhere = ContactState(consent={"sms": Consent(a.START, "form", "", "US")})
     at = utc("2026-01-10 19:00")  # nine in the morning in Hawaii, two in the afternoon in New York
     assert sms_until(somewhere, at, TEXTS) == utc("2026-01-11 02:00")
 

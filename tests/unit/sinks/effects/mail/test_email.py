@@ -13,7 +13,7 @@ from recovery.signed_links import LinkSigner, Sending
 from sinks.effects.mail.email import EmailPerformer, MailTransport
 from sinks.effects.mail.smtp import DeliveryUnknown, PermanentFailure, TemporaryFailure
 from sinks.effects.performer import InDoubt, RetryLater, Settled
-from sinks.effects.stripe.client import Gone, Unreachable
+from sinks.effects.stripe.client import ObjectGone, StripeUnreachable
 
 
 class FakeServer:
@@ -144,9 +144,9 @@ def test_a_doubt_is_not_repeated_once_the_invoice_is_paid_or_the_mail_withdrawn(
 
 
 def test_an_unreadable_invoice_delays_or_ends_the_mail(mails, door, mail, job):
-    door.invoices = [Unreachable("down")]
+    door.invoices = [StripeUnreachable("down")]
     assert isinstance(mails(job(mail)), RetryLater)
-    door.invoices = [Gone("no")]
+    door.invoices = [ObjectGone("no")]
     assert result(mails(job(mail))) == ("skipped", "gone")
 
 
@@ -168,7 +168,7 @@ def test_one_mail_names_every_invoice_that_is_owed_at_that_moment(mails, server,
     door.others = {
         "in_2": an_invoice(amount_remaining=1900, currency="usd", hosted_invoice_url="https://pay.example/i/2"),
         "in_3": an_invoice("paid", hosted_invoice_url="https://pay.example/i/3"),
-        "in_4": Gone("no"),
+        "in_4": ObjectGone("no"),
     }
     answer = mails(job(msgspec.structs.replace(mail, also=also)))
     assert (result(answer), answer.fact.also) == (("sent", ""), ("in_2",))
@@ -192,7 +192,7 @@ def test_no_mail_looks_at_more_than_ten_other_invoices(mails, server, door, mail
 
 
 def test_a_mail_waits_when_one_of_its_invoices_cannot_be_looked_at(mails, server, door, mail, job):
-    door.others = {"in_2": Unreachable("down")}
+    door.others = {"in_2": StripeUnreachable("down")}
     assert isinstance(mails(job(msgspec.structs.replace(mail, also=(AlsoOwed("in_2", 1, "usd"),)))), RetryLater)
     assert server.taken == []
 

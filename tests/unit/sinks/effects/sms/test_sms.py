@@ -17,7 +17,7 @@ from sinks.effects.delivery_errors import DeliveryUnknown, PermanentFailure, Tem
 from sinks.effects.performer import Clocks, RetryLater, Settled
 from sinks.effects.sms.sms import SmsPerformer
 from sinks.effects.sms.twilio import OptedOut, TextServer
-from sinks.effects.stripe.client import Gone, NotAllowed, Unreachable
+from sinks.effects.stripe.client import NotAllowed, ObjectGone, StripeUnreachable
 from tests.support.services.fake_servers import TWILIO_ACCOUNT, TWILIO_TOKEN, FakeTwilio, listening
 
 GOLDEN = Path(__file__).parent / "golden" / "sms.txt"
@@ -175,7 +175,7 @@ def test_a_notice_has_no_text(texts, server, sms, job):
 
 @pytest.mark.parametrize(
     ("trouble", "ended"),
-    [(Gone("no"), ("skipped", "gone")), (NotAllowed("key"), ("skipped", "not_allowed: key")), (Unreachable("x"), None)],
+    [(ObjectGone("no"), ("skipped", "gone")), (NotAllowed("key"), ("skipped", "not_allowed: key")), (StripeUnreachable("x"), None)],
 )
 def test_an_unreadable_invoice_delays_or_ends_the_text(texts, reachable, server, sms, job, trouble, ended):
     reachable.invoices = [trouble]

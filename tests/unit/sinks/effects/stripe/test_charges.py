@@ -7,7 +7,7 @@ import pytest
 
 from sinks.effects.performer import ClaimRefused, InDoubt, RetryLater, Settled
 from sinks.effects.stripe.charges import Charges
-from sinks.effects.stripe.client import Busy, Declined, Gone, KeyReused, NotAllowed, Refused, Unreachable
+from sinks.effects.stripe.client import Declined, KeyReused, NotAllowed, ObjectGone, RateLimited, RequestRefused, StripeUnreachable
 
 HOUR = timedelta(hours=1)
 
@@ -89,13 +89,13 @@ def test_a_bank_debit_on_its_way_is_processing(charges, door, charge, job, an_in
     assert result(charges(job(charge))) == ("processing", "")
 
 
-@pytest.mark.parametrize("trouble", [Busy("429"), Unreachable("refused")])
+@pytest.mark.parametrize("trouble", [RateLimited("429"), StripeUnreachable("refused")])
 def test_trouble_before_anything_was_done_waits(charges, door, charge, job, trouble):
     door.invoices = [trouble]
     assert isinstance(charges(job(charge)), RetryLater)
 
 
-@pytest.mark.parametrize(("trouble", "kind"), [(Busy("429"), RetryLater), (Unreachable("cut"), InDoubt)])
+@pytest.mark.parametrize(("trouble", "kind"), [(RateLimited("429"), RetryLater), (StripeUnreachable("cut"), InDoubt)])
 def test_only_an_unknown_outcome_is_a_doubt(charges, door, charge, job, trouble, kind):
     door.pays = [trouble]
     assert isinstance(charges(job(charge)), kind)
@@ -103,11 +103,11 @@ def test_only_an_unknown_outcome_is_a_doubt(charges, door, charge, job, trouble,
 
 def test_an_invoice_paid_between_look_and_charge_is_not_ours(charges, door, charge, job, an_invoice):
     door.invoices = [an_invoice(), an_invoice("paid", "succeeded")]
-    door.pays = [Refused("Invoice is already paid")]
+    door.pays = [RequestRefused("Invoice is already paid")]
     assert result(charges(job(charge))) == ("not_done", "already_paid")
 
 
-@pytest.mark.parametrize(("trouble", "why"), [(Gone("no"), "gone"), (NotAllowed("key"), "not_allowed: key")])
+@pytest.mark.parametrize(("trouble", "why"), [(ObjectGone("no"), "gone"), (NotAllowed("key"), "not_allowed: key")])
 def test_what_can_never_work_is_told_at_once(charges, door, charge, job, trouble, why):
     door.invoices = [trouble]
     assert result(charges(job(charge))) == ("not_done", why)
@@ -130,7 +130,7 @@ def test_a_young_doubt_repeats_the_same_key_and_tells_its_answer(charges, door, 
 
 def test_a_young_doubt_on_a_paid_invoice_asks_the_key_whose_success_it_was(charges, door, charge, job, an_invoice, now):
     door.invoices = [an_invoice("paid", "succeeded")]
-    door.pays = [Refused("Invoice is already paid")]
+    door.pays = [RequestRefused("Invoice is already paid")]
     assert result(charges(job(charge, possibly_done_since=now - HOUR, in_doubt_count=1))) == ("not_done", "already_paid")
 
 
@@ -183,7 +183,7 @@ def test_a_key_used_with_other_parameters_is_read_back(charges, door, charge, jo
     assert result(charges(job(charge))) == ("succeeded", "read_back")
 
 
-@pytest.mark.parametrize("trouble", [Busy("429"), Unreachable("down"), NotAllowed("key")])
+@pytest.mark.parametrize("trouble", [RateLimited("429"), StripeUnreachable("down"), NotAllowed("key")])
 def test_a_doubt_stays_a_doubt_while_stripe_cannot_be_asked(charges, door, charge, job, now, trouble):
     door.invoices = [trouble]
     assert isinstance(charges(job(charge, possibly_done_since=now, in_doubt_count=1)), InDoubt)

@@ -5,7 +5,7 @@ import pytest
 from recovery.contracts.effects import SubscriptionEndRequested
 from recovery.ids import idempotency_key
 from sinks.effects.performer import InDoubt, RetryLater, Settled, not_performed
-from sinks.effects.stripe.client import Busy, Gone, NotAllowed, Refused, Unreachable
+from sinks.effects.stripe.client import NotAllowed, ObjectGone, RateLimited, RequestRefused, StripeUnreachable
 from sinks.effects.stripe.end_actions import EndActions
 from tests.unit.sinks.effects.conftest import HEAD, Accounts
 
@@ -57,7 +57,8 @@ def test_an_account_that_only_watches_ends_nothing(door, clocks, job):
 
 
 @pytest.mark.parametrize(
-    ("trouble", "kind"), [(Busy("429"), RetryLater), (Unreachable("cut"), InDoubt), (Refused("no"), Settled), (Gone("no"), Settled)]
+    ("trouble", "kind"),
+    [(RateLimited("429"), RetryLater), (StripeUnreachable("cut"), InDoubt), (RequestRefused("no"), Settled), (ObjectGone("no"), Settled)],
 )
 def test_the_ends_of_a_call_are_told_apart(performer, door, job, trouble, kind):
     door.end_trouble = trouble
@@ -67,7 +68,9 @@ def test_the_ends_of_a_call_are_told_apart(performer, door, job, trouble, kind):
         assert answer.fact.result == "not_done"
 
 
-@pytest.mark.parametrize(("trouble", "kind"), [(Busy("429"), RetryLater), (Unreachable("down"), RetryLater), (NotAllowed("key"), Settled)])
+@pytest.mark.parametrize(
+    ("trouble", "kind"), [(RateLimited("429"), RetryLater), (StripeUnreachable("down"), RetryLater), (NotAllowed("key"), Settled)]
+)
 def test_nothing_is_done_without_a_look(performer, door, job, trouble, kind):
     door.invoices = [trouble]
     assert isinstance(performer(job(end())), kind)

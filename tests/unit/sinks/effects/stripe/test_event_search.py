@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from sinks.effects.stripe.client import EVENT_PAGES, EffectsStripeClient, Unreachable
+from sinks.effects.stripe.client import EVENT_PAGES, EffectsStripeClient, StripeUnreachable
 from sinks.effects.stripe.event_search import AFTER, search_from
 
 SINCE = datetime(2026, 5, 4, 8, tzinfo=UTC)
@@ -56,7 +56,7 @@ def looks(door, most=200):
     for tries in range(1, most):
         try:
             return door.event_of_key("acct_1", "in_1", KEY, SINCE), tries
-        except Unreachable:
+        except StripeUnreachable:
             continue
     pytest.fail("the search does not end")
 
@@ -77,7 +77,7 @@ def test_the_first_page_is_enough_for_what_was_written_at_once():
 def test_no_try_reads_more_than_its_pages_and_the_search_ends():
     events = Events([event(f"evt_{n:05}", n * 9) for n in range(10_000)])
     door = door_to(events)
-    with pytest.raises(Unreachable, match="goes on"):
+    with pytest.raises(StripeUnreachable, match="goes on"):
         door.event_of_key("acct_1", "in_1", KEY, SINCE)
     assert events.calls == EVENT_PAGES
     found, tries = looks(door)
@@ -88,7 +88,7 @@ def test_no_try_reads_more_than_its_pages_and_the_search_ends():
 def test_an_echo_that_is_written_while_the_search_goes_on_is_found_before_it_ends():
     events = Events([event(f"evt_{n:05}", n * 9) for n in range(10_000)])
     door = door_to(events)
-    with pytest.raises(Unreachable):
+    with pytest.raises(StripeUnreachable):
         door.event_of_key("acct_1", "in_1", KEY, SINCE)
     events.events.append(event("ours", 2, KEY))
     assert looks(door)[0]["id"] == "ours"

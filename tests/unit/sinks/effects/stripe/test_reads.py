@@ -6,7 +6,7 @@ from recovery.contracts.effects import ReadRequested
 from recovery.contracts.facts import ChargeRead, InvoiceRead, ReadFailed
 from sinks.effects.engine.dispatcher import outgoing
 from sinks.effects.performer import RetryLater, Settled
-from sinks.effects.stripe.client import Busy, Gone, NotAllowed, Unreachable
+from sinks.effects.stripe.client import NotAllowed, ObjectGone, RateLimited, StripeUnreachable
 from sinks.effects.stripe.reads import Reads
 from tests.unit.sinks.effects.conftest import HEAD
 
@@ -23,7 +23,7 @@ def test_a_read_tells_the_invoice_its_decline_and_its_attempts(door, clocks, rea
     assert (answer.fact.effect, answer.fact.cause) == (read.id, read.id)
 
 
-@pytest.mark.parametrize(("trouble", "gone"), [(Gone("no"), True), (NotAllowed("key"), False)])
+@pytest.mark.parametrize(("trouble", "gone"), [(ObjectGone("no"), True), (NotAllowed("key"), False)])
 def test_what_cannot_be_read_is_told(door, clocks, read, job, trouble, gone):
     door.invoices = [trouble]
     answer = Reads(door, clocks)(job(read))
@@ -64,13 +64,13 @@ def test_a_charge_of_nobody_goes_back_to_the_row_that_asked(door, clocks, job):
 
 
 def test_a_charge_that_cannot_be_read_is_told_to_the_row_that_asked(door, clocks, job):
-    door.charge_read = Gone("no")
+    door.charge_read = ObjectGone("no")
     fact = Reads(door, clocks)(job(a_charge_read())).fact
     assert isinstance(fact, ReadFailed)
     assert outgoing(a_charge_read(), fact).key == b"acct_1/~dp_1"
 
 
-@pytest.mark.parametrize("trouble", [Busy("429"), Unreachable("down")])
+@pytest.mark.parametrize("trouble", [RateLimited("429"), StripeUnreachable("down")])
 def test_a_passing_trouble_waits(door, clocks, read, job, trouble):
     door.invoices = [trouble]
     assert isinstance(Reads(door, clocks)(job(read)), RetryLater)

@@ -5,15 +5,15 @@ import stripe
 
 from sinks.effects.mail.smtp import Address, address
 from sinks.effects.stripe.client import (
-    Busy,
     Declined,
     EffectsStripeClient,
-    Gone,
     KeyReused,
     NotAllowed,
-    Refused,
+    ObjectGone,
+    RateLimited,
+    RequestRefused,
+    StripeUnreachable,
     TokenBucket,
-    Unreachable,
     meaning,
 )
 
@@ -25,15 +25,15 @@ BODY = {"error": {"code": "card_declined", "decline_code": "do_not_honor"}}
     [
         (stripe.CardError("no", None, "card_declined", None, 402, BODY), Declined),
         (stripe.IdempotencyError("other parameters", None, 400), KeyReused),
-        (stripe.RateLimitError("slow down", None, 429), Busy),
-        (stripe.APIError("key in use", None, 409), Unreachable),
-        (stripe.APIError("oops", None, 500), Unreachable),
-        (stripe.APIConnectionError("cut"), Unreachable),
+        (stripe.RateLimitError("slow down", None, 429), RateLimited),
+        (stripe.APIError("key in use", None, 409), StripeUnreachable),
+        (stripe.APIError("oops", None, 500), StripeUnreachable),
+        (stripe.APIConnectionError("cut"), StripeUnreachable),
         (stripe.AuthenticationError("no", None, 401), NotAllowed),
         (stripe.PermissionError("no", None, 403), NotAllowed),
-        (stripe.InvalidRequestError("none", None, "resource_missing", None, 404), Gone),
-        (stripe.InvalidRequestError("no such method", None, "resource_missing", None, 400), Gone),
-        (stripe.InvalidRequestError("Invoice is already paid", None, None, None, 400), Refused),
+        (stripe.InvalidRequestError("none", None, "resource_missing", None, 404), ObjectGone),
+        (stripe.InvalidRequestError("no such method", None, "resource_missing", None, 400), ObjectGone),
+        (stripe.InvalidRequestError("Invoice is already paid", None, None, None, 400), RequestRefused),
     ],
 )
 def test_an_error_means_one_thing(error, kind):
@@ -72,7 +72,7 @@ def test_a_charge_leaves_the_payment_method_to_the_invoice(monkeypatch):
         raise stripe.APIConnectionError("cut")
 
     monkeypatch.setattr(stripe.StripeClient, "raw_request", request)
-    with pytest.raises(Unreachable):
+    with pytest.raises(StripeUnreachable):
         EffectsStripeClient(Keys(), "http://127.0.0.1:1").pay("acct_1", "in_1", "dunlin-key")
     said = {name: value for name, value in asked["post", "/v1/invoices/in_1/pay"].items() if name != "expand"}
     assert said == {"off_session": True, "idempotency_key": "dunlin-key"}

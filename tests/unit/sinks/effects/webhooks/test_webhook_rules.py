@@ -8,7 +8,7 @@ from standardwebhooks import Webhook
 from recovery.contracts.events import Event
 from sinks.effects.webhooks import retry_schedule
 from sinks.effects.webhooks.payload import encoded, headers, payload_of, webhook_id
-from sinks.effects.webhooks.ssrf_guard import AddressPolicy, Forbidden, refusal, resolve_allowed
+from sinks.effects.webhooks.ssrf_guard import AddressForbidden, AddressPolicy, refusal, resolve_allowed
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 SECRETS = ("whsec_" + "b25lLW9uZS1vbmUtb25lLW9uZQ==", "whsec_" + "dHdvLXR3by10d28tdHdvLXR3bw==")
@@ -31,7 +31,7 @@ NOT_PUBLIC = {
 
 @pytest.mark.parametrize("address", [one for group in NOT_PUBLIC.values() for one in group])
 def test_no_address_that_is_not_public_is_asked(address: str) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(AddressForbidden):
         resolve_allowed("https://hooks.example/x", AddressPolicy(), lambda host, port: [address])
 
 
@@ -41,7 +41,7 @@ def test_public_addresses_are_asked(address: str) -> None:
 
 
 def test_one_bad_address_among_good_ones_is_enough() -> None:
-    with pytest.raises(Forbidden, match=r"10\.0\.0\.1"):
+    with pytest.raises(AddressForbidden, match=r"10\.0\.0\.1"):
         resolve_allowed("https://hooks.example/x", AddressPolicy(), lambda host, port: ["8.8.8.8", "10.0.0.1"])
 
 
@@ -61,7 +61,7 @@ def test_one_bad_address_among_good_ones_is_enough() -> None:
     ],
 )
 def test_a_url_that_must_not_be_asked_is_refused_in_words(url: str, word: str) -> None:
-    with pytest.raises(Forbidden, match=word):
+    with pytest.raises(AddressForbidden, match=word):
         resolve_allowed(url, AddressPolicy(), lambda host, port: ["8.8.8.8"])
 
 

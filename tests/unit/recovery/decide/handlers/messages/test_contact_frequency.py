@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from recovery.contracts.customer import Case, Consent, Contact, Verdict
+from recovery.contracts.customer import Case, Consent, ContactState, Verdict
 from recovery.contracts.effects import AlsoOwed, FurtherOwed, MessageRequested
 from recovery.contracts.facts import SnoozeRequested, SubscriptionEnded
 from recovery.policy import ContactPolicy, SmsPolicy
@@ -167,7 +167,7 @@ def texted(count: int, **policy: int) -> Story:
     """A customer with so many open invoices who agreed to texts."""
     story = Story(a.an_account(a.a_policy(sms=SmsPolicy(enabled=True), contact=ContactPolicy(**policy))))
     consent = Consent(a.at(), "form", "Europe/Berlin", "DE")
-    story.begin(a.a_customer(*written_to(count), contact=Contact(consent={"sms": consent})), a.at(hours=2))
+    story.begin(a.a_customer(*written_to(count), contact=ContactState(consent={"sms": consent})), a.at(hours=2))
     story.tell(a.a_tick(a.at(hours=2)))
     return story
 
@@ -253,7 +253,7 @@ def without_mail(count: int, **policy: int) -> Story:
     cases = written_to(count)
     for number, case in enumerate(cases):
         case.dunning_at = case.dunning_from = a.at(hours=3 * number)
-    contact = Contact(consent={"sms": consent}, suppressed={"email": "bounced"})
+    contact = ContactState(consent={"sms": consent}, suppressed={"email": "bounced"})
     story.begin(a.a_customer(*cases, contact=contact), a.at())
     story.tell(a.a_tick(a.at()))
     return story
