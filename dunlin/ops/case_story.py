@@ -75,9 +75,10 @@ def _summary(rows: Sequence[Row]) -> str:
     parts.append(f"{labels.label(labels.STATUSES, last['status']).lower()}{_because(last)}" if last["status"] else "not decided yet")
     if back:
         parts.append(
-            f"{with_code(back, opened['currency'])} came back" + (f", {with_code(gone, opened['currency'])} went again" if gone else "")
+            f"{with_code(back, opened['currency'])} was recovered"
+            + (f", {with_code(gone, opened['currency'])} was refunded or disputed" if gone else "")
         )
-    parts.append(f"{_counted(last['retry_count'], 'retry', 'retries')} of ours, {_counted(last['dunning_step'], 'mail', 'mails')}")
+    parts.append(f"{_counted(last['retry_count'], 'retry', 'retries')}, {_counted(last['dunning_step'], 'mail', 'mails')}")
     return "; ".join(parts) + "." + _next(last)
 
 
@@ -132,13 +133,13 @@ def _classified(row: Row) -> str:
         for name in ("decline_code", "code", "network_decline_code", "advice_code", "network_advice_code")
         if details.get(name)
     ]
-    raw_codes = f" (the bank's words: {', '.join(dict.fromkeys(raw))})" if raw else ""
+    raw_codes = f" (the bank's codes: {', '.join(dict.fromkeys(raw))})" if raw else ""
     return f"The decline counts as {labels.label(labels.KINDS, row['decline_kind']).lower()}{_because(row)}{raw_codes}."
 
 
 def _planned(row: Row) -> str:
     at = row["next_action_at"]
-    return f"A retry was planned{' for ' + when(at) if at is not None and row['next_action'] == 'retry' else ''}{_because(row)}."
+    return f"A retry was scheduled{' for ' + when(at) if at is not None and row['next_action'] == 'retry' else ''}{_because(row)}."
 
 
 def _attempted(row: Row) -> str:
@@ -149,11 +150,11 @@ def _attempted(row: Row) -> str:
 
 def _mail_planned(row: Row) -> str:
     at, step = row["next_action_at"], row["details"].get("step", "")
-    return f"Mail {step} was planned{' for ' + when(at) if at is not None and row['next_action'] == 'dunning' else ''}{_because(row)}."
+    return f"Mail {step} was scheduled{' for ' + when(at) if at is not None and row['next_action'] == 'dunning' else ''}{_because(row)}."
 
 
 def _mail(row: Row) -> str:
-    return f"Mail {row['details'].get('step', row['dunning_step'])} was handed to the mail server{_because(row)}."
+    return f"Mail {row['details'].get('step', row['dunning_step'])} was accepted by the mail server{_because(row)}."
 
 
 def _no_mail(row: Row) -> str:
@@ -161,11 +162,11 @@ def _no_mail(row: Row) -> str:
 
 
 def _recovered(row: Row) -> str:
-    return f"{with_code(row['recovered_minor'], row['currency'])} came back: {labels.reason(row['recovered_by'])}."
+    return f"{with_code(row['recovered_minor'], row['currency'])} was recovered: {labels.reason(row['recovered_by'])}."
 
 
 def _reversed(row: Row) -> str:
-    return f"{with_code(row['recovered_minor'], row['currency'])} went again{_because(row)}."
+    return f"{with_code(row['recovered_minor'], row['currency'])} was refunded or disputed{_because(row)}."
 
 
 SENTENCES: dict[str, Callable[[Row], str]] = {

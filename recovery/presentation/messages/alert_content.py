@@ -19,9 +19,9 @@ TITLES = {
     "payment_recovered": "Payment recovered",
     "case_abandoned": "Payment given up",
     "case_blocked": "Suspected fraud",
-    "contact_changed": "A customer’s address fails",
-    "complained": "A customer called a mail unwanted",
-    "dunning_skipped": "A customer cannot be written to",
+    "contact_changed": "A customer’s email address bounced",
+    "complained": "A customer marked a mail as spam",
+    "dunning_skipped": "A customer cannot be reached",
     "endpoint_disabled": "Your endpoint was switched off",
 }
 _ORDER = tuple(TITLES)
@@ -93,7 +93,7 @@ def _facts(event: Event) -> list[tuple[str, str]]:
         ("Invoice", event.invoice),
         ("Decline", _decline(event)),
         ("Paid by", labels.label(labels.CAUSES, event.recovered_by) if event.recovered_by else ""),
-        ("Tries of ours", str(event.retry_count) if event.event_type in {"payment_recovered", "case_abandoned"} else ""),
+        ("Retries", str(event.retry_count) if event.event_type in {"payment_recovered", "case_abandoned"} else ""),
         ("Why", _why(event)),
         ("Endpoint", event.details.get("endpoint", "")),
         ("Next", _next(event)),

@@ -148,11 +148,11 @@ def _one(content: AlertContent, merchant: str) -> dict[str, object]:
 
 def _several(contents: Sequence[AlertContent], merchant: str) -> dict[str, object]:
     sums = summary(contents)
-    left = f" The newest {len(contents) - SHOWN} of them are in the sums only." if len(contents) > SHOWN else ""
+    left = f" The newest {len(contents) - SHOWN} of them are only in the totals." if len(contents) > SHOWN else ""
     return {
         "heading": f"{len(contents)} alerts: " + ", ".join(line for line, _ in sums),
         "preview": " · ".join(f"{line} {sum_}".strip() for line, sum_ in sums),
-        "opening": f"Much happened at {one_line(merchant)} within ten minutes, so it comes as one mail.{left}",
+        "opening": f"There were many events at {one_line(merchant)} within ten minutes; this mail covers all of them.{left}",
         "rows": sums,
         "label_width": "65%",
         "alerts": [(one.headline, _briefly(one), one.links[0][1] if one.links else "") for one in contents[:SHOWN]],
@@ -165,12 +165,12 @@ def _briefly(content: AlertContent) -> str:
 
 
 _OPENINGS = {
-    "payment_failed": "A payment to {merchant} failed. We are at it: what comes next is below.",
+    "payment_failed": "A payment to {merchant} failed. Dunlin is working on it; the next step is below.",
     "payment_recovered": "A payment to {merchant} that had failed was received.",
-    "case_abandoned": "A failed payment to {merchant} was not recovered, and nothing is left to try that your policy allows.",
+    "case_abandoned": "A failed payment to {merchant} was not recovered, and your policy allows no further step.",
     "case_blocked": "A payment to {merchant} was declined as suspected fraud. It is not retried and the customer gets no request to pay.",
     "contact_changed": "We cannot reach a customer of {merchant} at the address that Stripe has.",
-    "complained": "A customer of {merchant} called a mail unwanted. We write to them by e-mail no more.",
-    "dunning_skipped": "Stripe has no address for a customer of {merchant}, so we cannot write. Planned retries go on.",
-    "endpoint_disabled": "An endpoint of {merchant} has not answered, and gets nothing any more until you enable it again.",
+    "complained": "A customer of {merchant} marked a mail as spam. They will get no more e-mails.",
+    "dunning_skipped": "Stripe has no address for a customer of {merchant}, so no mail can be sent. Scheduled retries continue.",
+    "endpoint_disabled": "An endpoint of {merchant} has not answered. Deliveries stop until you enable it again.",
 }

@@ -45,7 +45,7 @@ def test_the_story_of_a_recovered_invoice_is_told_in_order(url: str, month: Mont
     expected = [event for event in month.events if event.invoice == invoice]
     assert [line["event_type"] for line in told["lines"]] == [event.event_type for event in expected]
     assert [line["at"] for line in told["lines"]] == [event.occurred_at.isoformat().replace("+00:00", "Z") for event in expected]
-    assert "came back" in told["summary"]
+    assert "was recovered" in told["summary"]
     plain = explain(url, invoice)
     assert plain.returncode == 0
     assert "A payment of" in plain.stdout

@@ -79,7 +79,7 @@ def step(**fields):
     [
         (
             step(event_type="payment_recovered", reason="our_retry", recovered_minor=1900, currency="eur"),
-            "€19.00 · our retry brought it back",
+            "€19.00 · our retry recovered it",
         ),
         (step(event_type="retry_skipped", reason="card_budget"), "the card network allows no further attempt now"),
         (step(event_type="retry_skipped", reason="some_new_reason"), "some new reason"),

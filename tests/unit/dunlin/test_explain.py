@@ -28,19 +28,19 @@ def recovered() -> list[dict[str, Any]]:
 def test_a_recovered_case_is_told_from_failure_to_money() -> None:
     told = story(recovered())
     assert told.summary.startswith(
-        "49.00 EUR failed on Mon 2 Mar 2026 09:00 UTC; recovered: our retry brought it back; 49.00 EUR came back"
+        "49.00 EUR failed on Mon 2 Mar 2026 09:00 UTC; recovered: our retry recovered it; 49.00 EUR was recovered"
     )
-    assert told.summary.endswith("; 2 retries of ours, 0 mails.")
+    assert told.summary.endswith("; 2 retries, 0 mails.")
     sentences = [line.sentence for line in told.lines]
     assert sentences[0] == "A payment of 49.00 EUR failed; a case was opened."
     assert "Retry 1 was made: the bank declined (insufficient funds)." in sentences
     assert "Retry 2 was made: it went through." in sentences
-    assert sentences[-1] == "49.00 EUR came back: our retry brought it back."
+    assert sentences[-1] == "49.00 EUR was recovered: our retry recovered it."
 
 
 def test_every_decision_has_its_reason_its_policy_and_its_next_step() -> None:
     planned = next(line for line in story(recovered()).lines if line.event_type == "retry_scheduled")
-    assert planned.sentence == f"A retry was planned for {when(a.at(days=1))}: first step of the schedule."
+    assert planned.sentence == f"A retry was scheduled for {when(a.at(days=1))}: first step of the schedule."
     assert (planned.reason, planned.policy_version, planned.next_action, planned.next_action_at) == ("ladder_1", 1, "retry", a.at(days=1))
 
 
@@ -53,7 +53,7 @@ def test_the_raw_words_of_the_bank_are_told() -> None:
     told = story(rows(Story().opened(a.HARD).events))
     classified = next(line.sentence for line in told.lines if line.event_type == "decline_classified")
     assert "hard" in classified
-    assert "(the bank's words: expired_card)" in classified
+    assert "(the bank's codes: expired_card)" in classified
     assert classify(a.HARD, a.VISA, {}).kind == "hard"
 
 

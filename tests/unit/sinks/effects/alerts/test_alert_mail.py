@@ -114,7 +114,7 @@ def test_a_long_digest_says_what_it_leaves_out():
     told = [render_alert(event(), PLACE)] * (SHOWN + 20)
     mail = page(told, "Heron Yards", "acct_1", test=False)
     assert mail.text.count("- Payment failed") == SHOWN
-    assert "The newest 20 of them are in the sums only." in mail.text
+    assert "The newest 20 of them are only in the totals." in mail.text
 
 
 def test_what_strangers_write_stays_text():
