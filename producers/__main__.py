@@ -160,7 +160,9 @@ def _command(settings: Settings, arguments: argparse.Namespace) -> None:
     until = moment(arguments.until) if arguments.until else None
     fact = build_command(arguments.kind, about, until, arguments.who, arguments.why, business_clock(settings.clock_file)(), wall())
     _publish(settings, fact)
-    print(f"asked: {arguments.kind} for {arguments.invoice or arguments.customer}. Follow it with `dunlin explain`.")
+    target = arguments.invoice or arguments.customer
+    follow = f" Follow it with `dunlin explain {arguments.invoice}`." if arguments.invoice else ""
+    print(f"requested {arguments.kind} for {target}.{follow}")
 
 
 def _replay(settings: Settings, arguments: argparse.Namespace) -> None:

@@ -46,7 +46,7 @@ def unticked(reports: Mapping[str, ProgressReport], now: float) -> StepWait | No
 def unpolled(reports: Mapping[str, ProgressReport], now: float) -> StepWait | None:
     """The daily scan for cards that expire, when it is due."""
     looker = reports.get(EXPIRING)
-    return None if looker is not None and looker.next > now else StepWait(1, "look for cards that expire")
+    return None if looker is not None and looker.next > now else StepWait(1, "scan for cards that expire")
 
 
 def unread(reports: Mapping[str, ProgressReport], facts: Ends) -> StepWait | None:
