@@ -126,3 +126,8 @@ def a_case(**fields: Any) -> Case:
 
 def a_customer(*cases: Case, **fields: Any) -> Customer:
     return Customer(account=ACCOUNT, customer=CUSTOMER, cases={case.invoice: case for case in cases}, **fields)
+
+
+def a_fact_of(kind: Any, hours: float = 1, invoice: str = INVOICE, **fields: Any) -> Any:
+    """A fact of this kind, so many hours after the start."""
+    return kind(**header(f"{kind.__name__}-{hours}", at(hours=hours), invoice), **fields)

@@ -19,7 +19,7 @@ if "effects" in sys.orig_argv:
     import sinks.effects.stripe.charges
     def broken(*_):
         raise ZeroDivisionError("a mistake of this version")
-    sinks.effects.mail.email.Mails.__call__ = broken
+    sinks.effects.mail.email.EmailPerformer.__call__ = broken
     sinks.effects.stripe.charges.Charges.__call__ = broken
 """
 

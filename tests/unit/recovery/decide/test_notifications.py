@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from recovery.contracts.effects import AlertRequested, WebhookRequested
-from recovery.contracts.events import EVENT_TYPES
+from recovery.contracts.events import EVENT_TYPES, Event
 from recovery.contracts.facts import AlertSettled, EndpointDisabled, MessageBounced, WebhookSettled
+from recovery.decide.notifications import needs_attention
 from recovery.notification_policy import DEFAULT_WEBHOOK_TYPES, WEBHOOK_TYPES, AlertPolicy, ChannelSettings
 from recovery.policy import Policy, problems
 from tests.support import builders as a
@@ -141,3 +142,21 @@ def test_every_type_that_an_endpoint_may_ask_for_exists() -> None:
 @pytest.mark.parametrize(("webhooks", "word"), [({"C R M": ()}, "hyphen"), ({"crm": ("payed",)}, "payed")])
 def test_a_wrong_endpoint_is_named(webhooks: dict[str, tuple[str, ...]], word: str) -> None:
     assert any(word in problem for problem in problems(Policy(webhooks=webhooks)))
+
+
+@pytest.mark.parametrize(
+    ("event_type", "fields", "needed"),
+    [
+        ("endpoint_disabled", {}, True),
+        ("contact_changed", {"reason": "bounced"}, True),
+        ("contact_changed", {"reason": "allowed"}, False),
+        ("case_blocked", {"decline_kind": "fraud"}, True),
+        ("dunning_skipped", {"reason": "no_contact"}, True),
+        ("dunning_skipped", {"reason": "missed"}, False),
+        ("payment_failed", {"reason": "no_contact"}, False),
+    ],
+)
+def test_what_needs_somebody(event_type: Any, fields: dict[str, Any], needed: bool) -> None:
+    """B24, B53, B55."""
+    event = Event(event_type=event_type, account=a.ACCOUNT, occurred_at=a.START, received_at=a.START, **fields)
+    assert needs_attention(event) is needed

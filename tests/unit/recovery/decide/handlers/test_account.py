@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from recovery.contracts import facts
 from recovery.contracts.customer import Account
 from recovery.contracts.facts import PauseSet, PolicyPublished
 from recovery.decide.handlers.account import account_changed
@@ -128,3 +129,31 @@ def test_a_published_policy_says_what_it_is(number: int, kind: str, version: int
     ]
     assert (event.event_type, event.policy_version, event.details, event.cause_type) == (kind, version, details, "policy_published")
     assert event.reason == ("older_policy" if number == 0 else "")
+
+
+@pytest.mark.parametrize("kind", ["policy", "switch"])
+def test_what_an_account_is_told_keeps_the_times_and_the_trace_of_its_fact(kind):
+    """B93."""
+    head = {"account": a.ACCOUNT, "occurred_at": a.START, "received_at": a.at(hours=1), "trace": "t-1", "who": "ada", "why": "audit"}
+    policy = PolicyPublished(id="p", number=1, policy=a.a_policy(), **head)
+    _, events = account_changed(a.an_account(), policy if kind == "policy" else PauseSet(id="s", paused=True, **head))
+    assert {(event.occurred_at, event.received_at, event.trace, event.cause) for event in events} == {
+        (a.START, a.at(hours=1), "t-1", "p" if kind == "policy" else "s")
+    }
+    assert events[0].details["who"] == "ada"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_webhook_set_aside_says_what_it_was(known: bool) -> None:
+    story = Story().opened() if known else Story()
+    story.tell(a.a_fact_of(facts.WebhookParked, 1, "", event_type="invoice.paid", why="invoice.status is missing."))
+    assert story.last("webhook_parked").details == {"webhook": "invoice.paid"}
+    assert story.last("webhook_parked").reason == "invoice.status is missing."
+
+
+def test_a_switch_leaves_the_draft_of_the_policy_as_it_was() -> None:
+    """F66."""
+    account = a.an_account()
+    account.draft = a.a_policy("observe")
+    switch = a.a_fact_of(facts.PauseSet, 1, "", paused=True, who="ops")
+    assert account_changed(account, switch)[0].draft == account.draft

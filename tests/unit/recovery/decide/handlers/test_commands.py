@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
+from recovery.contracts import facts
+from recovery.contracts.customer import Hold
 from recovery.contracts.facts import ExcludeRequested, ResumeRequested, RetryRequested, SnoozeRequested, StopRequested
+from recovery.decide.handlers import commands
+from recovery.decide.transition import Transition
 from recovery.policy import Budgets, Experiment, RetryPolicy
 from tests.support import builders as a
 from tests.support.story import Story
@@ -377,3 +381,150 @@ def test_a_snoozed_case_is_not_retried_by_hand() -> None:
     story.tell(asked(SnoozeRequested, 0.1, until=a.at(days=2)))
     story.tell(asked(RetryRequested, 0.2))
     assert (story.charges(), story.last("command_refused").reason) == ([], "snoozed")
+
+
+def two_cases() -> Story:
+    story = Story().opened()
+    story.tell(a.a_failure("evt_2", a.at(hours=1), "in_2"))
+    story.tell(a.a_reading(story.reads()[-1].id, story.now, invoice="in_2"))
+    return story
+
+
+def test_resuming_everything_takes_back_every_stop_snooze_and_exclusion() -> None:
+    """B60: one word for all invoices of the customer; each case says so."""
+    story = two_cases()
+    story.tell(StopRequested(**a.header("c1", a.at(hours=2)), who="ada"))
+    story.tell(StopRequested(**a.header("c2", a.at(hours=2), "in_2"), who="ada"))
+    story.tell(ResumeRequested(**a.header("c3", a.at(hours=3), ""), who="ada", why="a mistake"))
+    assert story.customer is not None
+    assert story.customer.holds == {}
+    for invoice in ("in_1", "in_2"):
+        assert (story.case(invoice).status, story.case(invoice).reason) == ("retrying", "resume_requested")
+    told = [(event.invoice, event.reason) for event in story.events if event.event_type in {"command_accepted", "case_updated"}][2:]
+    assert told == [("", "resume_requested"), ("in_1", "resume_requested"), ("in_2", "resume_requested")]
+    assert story.last("command_accepted").details == {"command": "resume_requested", "who": "ada", "why": "a mistake"}
+    assert {read.invoice for read in story.reads()[-2:]} == {"in_1", "in_2"}
+
+
+def test_resuming_everything_pulls_each_snoozed_case_to_now() -> None:
+    story = two_cases()
+    story.tell(SnoozeRequested(**a.header("c1", a.at(hours=2), ""), who="ada", until=a.at(days=20)))
+    story.days(3)
+    story.tell(ResumeRequested(**a.header("c2", a.at(days=4), ""), who="ada"))
+    assert [(charge.invoice, charge.occurred_at) for charge in story.charges()] == [("in_1", a.at(days=4)), ("in_2", a.at(days=4))]
+
+
+def test_resuming_everything_after_an_exclusion_is_told_once_for_the_customer() -> None:
+    story = two_cases()
+    story.tell(ExcludeRequested(**a.header("c1", a.at(hours=2), ""), who="ada", until=a.at(days=20), why="on holiday"))
+    taken = story.last("command_accepted")
+    assert (taken.sequence, taken.details) == (
+        0,
+        {"command": "exclude_requested", "who": "ada", "why": "on holiday", "until": a.at(days=20).isoformat()},
+    )
+    assert story.last("case_closed").details == {"why": "on holiday"}
+    story.tell(ResumeRequested(**a.header("c2", a.at(hours=3), ""), who="ada"))
+    assert all(story.case(invoice).active for invoice in ("in_1", "in_2"))
+
+
+def test_a_refused_command_says_who_asked_and_why() -> None:
+    """B93: of a case, of an ended one, and of nobody."""
+    said = {"command": "retry_requested", "who": "ada", "why": "please"}
+    story = Story().opened()
+    story.tell(SnoozeRequested(**a.header("c0", a.at(hours=1)), who="ada", until=a.at(hours=1), why="rest"))
+    assert story.last("command_refused").details == {"command": "snooze_requested", "who": "ada", "why": "rest"}
+    story.tell(StopRequested(**a.header("c1", a.at(hours=2)), who="ada"))
+    story.tell(RetryRequested(**a.header("c2", a.at(hours=3)), who="ada", why="please"))
+    assert (story.last("command_refused").reason, story.last("command_refused").details) == ("case_ended", said)
+
+
+def test_who_leaves_ends_what_a_person_had_stopped_and_nothing_else() -> None:
+    """B67: it cannot be resumed any more; a case that was given up keeps its reason."""
+    story = Story().opened(a.HARD)
+    story.days(60)
+    story.tell(a.a_failure("evt_2", story.now, "in_2"))
+    story.tell(a.a_fact_of(facts.StopRequested, 24 * 60 + 1, "in_2", who="ada"))
+    story.tell(a.a_fact_of(facts.CustomerDeleted, 24 * 60 + 2, ""))
+    assert (story.case().reason, story.case("in_2").reason) == ("dunning_exhausted", "customer_deleted")
+    assert (story.last("case_updated").invoice, story.last("case_updated").reason) == ("in_2", "customer_deleted")
+
+
+def test_a_refusal_about_one_invoice_is_told_in_its_story() -> None:
+    """B93."""
+    story = Story().opened()
+    story.tell(a.a_fact_of(facts.SnoozeRequested, 1, who="ada", until=a.START))
+    refused = story.last("command_refused")
+    assert (refused.invoice, refused.reason) == (a.INVOICE, "until_in_the_past")
+    assert refused.sequence > 0
+
+
+def test_only_the_retry_that_was_asked_for_is_by_hand() -> None:
+    """B93: the next one is that of the ladder again."""
+    story = Story().opened()
+    story.tell(a.a_fact_of(facts.RetryRequested, 2, who="ada"))
+    story.charge_answered()
+    story.until(a.at(days=4))
+    assert [charge.because for charge in story.charges()] == ["by_hand", "ladder_2"]
+
+
+def test_waits_that_people_asked_for_add_up() -> None:
+    """B60: neither uses up the window."""
+    story = Story().opened()
+    story.tell(a.a_fact_of(facts.SnoozeRequested, 1, who="ada", until=a.at(days=5)))
+    story.until(a.at(days=5, hours=2))
+    story.charge_answered("not_done", why="refused: not today")
+    first = story.case().snoozed_seconds
+    story.tell(a.a_fact_of(facts.SnoozeRequested, 24 * 5 + 2.5, who="ada", until=a.at(days=9)))
+    story.until(a.at(days=9, hours=2))
+    assert first > 0
+    assert story.case().snoozed_seconds > first + timedelta(days=3).total_seconds()
+
+
+@pytest.mark.parametrize(
+    ("holds", "kind", "why"),
+    [
+        ({}, "", ""),
+        ({"in_2": Hold("stopped")}, "", ""),
+        ({"in_1": Hold("snoozed", a.at(days=2))}, "snoozed", ""),
+        ({"in_1": Hold("snoozed", a.at(hours=1))}, "", ""),
+        ({"": Hold("snoozed", a.at(days=2)), "in_1": Hold("stopped")}, "stopped", "stopped_by_hand"),
+        ({"in_1": Hold("stopped"), "": Hold("snoozed", a.at(days=2))}, "stopped", "stopped_by_hand"),
+        ({"in_1": Hold("snoozed", a.at(days=2)), "": Hold("excluded")}, "excluded", "excluded_by_hand"),
+        ({"": Hold("excluded", a.at(hours=1))}, "", ""),
+    ],
+)
+def test_the_strongest_wish_that_still_holds_counts(holds: dict[str, Hold], kind: str, why: str) -> None:
+    """B60: a snooze softens nothing."""
+    row = a.a_customer(holds=holds)
+    held = commands.hold_of(row, "in_1", a.at(hours=1))
+    assert (held.kind if held is not None else "", commands.forbidden(row, "in_1", a.at(hours=1))) == (kind, why)
+
+
+@pytest.mark.parametrize(
+    ("before", "wished", "after"),
+    [
+        ({"": Hold("excluded")}, "in_1", {"": "excluded"}),
+        ({"in_1": Hold("stopped")}, "in_1", {"in_1": "stopped"}),
+        ({"in_2": Hold("stopped")}, "in_1", {"in_2": "stopped", "in_1": "snoozed"}),
+        ({"in_1": Hold("snoozed", a.at(days=3))}, "in_1", {"in_1": "snoozed"}),
+        ({"in_1": Hold("stopped")}, "", {"in_1": "stopped", "": "snoozed"}),
+    ],
+)
+def test_a_snooze_takes_the_place_of_a_snooze_only(before: dict[str, Hold], wished: str, after: dict[str, str]) -> None:
+    """B60."""
+    row = a.a_customer(holds=before)
+    fact = a.a_fact_of(facts.SnoozeRequested, 1, wished, who="ada", until=a.at(days=9))
+    commands.snooze(Transition(row, fact, a.at(hours=1), a.an_account()), fact)
+    assert {key: hold.kind for key, hold in row.holds.items()} == after
+    assert all(hold.until == a.at(days=9) for hold in row.holds.values() if hold.kind == "snoozed")
+
+
+def test_what_is_excluded_stays_closed_when_only_its_stop_is_taken_back() -> None:
+    """B60."""
+    story = Story().opened()
+    story.tell(a.a_fact_of(facts.StopRequested, 1, who="ada"))
+    story.tell(a.a_fact_of(facts.ExcludeRequested, 2, "", who="ada"))
+    story.tell(a.a_fact_of(facts.ResumeRequested, 3, who="ada"))
+    assert story.case().status == "closed"
+    story.tell(a.a_fact_of(facts.ResumeRequested, 4, "", who="ada"))
+    assert story.case().status == "retrying"

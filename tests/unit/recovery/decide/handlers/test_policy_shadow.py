@@ -3,6 +3,8 @@
 from recovery.contracts.customer import Account
 from recovery.contracts.facts import PolicyPublished
 from recovery.decide.handlers.account import account_changed
+from recovery.decide.handlers.policy_shadow import decided
+from recovery.decide.transition import Transition
 from recovery.policy import DunningPolicy, Policy, RetryPolicy
 from tests.support import builders as a
 from tests.support.story import Story
@@ -70,3 +72,19 @@ def test_a_draft_comes_and_goes_with_the_publication() -> None:
     assert events[0].details["draft"] == "retry.ladder_hours: 24, 72, 144 becomes 12, 72, 144."
     account, _ = account_changed(account, PolicyPublished(**a.header("p3", a.START, ""), number=3, policy=a.a_policy(), who="ada"))
     assert account.draft is None
+
+
+def test_what_a_turn_decided_is_said_in_a_line() -> None:
+    """F66."""
+    case = a.a_case(reason="ladder_1", read_at=a.at(1), retry_at=a.at(2), dunning_at=a.at(3))
+    turn = Transition(a.a_customer(case), a.a_tick(a.START), a.START, a.an_account())
+    turn.request_charge(case, "ladder_1")
+    turn.request_message(case, 1, "ladder_1")
+    turn.withdraw(case, "voided")
+    turn.request_read(case)
+    times = "; ".join(f"{what} at {a.at(day).isoformat()}" for what, day in (("look", 1), ("retry", 2), ("mail", 3)))
+    asked = "charge now (ladder_1); write now (payment_failed_1); withdraw what is under way; read now"
+    assert decided(turn, case) == f"{asked}; {times}; retrying: ladder_1"
+    case.status, case.reason, case.ended_at = "closed", "voided", a.START
+    assert decided(turn, case) == f"{asked}; closed: voided"
+    assert decided(turn, None) == "no case"

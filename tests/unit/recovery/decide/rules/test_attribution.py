@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from recovery.contracts.facts import MethodChanged, RetryRequested
-from recovery.decide.rules import attribution_audit
+from recovery.decide.rules import attribution, attribution_audit
 from recovery.ids import idempotency_key
 from tests.support import builders as a
 from tests.support.story import Story
@@ -168,3 +168,20 @@ def test_all_of_it_beside_stripe_is_one_recovery() -> None:
     story.tell(a.a_payment("evt_p", a.at(hours=3), state=state, request_id="req_merchant"))
     assert [event.event_type for event in story.events if event.recovered_minor] == ["payment_recovered"]
     assert whose(story) == {"external": 4900}
+
+
+def test_a_look_at_a_payment_shows_who_made_it() -> None:
+    """F60."""
+    case = a.a_case(charges={"e.1": "ch_ours"})
+    state = a.a_state("paid")
+    for charge, credit in (
+        ("ch_ours", attribution.Credit("our_retry", {"evidence": "charge", "charge": "ch_ours", "charge_effect": "e.1"})),
+        ("ch_else", attribution.Credit("unknown", {"evidence": "read", "charge": "ch_else"})),
+    ):
+        seen = a.a_reading("e.read", a.START, None, state=state, attempts=(a.an_attempt(charge, succeeded=True),))
+        assert attribution.from_read(case, seen) == credit
+    assert attribution.from_read(case, a.a_reading("e.read", a.START, None, state=state, attempts=())) == attribution.Credit(
+        "unknown", {"evidence": "read"}
+    )
+    outside = a.a_reading("e.read", a.START, None, state=a.a_state("paid", paid_out_of_band=True))
+    assert attribution.from_read(case, outside) == attribution.Credit("external", {"evidence": "out_of_band"})

@@ -2,12 +2,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from recovery.contracts import facts
 from recovery.contracts.customer import CardAttempt
 from recovery.contracts.facts import Card
 from recovery.decide.rules import budgets
-from recovery.policy import Budgets
+from recovery.policy import Budgets, RetryPolicy
 from recovery.vocabulary import Money
 from tests.support import builders as a
+from tests.support.story import Story
+from tests.support.transcript import opened
 
 LIMITS = Budgets()
 
@@ -154,3 +157,64 @@ def test_attempts_without_end_are_remembered_as_far_as_a_limit_counts_them() -> 
     for number in range(5_000):
         budgets.remember(row, CardAttempt(f"other_{number}", a.at(hours=51), "", f"fp_{number}", "visa", False), a.at(hours=51))
     assert len(row.attempts) <= 2_000 + 64
+
+
+def test_each_attempt_counts_once():
+    """B39, B40."""
+    story = Story().opened()
+    for number, days in enumerate((1, 2, 3), 1):
+        story.days(days)
+        story.charge_answered()
+        assert story.last("retry_attempted").retry_count == number
+    assert story.case().retry_count == 3
+
+
+def test_an_attempt_of_which_no_card_is_known_counts_for_none() -> None:
+    """B31."""
+    story = opened(Story(), card=None)
+    story.days(1)
+    story.charge_answered(card=None)
+    assert story.customer is not None
+    assert (story.customer.attempts[-1].fingerprint, story.customer.attempts[-1].brand) == ("", "")
+
+
+def test_of_two_limits_that_are_used_up_the_one_that_is_free_last_is_told() -> None:
+    """F65."""
+    limits = Budgets(mastercard_24_hours=1, mastercard_30_days=1)
+    tried = [CardAttempt("ch_1", a.START, "in_1", "fp_mc", "mastercard", succeeded=False)]
+    said = budgets.budget_details(tried, a.MASTERCARD, limits, a.at(hours=1))
+    assert (said["window_hours"], said["free_at"], said["used"], said["limit"]) == ("720", a.at(days=30).isoformat(), "1", "1")
+
+
+def test_a_full_card_budget_waits_until_it_is_free_within_the_window() -> None:
+    """B31."""
+    budgets = Budgets(visa_30_days=1, per_invoice=20)
+    story = Story(a.an_account(a.a_policy(budgets=budgets, retry=RetryPolicy(window_days=40)))).opened()
+    story.days(1)
+    assert story.last("retry_skipped").reason == "card_budget"
+    assert story.case().status == "retrying"
+    story.until(a.at(days=30, hours=1))
+    assert len(story.charges()) == 1
+
+
+@pytest.mark.parametrize(("status", "counted"), [("not_sent_to_network", 0), ("declined_by_network", 1)])
+def test_a_charge_that_never_reached_the_network_is_not_counted(status: str, counted: int) -> None:
+    """B23."""
+    story = Story()
+    story.tell(a.a_failure())
+    decline = facts.Decline(code="card_declined", network_status=status)
+    story.tell(a.a_fact_of(facts.ChargeFailed, 0.01, charge="ch_9", amount_minor=1, currency="eur", decline=decline, card=a.VISA))
+    row = story.customer
+    assert row is not None
+    assert len([one for one in row.attempts if one.charge == "ch_9"]) == counted
+
+
+@pytest.mark.parametrize("card", [a.MASTERCARD, None])
+def test_an_attempt_counts_on_the_card_that_was_charged_or_on_the_one_known(card: facts.Card | None) -> None:
+    """B31."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered(card=card)
+    assert story.customer is not None
+    latest = story.customer.attempts[-1]
+    assert (latest.fingerprint, latest.brand) == ((card or a.VISA).fingerprint, (card or a.VISA).brand)

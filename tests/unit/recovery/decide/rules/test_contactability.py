@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from recovery.contracts import facts
 from recovery.contracts.customer import Consent, ContactState
 from recovery.contracts.facts import (
     ConsentGiven,
@@ -15,10 +16,13 @@ from recovery.contracts.facts import (
     MessageBounced,
     MessageComplained,
 )
+from recovery.decide.rules import contactability
 from recovery.decide.rules.contactability import Allowed, AllowedFrom, Forbidden, permitted, sms_until
-from recovery.policy import ContactPolicy, Policy, SmsPolicy
+from recovery.policy import ContactPolicy, Policy, PreventionPolicy, SmsPolicy
 from tests.support import builders as a
 from tests.support.story import Story
+from tests.support.transcript import opened
+from tests.support.transcript import told as fact_at
 
 DAY = Policy()
 STRICT = Policy(contact=ContactPolicy(sms_from_hour=9, sms_until_hour=20))
@@ -29,7 +33,7 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def told(kind: Any, id: str, when: datetime, **fields: Any) -> Any:
+def contact_fact(kind: Any, id: str, when: datetime, **fields: Any) -> Any:
     return kind(**a.header(id, when, ""), **fields)
 
 
@@ -76,7 +80,7 @@ def test_a_deferred_text_is_permitted_when_its_time_has_come(zone: str) -> None:
 
 def a_consenting_customer(policy: Policy = TEXTS) -> Story:
     story = Story(a.an_account(policy))
-    story.tell(told(ConsentGiven, "consent", a.START, proof="checkout form", zone="Europe/Berlin"))
+    story.tell(contact_fact(ConsentGiven, "consent", a.START, proof="checkout form", zone="Europe/Berlin"))
     return story
 
 
@@ -137,9 +141,9 @@ def test_stop_ends_texts_only_at_once_and_for_ever() -> None:
     story = a_consenting_customer().opened(a.HARD)
     story.mail_answered()
     assert len(texts(story)) == 1
-    story.tell(told(ConsentWithdrawn, "stop", a.at(hours=1)))
+    story.tell(contact_fact(ConsentWithdrawn, "stop", a.at(hours=1)))
     assert kinds(story) == ["sms"]
-    story.tell(told(ConsentGiven, "late", a.START, proof="an older form, told late"))
+    story.tell(contact_fact(ConsentGiven, "late", a.START, proof="an older form, told late"))
     assert story.events[-1].reason == "consent_outdated"
     story.days(3)
     story.mail_answered()
@@ -155,10 +159,10 @@ def kinds(story: Story) -> list[str]:
 @pytest.mark.parametrize(
     ("fact", "reason"),
     [
-        (told(MessageBounced, "b", a.at(hours=1), hard=True), "bounced"),
-        (told(MessageComplained, "b", a.at(hours=1)), "complained"),
-        (told(ContactSuppressed, "b", a.at(hours=1), medium="email", why="unsubscribed", who="customer"), "unsubscribed"),
-        (told(ContactSuppressed, "b", a.at(hours=1), who="dana"), "do_not_contact"),
+        (contact_fact(MessageBounced, "b", a.at(hours=1), hard=True), "bounced"),
+        (contact_fact(MessageComplained, "b", a.at(hours=1)), "complained"),
+        (contact_fact(ContactSuppressed, "b", a.at(hours=1), medium="email", why="unsubscribed", who="customer"), "unsubscribed"),
+        (contact_fact(ContactSuppressed, "b", a.at(hours=1), who="dana"), "do_not_contact"),
     ],
 )
 def test_who_must_not_be_written_to_is_not_and_the_case_ends_with_that_reason(fact: Any, reason: str) -> None:
@@ -176,7 +180,7 @@ def test_who_must_not_be_written_to_is_not_and_the_case_ends_with_that_reason(fa
 
 def test_a_mail_under_way_is_taken_back_by_a_complaint() -> None:
     story = Story().opened(a.HARD)
-    story.tell(told(MessageComplained, "c", a.at(hours=1)))
+    story.tell(contact_fact(MessageComplained, "c", a.at(hours=1)))
     assert story.withdrawals() == [story.mails()[0].id]
     assert story.case().status == "abandoned"
 
@@ -184,7 +188,7 @@ def test_a_mail_under_way_is_taken_back_by_a_complaint() -> None:
 def test_a_case_still_tried_in_silence_goes_on_after_a_bounce() -> None:
     """B55: retries need no address."""
     story = Story().opened()
-    story.tell(told(MessageBounced, "b", a.at(hours=1), hard=True))
+    story.tell(contact_fact(MessageBounced, "b", a.at(hours=1), hard=True))
     assert story.case().active
     story.days(1)
     assert len(story.charges()) == 1
@@ -195,7 +199,7 @@ def test_a_hard_bounce_changes_to_texts_where_they_are_agreed_to() -> None:
     story = a_consenting_customer().opened(a.HARD)
     story.mail_answered()
     story.tell(a.a_mail_outcome(story.messages()[-1].id, story.now, "sent", medium="sms"))
-    story.tell(told(MessageBounced, "b", a.at(hours=1), hard=True))
+    story.tell(contact_fact(MessageBounced, "b", a.at(hours=1), hard=True))
     story.until(a.at(days=3))
     assert story.case().active
     assert [step for step, _ in texts(story)] == [1, 2]
@@ -205,11 +209,11 @@ def test_a_hard_bounce_changes_to_texts_where_they_are_agreed_to() -> None:
 @pytest.mark.parametrize(
     "fact",
     [
-        told(MessageBounced, "b", a.at(hours=1), hard=False),
-        told(MessageBounced, "b", a.at(hours=1), hard=False, remaining=0),
-        told(MessageBounced, "b", a.at(hours=1), hard=True, contact="bookkeeping"),
-        told(MessageBounced, "b", a.at(hours=1), hard=True, contact="bookkeeping", remaining=1),
-        told(MessageBounced, "b", a.at(hours=1), hard=True, remaining=1),
+        contact_fact(MessageBounced, "b", a.at(hours=1), hard=False),
+        contact_fact(MessageBounced, "b", a.at(hours=1), hard=False, remaining=0),
+        contact_fact(MessageBounced, "b", a.at(hours=1), hard=True, contact="bookkeeping"),
+        contact_fact(MessageBounced, "b", a.at(hours=1), hard=True, contact="bookkeeping", remaining=1),
+        contact_fact(MessageBounced, "b", a.at(hours=1), hard=True, remaining=1),
     ],
 )
 def test_a_soft_bounce_and_that_of_another_contact_silence_nobody(fact: Any) -> None:
@@ -226,14 +230,14 @@ def test_the_last_good_contact_that_bounces_leaves_nobody_to_write_to(contact: s
     """B56: whichever of them it is."""
     story = Story().opened(a.HARD)
     story.mail_answered()
-    story.tell(told(MessageBounced, "b", a.at(hours=1), hard=True, contact=contact, remaining=0))
+    story.tell(contact_fact(MessageBounced, "b", a.at(hours=1), hard=True, contact=contact, remaining=0))
     assert (story.case().status, story.case().reason) == ("abandoned", "bounced")
 
 
 def test_the_merchant_sees_that_the_first_of_several_addresses_is_no_good() -> None:
     """B56, B53."""
     story = Story().opened(a.HARD)
-    story.tell(told(MessageBounced, "b", a.at(hours=1), hard=True, remaining=2))
+    story.tell(contact_fact(MessageBounced, "b", a.at(hours=1), hard=True, remaining=2))
     assert story.last("contact_changed").reason == "first_contact_bounced"
 
 
@@ -259,11 +263,11 @@ def test_a_notice_goes_to_those_who_had_the_mails(mails: int, to: str) -> None:
 
 @pytest.mark.parametrize(
     "fact",
-    [told(ContactAllowed, "ok", a.at(days=1), who="dana"), told(CustomerChanged, "ok", a.at(days=1), email_changed=True)],
+    [contact_fact(ContactAllowed, "ok", a.at(days=1), who="dana"), contact_fact(CustomerChanged, "ok", a.at(days=1), email_changed=True)],
 )
 def test_a_new_address_or_a_person_lifts_a_bounce(fact: Any) -> None:
     story = Story()
-    story.tell(told(MessageBounced, "b", a.START, hard=True))
+    story.tell(contact_fact(MessageBounced, "b", a.START, hard=True))
     story.tell(fact)
     assert story.customer is None, "nothing is left to remember"
     story.tell(a.a_failure(when=a.at(days=2)))
@@ -273,8 +277,8 @@ def test_a_new_address_or_a_person_lifts_a_bounce(fact: Any) -> None:
 
 def test_a_new_address_does_not_lift_a_complaint() -> None:
     story = Story()
-    story.tell(told(MessageComplained, "c", a.START))
-    story.tell(told(CustomerChanged, "n", a.at(days=1), email_changed=True))
+    story.tell(contact_fact(MessageComplained, "c", a.START))
+    story.tell(contact_fact(CustomerChanged, "n", a.at(days=1), email_changed=True))
     assert (story.events[-1].event_type, story.events[-1].reason) == ("fact_had_no_effect", "not_suppressed")
 
 
@@ -282,7 +286,7 @@ def test_following_a_wish_for_no_billing_mail_is_the_policys_decision_and_record
     """B53."""
     story = Story(a.an_account(a.a_policy(contact=ContactPolicy(honour_unsubscribe=False)))).opened(a.HARD)
     story.mail_answered()
-    story.tell(told(ContactSuppressed, "u", a.at(hours=1), medium="email", why="unsubscribed", who="customer"))
+    story.tell(contact_fact(ContactSuppressed, "u", a.at(hours=1), medium="email", why="unsubscribed", who="customer"))
     assert story.last("contact_changed").reason == "unsubscribed"
     story.days(3)
     assert len(story.mails()) == 2
@@ -291,27 +295,31 @@ def test_following_a_wish_for_no_billing_mail_is_the_policys_decision_and_record
 
 @pytest.mark.parametrize(
     "before",
-    [told(MessageComplained, "c", a.START), told(ContactSuppressed, "c", a.START, medium="email", why="unsubscribed", who="customer")],
+    [
+        contact_fact(MessageComplained, "c", a.START),
+        contact_fact(ContactSuppressed, "c", a.START, medium="email", why="unsubscribed", who="customer"),
+    ],
 )
 def test_a_bounce_hides_no_complaint_and_no_wish_and_its_end_does_not_lift_them(before: Any) -> None:
     """B53."""
     story = Story()
     story.tell(before)
-    story.tell(told(MessageBounced, "b", a.at(hours=1), hard=True))
-    story.tell(told(CustomerChanged, "n", a.at(days=1), email_changed=True))
+    story.tell(contact_fact(MessageBounced, "b", a.at(hours=1), hard=True))
+    story.tell(contact_fact(CustomerChanged, "n", a.at(days=1), email_changed=True))
     story.tell(a.a_failure(when=a.at(days=2)))
     story.tell(a.a_reading(story.reads()[-1].id, a.at(days=2), a.HARD))
     assert story.mails() == []
 
 
 @pytest.mark.parametrize(
-    "binding", [told(MessageComplained, "c", a.START), told(ContactSuppressed, "c", a.START, why="do_not_contact", who="ada")]
+    "binding",
+    [contact_fact(MessageComplained, "c", a.START), contact_fact(ContactSuppressed, "c", a.START, why="do_not_contact", who="ada")],
 )
 def test_a_wish_that_the_policy_does_not_follow_hides_no_other_reason(binding: Any) -> None:
     """B53."""
     story = Story(a.an_account(a.a_policy(contact=ContactPolicy(honour_unsubscribe=False))))
     story.tell(binding)
-    story.tell(told(ContactSuppressed, "u", a.at(hours=1), medium="email", why="unsubscribed", who="customer"))
+    story.tell(contact_fact(ContactSuppressed, "u", a.at(hours=1), medium="email", why="unsubscribed", who="customer"))
     story.tell(a.a_failure(when=a.at(days=2)))
     story.tell(a.a_reading(story.reads()[-1].id, a.at(days=2), a.HARD))
     assert story.mails() == []
@@ -337,3 +345,46 @@ def test_a_second_bounce_that_is_delivered_late_moves_no_bounce_back() -> None:
     story.tell(CustomerChanged(**a.header("evt_c", a.at(hours=3), ""), email_changed=True))
     assert story.customer.contact is not None
     assert story.customer.contact.suppressed == {"email": "bounced"}
+
+
+@pytest.mark.parametrize(("medium", "waits"), [("sms", False), ("email", True)])
+def test_a_text_that_waits_for_the_day_goes_with_its_consent(medium: str, waits: bool) -> None:
+    """B52, B53."""
+    story = Story(a.an_account(a.a_policy(sms=SmsPolicy(enabled=True))))
+    story.tell(fact_at(facts.ConsentGiven, a.START, "", proof="form", zone="Pacific/Honolulu", medium="sms"))
+    opened(story, a.HARD)
+    story.mail_answered()
+    assert story.case().sms_at is not None
+    story.tell(fact_at(facts.ConsentWithdrawn, a.at(hours=1), "", medium=medium))
+    assert (story.case().sms_at is not None) is waits
+
+
+@pytest.mark.parametrize(
+    ("suppressed", "honoured", "why"),
+    [
+        ({"all": "unsubscribed"}, True, "unsubscribed"),
+        ({"sms": "unsubscribed"}, False, "no_consent"),
+        ({"sms": "unsubscribed complained"}, False, "complained"),
+        ({"email": "bounced"}, True, "no_consent"),
+    ],
+)
+def test_a_wish_for_no_billing_messages_holds_as_the_policy_says(suppressed: dict[str, str], honoured: bool, why: str) -> None:
+    """B53, B56."""
+    policy = a.a_policy(sms=SmsPolicy(enabled=True), contact=ContactPolicy(honour_unsubscribe=honoured))
+    assert contactability.sms(ContactState(suppressed=suppressed), a.START, policy) == contactability.Forbidden(why)
+
+
+@pytest.mark.parametrize("honoured", [True, False])
+def test_a_mail_about_a_card_follows_the_wish_too(honoured: bool) -> None:
+    """F68, B56."""
+    policy = a.a_policy(prevention=PreventionPolicy(enabled=True), contact=ContactPolicy(honour_unsubscribe=honoured))
+    story = Story(a.an_account(policy))
+    story.tell(a.a_fact_of(facts.ContactSuppressed, 0, "", medium="email", why="unsubscribed", who="customer"))
+    card = facts.Card(fingerprint="fp_1", exp_month=3, exp_year=2026)
+    story.tell(
+        a.a_fact_of(
+            facts.CardExpiring, 1, "", card=card, subscription="sub_1", next_charge_at=a.at(days=40), amount_minor=1, currency="eur"
+        )
+    )
+    story.until(a.at(days=41))
+    assert story.notices() == ([] if honoured else ["card_expiring"])

@@ -1,11 +1,16 @@
 """Every code of the document has the class the document gives it (stripe.md 1.3 to 1.7)."""
 
+from typing import Any
+
 import pytest
 
+from recovery.contracts import facts
 from recovery.contracts.facts import Card, Decline
 from recovery.decide.rules import decline_table as table
 from recovery.decide.rules.classify import WITHOUT_CODE, classify
+from recovery.policy import EndPolicy
 from tests.support import builders as a
+from tests.support.story import Story
 
 SOFT = [
     "approve_with_id",
@@ -357,3 +362,150 @@ def test_an_issuer_that_does_not_support_the_currency_is_another_cards_matter() 
     """As a decline code it is the card's; as an error code it is the merchant's."""
     assert classify(Decline(code="card_declined", decline_code="currency_not_supported"), a.VISA).mail
     assert not classify(Decline(decline_code="partner_invalid_currency"), None).mail
+
+
+def advised(code: str) -> Decline:
+    return Decline(
+        code="card_declined",
+        decline_code="insufficient_funds",
+        network_advice_code=code,
+        outcome_type="issuer_declined",
+        method_type="card",
+    )
+
+
+@pytest.mark.parametrize(
+    ("card", "code", "barred"),
+    [(a.MASTERCARD, "03", True), (a.MASTERCARD, "21", True), (a.MASTERCARD, "02", False), (a.VISA, "03", False)],
+    ids=["never", "consent withdrawn", "later", "another brand"],
+)
+def test_only_mastercards_own_stop_signals_bar_a_mastercard(card, code, barred):
+    """B20, B22, product decision 10."""
+    story = Story().opened(advised(code), card=card)
+    assert (card.fingerprint in story.customer.barred) is barred
+
+
+@pytest.mark.parametrize(("attempts", "kind", "code"), [((a.an_attempt(),), "soft", ""), ((), "hard", "no_payment_method")])
+def test_a_failure_without_words_depends_on_whether_anything_was_tried(attempts: tuple[Any, ...], kind: str, code: str) -> None:
+    """B25, stripe.md 1.2 step 1."""
+    story = Story().opened(None, attempts=attempts)
+    assert (story.last("decline_classified").decline_kind, story.last("decline_classified").decline_code) == (kind, code)
+
+
+@pytest.mark.parametrize(
+    ("card", "advice", "kind"),
+    [(a.MASTERCARD, "24", "soft"), (a.MASTERCARD, "", "hard"), (a.VISA, "24", "hard"), (None, "24", "hard")],
+)
+def test_mastercards_advice_makes_a_vague_decline_temporary_and_nobody_elses(card: facts.Card | None, advice: str, kind: str) -> None:
+    """B22, stripe.md 1.4."""
+    assert classify(Decline(decline_code="generic_decline", network_advice_code=advice), card).kind == kind
+
+
+def test_a_payment_that_radar_thinks_hopeless_is_told_as_such() -> None:
+    """B24, stripe.md 1.3."""
+    verdict = classify(Decline(outcome_type="blocked", outcome_reason="low_probability_of_authorization"), a.VISA)
+    assert (verdict.kind, verdict.code, verdict.because) == ("hard", *["low_probability_of_authorization"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("method", "raw", "kind"),
+    [
+        ("us_bank_account", "R99", "hard"),
+        ("us_bank_account", "R9", "soft"),
+        ("us_bank_account", "R999", "soft"),
+        ("us_bank_account", "X99", "soft"),
+        ("us_bank_account", "R9A", "soft"),
+        ("sepa_debit", "R99", "soft"),
+        ("bacs_debit", "R99", "soft"),
+    ],
+)
+def test_a_return_code_that_nobody_lists_is_hard_for_ach_alone(method: str, raw: str, kind: str) -> None:
+    """B26, B27, stripe.md 1.7: elsewhere such a word is an unknown code."""
+    verdict = classify(Decline(code="never_heard_of", network_decline_code=raw, method_type=method), None)
+    assert verdict.kind == kind
+
+
+def test_a_merchants_own_class_of_a_code_decides() -> None:
+    """B19: `decline_overrides` of the policy reach the verdict of a look."""
+    story = Story(a.an_account(a.a_policy(decline_overrides={"insufficient_funds": "hard"}))).opened()
+    assert story.last("decline_classified").decline_kind == "hard"
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "code", "because"),
+    [
+        ({"code": "expired_card"}, "hard", "expired_card", "hard_decline"),
+        ({"decline_code": "expired_card"}, "hard", "expired_card", "hard_decline"),
+        ({"outcome_reason": "expired_card"}, "hard", "expired_card", "hard_decline"),
+        ({"outcome_type": "blocked"}, "fraud", "", "blocked"),
+        ({"outcome_type": "invalid"}, "hard", "", "integration_error"),
+        ({"network_decline_code": "R01", "method_type": "us_bank_account"}, "soft", "insufficient_funds", "consent_needed"),
+        ({"network_decline_code": "RX9", "method_type": "us_bank_account"}, "soft", "", "consent_needed"),
+        ({"intent_status": "requires_action"}, "needs_auth", "authentication_required", "authentication_required"),
+        ({"intent_status": "requires_action", "outcome_type": "x"}, "needs_auth", "authentication_required", "authentication_required"),
+        ({"outcome_type": "blocked", "outcome_reason": "highest_risk_level"}, "fraud", "highest_risk_level", "blocked"),
+        ({"decline_code": "fraudulent"}, "fraud", "fraudulent", "fraud_code"),
+        ({"decline_code": "stolen_card"}, "hard", "stolen_card", "hard_decline"),
+        ({"decline_code": "insufficient_funds", "advice_code": "do_not_try_again"}, "soft", "insufficient_funds", "network_stop"),
+        ({"decline_code": "never_heard_of"}, "soft", "never_heard_of", "unknown_code"),
+        ({"decline_code": "generic_decline", "advice_code": "try_again_later"}, "soft", "generic_decline", "temporary"),
+        ({"decline_code": "generic_decline", "advice_code": "do_not_try_again"}, "hard", "generic_decline", "network_stop"),
+        ({"decline_code": "generic_decline"}, "hard", "generic_decline", "no_sign_of_temporary"),
+        ({"network_status": "approved_by_network"}, "hard", "no_payment_method", "no_payment_method"),
+    ],
+)
+def test_each_word_of_a_decline_says_something(words: dict[str, str], kind: str, code: str, because: str) -> None:
+    """B17 to B27, stripe.md 1.2: first match wins; where Stripe lists no attempt and no word says anything, there was no method."""
+    verdict = classify(Decline(**words), a.VISA, attempted=False)
+    assert (verdict.kind, verdict.code, verdict.because) == (kind, code, because)
+
+
+@pytest.mark.parametrize(("code", "hours"), [("card_velocity_exceeded", 24), ("insufficient_funds", 0)])
+def test_a_merchants_own_class_keeps_the_codes_wait(code: str, hours: int) -> None:
+    """B19."""
+    verdict = classify(Decline(decline_code=code), a.MASTERCARD, {code: "soft"})
+    assert (verdict.because, verdict.wait_hours, verdict.cap) == ("override", hours, 0)
+
+
+def test_no_merchants_own_class_makes_a_lost_card_good() -> None:
+    """B20."""
+    verdict = classify(Decline(decline_code="lost_card"), a.VISA, {"lost_card": "soft"})
+    assert (verdict.kind, verdict.retry_allowed, verdict.because) == ("soft", False, "never_without_new_method")
+
+
+@pytest.mark.parametrize(("advice", "hours"), [("24", 1), ("30", 240), ("02", 0), ("", 0)])
+@pytest.mark.parametrize("card", [a.MASTERCARD, a.VISA, None], ids=["mastercard", "visa", "unknown"])
+def test_only_mastercards_advice_sets_a_wait(card: facts.Card | None, advice: str, hours: int) -> None:
+    """B22, stripe.md 1.4."""
+    verdict = classify(Decline(decline_code="insufficient_funds", network_advice_code=advice), card)
+    assert verdict.wait_hours == (hours if card == a.MASTERCARD else 0)
+
+
+def test_suspected_fraud_is_stronger_than_a_bank_that_wants_the_customer() -> None:
+    """B17, B24."""
+    story = Story()
+    story.tell(a.a_failure())
+    story.tell(a.a_fact_of(facts.PaymentActionRequired, 0.1, state=a.a_state()))
+    story.tell(a.a_reading(story.reads()[-1].id, a.at(hours=0.2), a.FRAUD))
+    assert (story.case().status, story.last("decline_classified").decline_kind) == ("blocked", "fraud")
+
+
+@pytest.mark.parametrize("decline", [Decline(code="amount_too_small"), Decline(code="card_declined", outcome_type="invalid")])
+def test_the_merchant_is_told_and_the_customer_keeps_the_subscription(decline: Decline) -> None:
+    story = Story(a.an_account(a.a_policy(end=EndPolicy(action="cancel")))).opened(decline)
+    told = story.last("case_abandoned")
+    assert told.reason in {"merchant_error", "integration_error"}
+    assert told.decline_code == decline.code
+    story.days(60)
+    assert not story.mails() + story.charges()
+    assert not [effect for effect in story.effects if type(effect).__name__ == "SubscriptionEndRequested"]
+
+
+def test_a_limit_of_the_merchants_is_tried_again_and_then_told_to_the_merchant_alone() -> None:
+    story = Story().opened(Decline(code="charge_exceeds_source_limit"))
+    for _ in range(4):
+        story.days(4)
+        if story.case().active and story.charges():
+            story.charge_answered(decline=Decline(code="charge_exceeds_source_limit"))
+    assert (len(story.charges()), len(story.mails())) == (3, 0)
+    assert story.last("case_abandoned").reason == "merchant_error"

@@ -144,3 +144,10 @@ def test_the_end_of_the_exploring_brings_the_ladder_back() -> None:
     assert holdout.explores(row, a.a_policy(experiment=Experiment(explore_share=0.1, salt="s")))
     assert not holdout.explores(row, a.a_policy(experiment=Experiment(holdout_share=0.1, salt="s")))
     assert not holdout.explores(a.a_customer(arm="treated"), a.a_policy(experiment=Experiment(explore_share=0.1, salt="s")))
+
+
+def test_without_an_experiment_everybody_is_treated_for_certain():
+    """B77."""
+    assert holdout.draw(Experiment(), a.ACCOUNT, a.CUSTOMER) == ("treated", 1.0)
+    arm, propensity = holdout.draw(Experiment(holdout_share=0.25, explore_share=0.25, salt="s"), a.ACCOUNT, a.CUSTOMER)
+    assert propensity == (0.5 if arm == "treated" else 0.25)

@@ -1,12 +1,15 @@
 """Rules of a retry beside the ladder: renewal, zones, methods, cards that are never tried again, policies that change on the way."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
 
+from recovery.contracts.customer import CardAttempt, Verdict
 from recovery.contracts.facts import Card, Decline
+from recovery.decide.rules import schedule
 from recovery.decide.rules.classify import WITHOUT_CODE, classify
 from recovery.decide.rules.schedule import RetryAt, next_slot
 from recovery.policy import Budgets, DunningPolicy, RetryPolicy
@@ -243,3 +246,80 @@ def test_a_step_at_the_very_end_of_the_window_is_still_made() -> None:
         story.until(a.at(hours=hours))
         story.charge_answered()
     assert len(story.charges()) == 3
+
+
+def test_invoices_that_fall_due_together_are_spread_over_the_hour_and_no_further():
+    """B42."""
+    cases = [a.a_case(invoice=f"in_{number}") for number in range(400)]
+    moved = [schedule.spread(case, a.START) - a.START for case in cases]
+    assert timedelta() <= min(moved) < timedelta(minutes=2)
+    assert timedelta(minutes=58) < max(moved) < timedelta(hours=1)
+
+
+SOFT = classify(a.SOFT, a.VISA)
+
+
+def test_late_positions_of_the_ladder_keep_their_own_distance() -> None:
+    """F11."""
+    policy = a.a_policy(retry=RetryPolicy(ladder_hours=(24, 30)))
+    case = a.a_case(ladder_used=1, last_attempt_at=a.at(hours=40), verdict=SOFT)
+    plan = schedule.next_slot(case, a.a_customer(case), policy, a.at(hours=40))
+    assert plan == schedule.RetryAt(a.at(hours=46), "ladder_2", "custom_hours")
+
+
+def test_a_new_method_may_wait_for_its_budget_as_long_as_the_window_is() -> None:
+    """B31, B35."""
+    case = a.a_case(verdict=SOFT, card=a.VISA, retry_with_new_method=True)
+    row = a.a_customer(case, attempts=[CardAttempt("ch_1", a.at(days=-20), "in_9", "fp_visa", "visa", succeeded=False)])
+    answer = schedule.may_charge(case, row, a.a_policy(budgets=Budgets(visa_30_days=1)), a.START)
+    assert isinstance(answer, schedule.WaitUntil)
+    assert (answer.until, answer.because) == (a.at(days=10), "card_budget")
+
+
+def test_there_are_no_more_retries_than_the_ladder_has_hours() -> None:
+    """F11."""
+    assert schedule.most_retries(a.a_case(), a.a_policy(retry=RetryPolicy(max_retries=3, ladder_hours=(24,)))) == 1
+
+
+@pytest.mark.parametrize(("hours", "bounds"), [(-1, False), (0, False), (1, True)])
+def test_only_a_renewal_after_the_failure_bounds_the_retries(hours: float, bounds: bool) -> None:
+    """B46."""
+    case = a.a_case(verdict=classify(a.SOFT, a.VISA), renews_at=a.at(hours=hours))
+    assert (schedule.renewal(case) is not None) is bounds
+
+
+def test_each_appointment_of_a_retry_says_why_it_was_chosen() -> None:
+    """B39."""
+    story = Story().opened()
+    assert story.last("retry_scheduled").reason == "ladder_1"
+
+
+def test_stripes_next_attempt_counts_only_while_stripe_collects() -> None:
+    """B29."""
+    story = Story().opened()
+    story.days(1)
+    state = a.a_state(auto_advance=False, next_payment_attempt=a.at(days=1, hours=3))
+    story.charge_answered("not_done", why="refused: not today", state=state)
+    assert story.case().stripe_next is None
+
+
+def test_a_ladder_holds_for_a_case_of_which_nothing_is_known_yet() -> None:
+    """F11."""
+    plan = schedule.next_slot(a.a_case(), a.a_customer(), a.a_policy(), a.START)
+    assert plan == schedule.RetryAt(a.at(hours=24), "ladder_1")
+
+
+@pytest.mark.parametrize(
+    ("fields", "earliest"),
+    [
+        ({}, a.at(hours=2)),
+        ({"last_failed_at": a.at(hours=3)}, a.at(hours=4)),
+        ({"verdict": Verdict("soft", wait_hours=5)}, a.at(hours=5)),
+        ({"last_attempt_at": a.at(hours=1)}, a.at(hours=13)),
+        ({"last_attempt_at": a.at(hours=-20)}, a.at(hours=2)),
+    ],
+)
+def test_no_offered_time_is_nearer_than_the_longest_wait(fields: dict[str, Any], earliest: Any) -> None:
+    """B87."""
+    case = a.a_case(**fields)
+    assert schedule.bounds(case, a.a_policy(), a.at(hours=2))[0] == earliest

@@ -6,14 +6,19 @@ from typing import Any
 
 import pytest
 
+from recovery.contracts import facts
+from recovery.contracts.customer import CardAttempt
 from recovery.contracts.facts import (
     ChargeFailed,
     ChargeRefunded,
     CustomerDeleted,
+    Decline,
     DisputeOpened,
     InvoicePaymentSucceeded,
     InvoiceVoided,
     InvoiceWrittenOff,
+    ResumeRequested,
+    StopRequested,
     SubscriptionChanged,
     SubscriptionEnded,
     WebhookIgnored,
@@ -21,8 +26,12 @@ from recovery.contracts.facts import (
 )
 from recovery.decide import advance as module
 from recovery.decide.advance import advance
+from recovery.decide.handlers.collection.case_closing import paid_amount, part_paid
+from recovery.decide.rules import attribution, attribution_audit, budgets
+from recovery.decide.transition import Transition
 from tests.support import builders as a
 from tests.support.story import Story
+from tests.support.transcript import told
 
 SUB = a.SUBSCRIPTION
 ENDINGS = [
@@ -228,10 +237,10 @@ def test_an_ignored_or_parked_webhook_is_told_and_leaves_no_row() -> None:
     """Product decision 26."""
     ignored = WebhookIgnored(**a.header("e1", a.START, ""), event_type="customer.created", why="unknown type")
     parked = WebhookParked(**a.header("e2", a.START, ""), event_type="invoice.paid", why="no status")
-    for fact, told in ((ignored, "webhook_ignored"), (parked, "webhook_parked")):
+    for fact, event_type in ((ignored, "webhook_ignored"), (parked, "webhook_parked")):
         step = advance(None, fact, a.START, a.an_account())
         assert step.customer is None
-        assert [(event.event_type, event.reason) for event in step.events] == [(told, fact.why)]
+        assert [(event.event_type, event.reason) for event in step.events] == [(event_type, fact.why)]
 
 
 def test_every_type_of_fact_about_a_customer_has_a_handler() -> None:
@@ -268,3 +277,137 @@ def test_a_pause_whose_looks_fail_has_an_end_too() -> None:
         if len(story.reads()) > asked:
             story.tell(a.no_reading(story.reads()[-1].id, story.now))
     assert story.case().reason == "paused_too_long"
+
+
+def test_what_is_told_late_keeps_its_own_time() -> None:
+    """B3: the decision is of now, the event of then."""
+    story = Story().opened()
+    story.days(0.5)
+    story.tell(told(facts.InvoiceVoided, a.at(hours=2), state=a.a_state("void")))
+    assert (story.last("case_closed").occurred_at, story.case().ended_at) == (a.at(hours=2), a.at(hours=2))
+
+
+def test_a_payment_after_the_end_of_which_nothing_is_left_is_noted_as_a_credit() -> None:
+    """B13."""
+    story = Story().opened()
+    story.tell(told(facts.InvoiceVoided, a.at(hours=1), state=a.a_state("void")))
+    story.tell(a.a_payment("evt_p", a.at(hours=2), state=a.a_state("paid", amount_paid=0)))
+    assert (story.events[-1].event_type, story.events[-1].reason) == ("fact_had_no_effect", "credited")
+
+
+@pytest.mark.parametrize(("left", "outstanding_minor"), [(0, 3900), (2000, 4900)])
+def test_a_part_takes_from_what_is_owed_where_nothing_shows_the_rest(left: int, outstanding_minor: int) -> None:
+    """stripe.md 4.4."""
+    case = a.a_case()
+    turn = Transition(a.a_customer(case), a.a_tick(a.START), a.START, a.an_account())
+    state = a.a_state(amount_paid=1000, amount_remaining=left)
+    assert part_paid(turn, case, 1000, state, attribution.Credit("customer", {"evidence": "request"}))
+    assert (case.outstanding_minor, case.part_minor) == (outstanding_minor, 1000)
+
+
+def test_a_part_and_a_payment_out_of_band_sum_to_what_was_owed() -> None:
+    """B71, stripe.md 4.4: Stripe took 10.00, the rest came beside it and is not in what Stripe says is paid."""
+    story = Story().opened()
+    story.tell(a.a_change("evt_c", a.at(hours=5), state=a.a_state(paid=1000), request_id="req_1"))
+    outside = a.a_state("paid", paid_out_of_band=True, amount_paid=1000)
+    story.tell(a.a_payment("evt_p", a.at(hours=6), state=outside, request_id="req_2"))
+    assert attribution_audit.parts(story.events) == {"eur": {"customer": 1000, "external": 3900}}
+    assert attribution_audit.problems(story.events) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "before", "paid", "out_of_band", "amount"),
+    [
+        (0, 0, 4900, False, 4900),
+        (0, 500, 4900, False, 4400),
+        (0, 0, 0, False, 0),
+        (0, 0, 0, True, 3900),
+        (1000, 0, 1000, True, 4900),
+        (1000, 0, 4900, True, 4900),
+        (1000, 0, 1000, False, 1000),
+    ],
+)
+def test_what_came_back_is_the_increase_or_all_that_was_at_stake(part: int, before: int, paid: int, out_of_band: bool, amount: int) -> None:
+    """B71."""
+    case = a.a_case(outstanding_minor=3900, part_minor=part, paid_before=before)
+    assert paid_amount(case, a.a_state("paid", amount_paid=paid, paid_out_of_band=out_of_band)) == amount
+
+
+def test_what_comes_after_the_end_says_so_and_what_concerns_no_case_too() -> None:
+    """B16."""
+    story = Story().opened()
+    for id, invoice in (("evt_v", "in_1"), ("evt_w", "in_1"), ("evt_x", "in_9")):
+        story.tell(InvoiceVoided(**a.header(id, a.at(hours=1), invoice), state=a.a_state("void")))
+    assert [event.reason for event in story.events[-2:]] == ["case_ended", "no_case"]
+
+
+def partly_paid(hours: float, paid: int) -> Any:
+    state = a.a_state(paid=paid)
+    return a.a_fact_of(facts.InvoicePaymentSucceeded, hours, state=state, request_id="req_1")
+
+
+def test_two_parts_by_one_cause_are_one_sum_of_it() -> None:
+    """F60."""
+    story = Story().opened()
+    story.tell(partly_paid(1, 1000))
+    story.tell(partly_paid(2, 1900))
+    assert story.case().recovered_by_cause == {"customer": 1900}
+
+
+def test_one_cent_is_a_recovery() -> None:
+    story = Story()
+    story.tell(a.a_failure(state=a.a_state(amount=1)))
+    story.tell(a.a_payment("evt_p", a.at(hours=1), state=a.a_state("paid", amount=1), request_id="r"))
+    assert (story.case().status, story.last("payment_recovered").recovered_minor) == ("recovered", 1)
+
+
+def test_a_part_that_came_is_told_once_and_without_a_second_word_about_the_invoice() -> None:
+    story = Story().opened()
+    for number in range(2):
+        story.tell(a.a_change(f"evt_{number}", a.at(hours=5), state=a.a_state(paid=1000), request_id="req_1"))
+    assert story.types().count("partial_payment") == 1
+    assert story.events[-1].event_type == "fact_had_no_effect"
+
+
+def test_an_invoice_with_nothing_left_to_pay_is_closed_only_by_the_newest_word() -> None:
+    """B3, B70."""
+    story = Story().opened()
+    story.tell(a.a_change("evt_new", a.at(hours=6)))
+    story.tell(a.a_change("evt_old", a.at(hours=5), state=a.a_state(amount=0)))
+    assert story.case().active
+
+
+LOST = Decline(code="card_declined", decline_code="lost_card", outcome_type="issuer_declined", method_type="card")
+
+
+def test_a_card_that_says_never_after_its_case_is_over_is_barred_for_the_others() -> None:
+    """B22: the answer of a charge comes after the customer has paid another way."""
+    story = Story().opened()
+    story.days(1)
+    story.tell(a.a_payment(when=a.at(days=1, hours=1)))
+    story.charge_answered("declined", decline=LOST)
+    assert story.customer is not None
+    assert story.customer.barred == [a.VISA.fingerprint]
+
+
+def test_a_case_that_was_stopped_by_hand_is_not_resumed_for_somebody_who_has_cancelled() -> None:
+    """B60, B67."""
+    story = Story().opened()
+    story.tell(StopRequested(**a.header("cmd_1", a.at(hours=1)), who="ada"))
+    story.tell(SubscriptionEnded(**a.header("evt_s", a.at(hours=2), ""), subscription=a.SUBSCRIPTION))
+    story.tell(ResumeRequested(**a.header("cmd_2", a.at(hours=3)), who="ada"))
+    story.days(30)
+    assert (story.case().status, story.case().reason) == ("closed", "cancelled")
+    assert (story.charges(), story.mails()) == ([], [])
+
+
+def test_old_attempts_on_an_open_case_are_not_forgotten() -> None:
+    """Product decision 10: the attempts on an invoice are limited for good, those on a card within days."""
+    old, now = a.START, a.START + budgets.KEEP + timedelta(days=1)
+    attempts = [CardAttempt("ch_1", old, "in_1", "fp_1", "visa", False), CardAttempt("ch_2", old, "in_2", "fp_1", "visa", False)]
+    row = a.a_customer(a.a_case(), attempts=attempts)
+    budgets.forget(row, now)
+    assert [known.charge for known in row.attempts] == ["ch_1"]
+    row.cases["in_1"].status = "abandoned"
+    budgets.forget(row, now)
+    assert row.attempts == []

@@ -1,8 +1,10 @@
 """What became of a charge, and what follows."""
 
+from datetime import timedelta
+
 import pytest
 
-from recovery.contracts.facts import Decline
+from recovery.contracts.facts import ChargeSettled, Decline, StopRequested
 from tests.support import builders as a
 from tests.support.story import Story
 
@@ -176,3 +178,43 @@ def test_a_charge_refused_for_stripes_attempt_is_planned_after_it() -> None:
     story.days(1)
     story.charge_answered("not_done", why="stripe_attempt_near", state=a.a_state(next_payment_attempt=a.at(hours=30)))
     assert (story.case().retry_at, story.case().stripe_next) == (a.at(hours=42), a.at(hours=30))
+
+
+def test_a_charge_that_nobody_awaits_any_more_still_pays_its_case() -> None:
+    """B73: the answer of a withdrawn charge."""
+    story = Story().opened()
+    story.days(1)
+    effect = story.charges()[-1].id
+    story.tell(StopRequested(**a.header("c1", a.at(days=1, hours=1)), who="ada"))
+    settled = ChargeSettled(**a.header("x", a.at(days=1, hours=2)), effect=effect, result="succeeded", card=a.VISA, charge="ch_9")
+    story.tell(settled)
+    assert (story.case().status, story.last("payment_recovered").recovered_by) == ("recovered", "our_retry")
+    assert story.case().ended_at == a.at(days=1, hours=2)
+    assert not story.until(story.now + timedelta(days=30))
+
+
+def test_a_charge_that_was_not_made_is_told_with_its_result() -> None:
+    """B23."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("not_done", why="stripe_attempt_near")
+    event = story.last("retry_skipped")
+    assert (event.reason, event.result, event.effect) == ("stripe_attempt_near", "not_done", story.charges()[0].id)
+
+
+def test_a_charge_that_paid_more_than_was_known_counts_what_the_invoice_says() -> None:
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("succeeded", state=a.a_state("paid", amount=5100))
+    assert story.last("payment_recovered").recovered_minor == 5100
+
+
+def test_a_charge_held_back_by_a_pause_is_made_after_it() -> None:
+    """B45."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("not_done", why="account_paused")
+    planned = story.last("retry_scheduled")
+    assert planned.reason == "account_paused"
+    assert planned.next_action_at is not None
+    assert timedelta(hours=1) <= planned.next_action_at - story.now <= timedelta(hours=2)

@@ -10,7 +10,7 @@ from recovery.contracts.customer import CardAttempt, Case, Verdict
 from recovery.contracts.facts import Card, Decline, RetryRequested
 from recovery.decide.rules import budgets
 from recovery.decide.transition import MARGIN, VALID
-from recovery.policy import Budgets
+from recovery.policy import DEFAULT_LADDER, Budgets, RetryPolicy
 from tests.support import builders as a
 from tests.support.story import Story
 
@@ -191,3 +191,15 @@ def test_an_id_that_is_none_of_the_invoices_requests_is_an_outcome_like_any_othe
             "duplicate_fact_ignored"
         ]
     assert story.case().answered == [1]
+
+
+def test_charges_that_nobody_answers_are_counted_towards_giving_up():
+    """B33, B40."""
+    story = Story(a.an_account(a.a_policy(retry=RetryPolicy(max_retries=5, ladder_hours=DEFAULT_LADDER, window_days=60)))).opened()
+    for expected in (1, 2):
+        while len(story.charges()) < expected:
+            story.days(1)
+        story.until(story.charges()[-1].not_after + timedelta(hours=1))
+        assert story.case().consecutive_noops == expected
+        story.tell(a.a_reading(story.reads()[-1].id, story.now))
+        story.tell(a.a_settlement(story.charges()[-1].id, story.now, "not_done", why="withdrawn"))

@@ -1,14 +1,19 @@
 """The merchant's end action: once, after a last look, and never against a payment."""
 
+from datetime import datetime
 from typing import Any
 
 import pytest
 
+from recovery.contracts import facts
 from recovery.contracts.effects import SubscriptionEndRequested
+from recovery.contracts.encoding.row_codec import encode_row
+from recovery.contracts.events import Event
 from recovery.contracts.facts import SubscriptionEnded, SubscriptionEndSettled
-from recovery.policy import DunningPolicy, EndPolicy, Policy
+from recovery.policy import DunningPolicy, EndPolicy, Experiment, Policy
 from tests.support import builders as a
 from tests.support.story import Story
+from tests.support.transcript import look, opened
 
 
 def cancels(action: Any = "cancel", **fields: Any) -> Policy:
@@ -147,3 +152,93 @@ def test_a_paused_account_ends_nothing() -> None:
     answered(story)
     story.days(3)
     assert ends(story) == []
+
+
+def details(story: Story, event_type: str) -> tuple[str, dict[str, str]]:
+    return story.last(event_type).reason, story.last(event_type).details
+
+
+@pytest.mark.parametrize(("looked", "why"), [(True, "account_paused"), (False, "final_read_failed")])
+def test_an_end_action_that_is_not_asked_for_says_why(looked: bool, why: str) -> None:
+    """B73, B45: the account was paused, or nobody answered the last look."""
+    ends = EndPolicy(action="cancel")
+    story = opened(Story(a.an_account(a.a_policy(end=ends))), a.HARD)
+    while story.case().final_read_at is None:
+        story.days(1)
+    if looked:
+        story.account = a.an_account(a.a_policy(end=ends, dunning=DunningPolicy(enabled=False)), paused=True)
+        look(story, a.HARD)
+    story.days(5)
+    assert details(story, "end_action_skipped") == (why, {"action": "cancel"})
+
+
+def said(event: Event) -> tuple[str, str, str, str, dict[str, str]]:
+    return event.event_type, event.reason, event.effect, event.result, event.details
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"action": "cancel", "result": "not_done", "why": "already_paid"}, ("end_action_skipped", "already_paid")),
+        ({"action": "cancel", "result": "done"}, ("end_action_performed", "cancel")),
+    ],
+)
+def test_what_became_of_the_end_action_is_told(fields: dict[str, Any], words: tuple[str, str]) -> None:
+    """B73."""
+    story = Story(a.an_account(a.a_policy(end=EndPolicy(action="cancel")))).opened()
+    story.tell(a.a_fact_of(facts.SubscriptionEndSettled, effect="e.end.1", **fields))
+    event = story.last(words[0])
+    assert said(event) == (*words, "e.end.1", "", {"action": "cancel"})
+    assert Story().tell(a.a_fact_of(facts.SubscriptionEndSettled, effect="e.end.1", **fields)).events[-1].reason == "no_case"
+
+
+def second(story: Story, when: datetime, read_at: datetime | None = None, subscription: str = "sub_2") -> None:
+    """in_2 fails hard."""
+    state = a.a_state(subscription=subscription)
+    story.tell(a.a_failure("evt_in_2", when, "in_2", state=state))
+    story.tell(a.a_reading(story.reads()[-1].id, read_at or when, a.HARD, "in_2", state=state))
+
+
+def ended(action: Any, subscription: str) -> list[str]:
+    """Two invoices run out; the ids of the invoices whose end is asked for."""
+    story = Story(a.an_account(a.a_policy(end=EndPolicy(action=action)))).opened(a.HARD)
+    second(story, a.at(hours=1), subscription=subscription)
+    for _ in range(80):
+        flight = (
+            next((case.pending_effect for case in story.customer.cases.values() if case.pending_effect is not None), None)
+            if story.customer
+            else None
+        )
+        if flight is not None and flight.kind == "read":
+            invoice = story.reads()[-1].invoice
+            story.tell(a.a_reading(flight.effect, story.now, a.HARD, invoice))
+        elif flight is not None:
+            story.mail_answered()
+        story.days(0.5)
+    return sorted(effect.invoice for effect in story.effects if isinstance(effect, SubscriptionEndRequested))
+
+
+@pytest.mark.parametrize(
+    ("action", "subscription", "count"),
+    [("cancel", "sub_2", 2), ("cancel", a.SUBSCRIPTION, 1), ("unpaid", a.SUBSCRIPTION, 1), ("uncollectible", a.SUBSCRIPTION, 2)],
+)
+def test_an_end_action_is_once_for_a_subscription_and_once_for_an_invoice_that_is_written_off(
+    action: str, subscription: str, count: int
+) -> None:
+    """B73."""
+    assert len(ended(action, subscription)) == count
+
+
+def test_who_is_held_out_gets_no_end_action() -> None:
+    """B77: nothing of ours."""
+    policy = a.a_policy(end=EndPolicy(action="cancel"), experiment=Experiment(holdout_share=0.5, salt="everybody"))
+    story = Story(a.an_account(policy))
+    story.tell(a.a_failure())
+    row = story.customer
+    assert row is not None
+    row.arm = "holdout"
+    story.row = encode_row(row)
+    story.tell(a.a_reading(story.reads()[-1].id, a.START, a.HARD))
+    story.days(60)
+    assert (story.case().status, story.messages()) == ("abandoned", [])
+    assert not any(isinstance(effect, SubscriptionEndRequested) for effect in story.effects)

@@ -4,11 +4,16 @@ from typing import Any
 
 import pytest
 
+from recovery.contracts import facts
+from recovery.contracts.customer import EarlyRefund
 from recovery.contracts.effects import ReadRequested
 from recovery.contracts.facts import ChargeFailed, ChargeRead, ChargeRefunded, DisputeOpened, InvoicePaymentSucceeded, SubscriptionChanged
+from recovery.decide.handlers.collection import charges_and_refunds
 from recovery.decide.rules import attribution_audit
+from recovery.decide.transition import Transition
 from tests.support import builders as a
 from tests.support.story import Story
+from tests.support.transcript import told
 
 
 def recovered(charge: str = "ch_paid") -> Story:
@@ -373,3 +378,135 @@ def test_an_inquiry_of_the_bank_takes_nothing_back_until_its_funds_are_withdrawn
     open_case = Story().opened()
     open_case.tell(DisputeOpened(**a.header("evt_q", a.at(3)), **about, status=status))
     assert open_case.case().active
+
+
+def test_a_question_whose_charge_it_is_may_be_answered_for_a_week() -> None:
+    """B72."""
+    turn = Transition(a.a_customer(), a.a_tick(a.START), a.START, a.an_account())
+    turn.request_charge_read("ch_1", "~dp_1", disputed_minor=4900, dispute_reason="fraudulent")
+    [effect] = turn.effects
+    assert (effect.not_after, effect.only_if, effect.customer) == (a.at(days=7), "always", "~dp_1")
+
+
+@pytest.mark.parametrize(
+    ("fact", "event_type", "reason", "said"),
+    [
+        (told(facts.WebhookIgnored, a.START, event_type="x.y", why="unknown"), "webhook_ignored", "unknown", {"webhook": "x.y"}),
+        (
+            told(facts.ParkedReplayed, a.START, "", who="ada", why="repaired", message="m-1", topic="facts.parked"),
+            "parked_replayed",
+            "repaired",
+            {"who": "ada", "message": "m-1", "topic": "facts.parked"},
+        ),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_what_concerns_nobodys_payment_is_told(fact: Any, event_type: str, reason: str, said: dict[str, str], known: bool) -> None:
+    """B93."""
+    story = Story().opened() if known else Story()
+    story.tell(fact)
+    assert (story.last(event_type).reason, story.last(event_type).details) == (reason, said)
+
+
+@pytest.mark.parametrize(
+    ("refunds", "went_back"), [((1000, 2000, 2000, 3000), [1000, 1000, 1000]), ((4900, 4900), [4900]), ((9900,), [4900])]
+)
+def test_what_goes_back_in_parts_is_told_part_by_part(refunds: tuple[int, ...], went_back: list[int]) -> None:
+    """F67, B72: Stripe tells the sum so far."""
+    story = Story().opened()
+    story.tell(a.a_payment("evt_p", a.at(hours=1)))
+    for number, total in enumerate(refunds):
+        story.tell(told(facts.ChargeRefunded, a.at(hours=2 + number), charge="ch_1", amount_refunded=total, currency="eur"))
+    assert [event.recovered_minor for event in story.events if event.event_type == "recovery_reversed"] == went_back
+
+
+def test_a_refund_of_a_charge_that_was_read_is_a_refund() -> None:
+    """F67."""
+    story = Story().opened()
+    story.tell(a.a_payment("evt_p", a.at(hours=1)))
+    read = told(facts.ChargeRead, a.at(hours=2), effect="e.read.1", charge="ch_1", amount_minor=4900, currency="eur", amount_refunded=4900)
+    story.tell(read)
+    assert (story.last("recovery_reversed").reason, story.last("recovery_reversed").result) == ("refund", "refund")
+
+
+def test_a_refund_without_its_charge_is_that_of_the_invoice_named() -> None:
+    """F67."""
+    story = Story().opened()
+    story.tell(a.a_payment("evt_p", a.at(hours=1)))
+    story.tell(a.a_fact_of(facts.ChargeRefunded, 2, charge="", amount_refunded=4900, currency="eur"))
+    assert (story.last("recovery_reversed").result, story.last("recovery_reversed").recovered_minor) == ("refund", 4900)
+
+
+def test_an_invoice_that_the_bank_sent_back_is_told_as_such_and_begins_with_its_own_decline() -> None:
+    """B72."""
+    story = Story().opened()
+    story.tell(a.a_payment("evt_p", a.at(hours=1)))
+    story.tell(a.a_failure("evt_again", a.at(days=3), decline=a.HARD))
+    back = story.last("recovery_reversed")
+    assert (back.reason, back.result, back.recovered_minor) == ("bank_return", "bank_return", 4900)
+    assert story.case().decline == a.HARD
+
+
+def test_a_refund_that_names_only_its_charge_finds_what_our_retry_brought() -> None:
+    """F67."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("succeeded", charge="ch_ours", state=a.a_state("paid"))
+    story.tell(a.a_fact_of(facts.ChargeRefunded, 30, "", charge="ch_ours", amount_refunded=4900, currency="eur"))
+    assert story.last("recovery_reversed").invoice == a.INVOICE
+
+
+def test_a_charge_that_was_read_names_its_invoice() -> None:
+    """B72: a dispute about a charge that only Stripe can tell whose it is."""
+    story = Story().opened()
+    story.tell(a.a_payment("evt_p", a.at(hours=1)))
+    money = {"charge": "ch_other", "amount_minor": 4900, "currency": "eur", "disputed_minor": 4900, "dispute_reason": "fraudulent"}
+    story.tell(a.a_fact_of(facts.ChargeRead, 2, effect="e.read.1", **money))
+    assert (story.last("recovery_reversed").invoice, story.last("recovery_reversed").result) == (a.INVOICE, "dispute")
+
+
+@pytest.mark.parametrize(("gone", "reason"), [(True, "gone"), (False, "read_failed")])
+def test_a_look_at_a_charge_that_failed_says_so(gone: bool, reason: str) -> None:
+    """B72: it is about no invoice."""
+    story = Story().opened()
+    story.tell(a.a_fact_of(facts.ReadFailed, 1, "", effect="e.read.9", why="404", gone=gone))
+    failed = story.last("read_failed")
+    assert (failed.reason, failed.effect, failed.details, failed.sequence) == (reason, "e.read.9", {"why": "404"}, 0)
+
+
+def test_a_refund_of_an_older_charge_is_that_of_the_case_that_charge_paid() -> None:
+    """F67: what is known of the charge is stronger than the invoice that is named."""
+    row = a.a_customer(
+        a.a_case(invoice="in_1", status="recovered", paid=True, recovered_minor=4900, recovered_charge="ch_1", ended_at=a.START),
+        a.a_case(invoice="in_2", status="recovered", paid=True, recovered_minor=4900, recovered_charge="ch_2", ended_at=a.START),
+    )
+    fact = a.a_fact_of(facts.ChargeRefunded, 1, "in_2", charge="ch_1", amount_refunded=4900, currency="eur")
+    turn = Transition(row, fact, a.at(hours=1), a.an_account())
+    charges_and_refunds.refunded(turn, fact)
+    assert [(event.invoice, event.recovered_minor) for event in turn.events] == [("in_1", 4900)]
+
+
+@pytest.mark.parametrize(("known", "kept"), [("", "ch_early"), ("ch_told", "ch_told")])
+def test_a_refund_told_before_its_payment_names_the_charge_of_a_payment_that_had_none(known: str, kept: str) -> None:
+    """F67."""
+    case = a.a_case(status="recovered", paid=True, recovered_minor=4900, recovered_charge=known, ended_at=a.START)
+    charge = known or "ch_early"
+    row = a.a_customer(case, early_refunds=[EarlyRefund(at=a.START, charge=charge, invoice=a.INVOICE, what="refund", total=4900)])
+    turn = Transition(row, a.a_tick(a.at(hours=1)), a.at(hours=1), a.an_account())
+    charges_and_refunds.join_early(turn)
+    assert (case.recovered_charge, case.reversed_minor, row.early_refunds) == (kept, 4900, [])
+
+
+def test_what_goes_back_in_steps_is_taken_from_the_latest_cause_first() -> None:
+    """F60, F67: 10.00 by the customer, then 39.00 by our retry."""
+    story = Story().opened()
+    story.tell(a.a_change("evt_c", a.at(hours=5), state=a.a_state(paid=1000), request_id="req_1"))
+    story.days(1)
+    story.charge_answered("succeeded", charge="ch_paid")
+    left = []
+    for total in (1000, 4000, 4900):
+        told: Any = a.header(f"r_{total}", a.at(days=5), "")
+        story.tell(ChargeRefunded(**told, charge="ch_paid", amount_refunded=total, currency="eur"))
+        left.append(attribution_audit.parts(story.events))
+    assert left == [{"eur": {"customer": 1000, "our_retry": 2900}}, {"eur": {"customer": 900}}, {}]
+    assert attribution_audit.problems(story.events) == []

@@ -1,6 +1,6 @@
 """A new or renewed card while a case is open."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
@@ -384,3 +384,29 @@ def test_a_subscriptions_method_that_is_removed_before_it_was_charged_is_not_tri
     story.until(a.at(hours=6))
     assert len(story.reads()) == 2
     assert story.charges() == [charge]
+
+
+def test_a_method_attached_is_not_one_renewed_by_its_network():
+    """B38, F60: it decides who is credited."""
+    story = Story().opened(a.HARD)
+    story.new_card("evt_m", a.at(hours=1))
+    assert story.case().method == "attached"
+    story = Story().opened(a.HARD)
+    story.tell(MethodChanged(**a.header("evt_m", a.at(hours=1), ""), card=a.VISA, how="automatically_updated"))
+    assert story.case().method == "automatically_updated"
+
+
+@pytest.mark.parametrize("state", ["not read yet", "charging", "processing"])
+def test_a_new_card_waits_for_what_is_under_way(state: str) -> None:
+    """B35: no second charge beside one that is being made or decided."""
+    story = Story()
+    if state == "not read yet":
+        story.tell(a.a_failure())
+    else:
+        story.opened()
+        story.days(1)
+    if state == "processing":
+        story.charge_answered("processing")
+    before = len(story.charges())
+    story.new_card("m", story.now + timedelta(hours=1), a.MASTERCARD)
+    assert (story.events[-1].reason, len(story.charges())) == ("method_changed", before)

@@ -253,3 +253,12 @@ def test_a_failure_after_the_end_is_noted() -> None:
     story = Story().opened(state=a.a_state("void"))
     story.tell(a.a_failure("evt_late", a.at(days=1)))
     assert (story.events[-1].event_type, story.events[-1].reason) == ("fact_had_no_effect", "case_ended")
+
+
+@pytest.mark.parametrize(("hours", "remaining", "status"), [(5, 4900, "recovered"), (6, 4900, "retrying"), (6, 0, "recovered")])
+def test_a_recovered_invoice_opens_again_only_for_a_later_failure_with_something_owed(hours: int, remaining: int, status: str) -> None:
+    """B72, B3: within the same second the order is not known."""
+    story = Story().opened()
+    story.tell(a.a_payment("evt_p", a.at(hours=5), request_id="r"))
+    story.tell(a.a_failure("evt_again", a.at(hours=hours), state=a.a_state(amount=remaining)))
+    assert story.case().status == status

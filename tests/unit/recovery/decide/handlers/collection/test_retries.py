@@ -2,11 +2,16 @@
 
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from recovery.contracts.customer import CardAttempt
 from recovery.contracts.facts import Decline
+from recovery.decide.handlers.collection.retries import PATIENCE, proceed
+from recovery.decide.rules.classify import classify
+from recovery.decide.transition import Transition
+from recovery.ids import idempotency_key
 from recovery.policy import Budgets, RetryPolicy
 from tests.support import builders as a
 from tests.support.story import Story
@@ -214,3 +219,61 @@ def test_a_look_older_than_a_webhook_is_repeated() -> None:
     story.tell(a.a_reading(story.reads()[0].id, a.at(hours=2)))
     assert (story.case().verdict, story.case().outstanding_minor) == (None, 100)
     assert len(story.reads()) == 2
+
+
+def test_requests_that_come_to_nothing_end_in_dunning():
+    """B40: every case ends."""
+    story = Story().opened()
+    for _ in range(PATIENCE):
+        story.until(story.case().retry_at or story.now)
+        story.charge_answered("not_done", why="refused: not today")
+    assert (story.case().status, story.case().reason, story.case().consecutive_noops) == ("dunning", "requests_came_to_nothing", PATIENCE)
+    assert story.last("dunning_scheduled").reason == "requests_came_to_nothing"
+
+
+SOFT = classify(a.SOFT, a.VISA)
+
+
+@pytest.mark.parametrize(("not_done", "reason"), [(PATIENCE - 1, "ladder_1"), (PATIENCE, "requests_came_to_nothing")])
+def test_patience_ends_with_the_last_of_its_requests(not_done: int, reason: str) -> None:
+    """B40: the mails count from the latest failure."""
+    case = a.a_case(verdict=SOFT, consecutive_noops=not_done)
+    turn = Transition(a.a_customer(case), a.a_tick(a.at(hours=2)), a.at(hours=2), a.an_account())
+    proceed(turn, case)
+    assert (case.reason, case.dunning_from) == (reason, a.START if not_done == PATIENCE else None)
+
+
+def test_an_attempt_starts_the_patience_anew() -> None:
+    """B40."""
+    story = Story().opened()
+    story.days(1)
+    story.charge_answered("not_done", why="refused: not today")
+    assert story.case().consecutive_noops == 1
+    story.days(0.2)
+    story.charge_answered()
+    assert story.case().consecutive_noops == 0
+
+
+@pytest.mark.parametrize(
+    ("policy", "why"),
+    [({"retry": RetryPolicy(enabled=False)}, "retries_disabled"), ({"budgets": Budgets(per_invoice=1)}, "invoice_budget")],
+)
+def test_a_due_retry_that_is_given_up_says_why_the_mails_begin(policy: dict[str, Any], why: str) -> None:
+    """B31, B40: the policy changed after the retry was planned."""
+    story = Story().opened()
+    story.account = a.an_account(a.a_policy(**policy))
+    story.days(1)
+    assert (story.last("dunning_scheduled").reason, story.case().reason, story.charges()) == (why, why, [])
+
+
+def test_a_failure_that_is_not_ours_beside_a_planned_retry_is_looked_at() -> None:
+    """B29: Stripe's attempt counts."""
+    story = Story().opened()
+    reads = len(story.reads())
+    story.tell(a.a_failure("evt_stripe", a.at(hours=3), request_key=""))
+    assert len(story.reads()) == reads + 1
+    charging = Story().opened()
+    charging.days(1)
+    reads = len(charging.reads())
+    charging.tell(a.a_failure("evt_ours", a.at(days=1), request_key=idempotency_key(charging.charges()[0].id)))
+    assert len(charging.reads()) == reads

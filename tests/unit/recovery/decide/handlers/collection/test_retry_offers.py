@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from recovery.contracts import facts
 from recovery.contracts.customer import RetryOffer
 from recovery.contracts.effects import RetryTimesRequested
 from recovery.contracts.facts import Card, Decline, RetryTimesOffered, Slot
@@ -279,3 +280,21 @@ def test_a_far_time_that_an_older_program_had_kept_does_no_harm() -> None:
     story.days(2)
     story.charge_answered()
     assert story.last("retry_scheduled").reason == "ladder_2"
+
+
+def test_an_offered_plan_keeps_its_propensity() -> None:
+    """B85."""
+    story = Story().opened()
+    slots = (facts.Slot(at=a.at(days=2)),)
+    story.tell(a.a_fact_of(facts.RetryTimesOffered, 1, slots=slots, source="model", propensity=0.25))
+    offer = story.case().retry_offer
+    assert offer is not None
+    assert offer.propensity == 0.25
+
+
+def test_a_plan_that_comes_while_a_charge_is_under_way_is_refused() -> None:
+    """B86."""
+    story = Story().opened()
+    story.days(1)
+    story.tell(a.a_fact_of(facts.RetryTimesOffered, 24.5, slots=(facts.Slot(at=a.at(days=2)),), source="model"))
+    assert story.last("retry_times_refused").reason == "not_retrying"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from recovery.contracts import facts
 from recovery.contracts.facts import (
     ChargeRefunded,
     CustomerDeleted,
@@ -216,3 +217,62 @@ def test_a_payment_older_than_an_open_invoice_went_back_and_ends_nothing() -> No
     assert story.case().active
     assert "payment_recovered" not in story.types()
     assert story.last("read_requested").occurred_at >= a.at(days=3)
+
+
+@pytest.mark.parametrize(("ending", "why"), [(True, "at_period_end"), (False, "canceled")])
+def test_a_cancellation_tells_of_which_kind_it_was(ending: bool, why: str) -> None:
+    """B67, B68."""
+    story = Story().opened()
+    status = "past_due" if ending else "canceled"
+    story.tell(a.a_fact_of(facts.SubscriptionChanged, 1, "", subscription=a.SUBSCRIPTION, status=status, cancel_at_period_end=ending))
+    assert story.last("case_closed").details == {"why": why}
+
+
+def two_of(subscriptions: tuple[str, str]) -> Story:
+    """Two open invoices, of these subscriptions."""
+    story = Story()
+    for number, subscription in enumerate(subscriptions, 1):
+        state = a.a_state(subscription=subscription)
+        story.tell(a.a_failure(f"evt_{number}", a.START, f"in_{number}", state=state))
+        story.tell(a.a_reading(story.reads()[-1].id, a.START, invoice=f"in_{number}", state=state))
+    return story
+
+
+@pytest.mark.parametrize(("subscriptions", "closed"), [(("sub_a", "sub_a"), {"in_1", "in_2"}), (("sub_a", "sub_b"), {"in_1"})])
+def test_a_cancellation_ends_all_invoices_of_its_subscription_and_no_others(subscriptions: tuple[str, str], closed: set[str]) -> None:
+    """B67, B68."""
+    story = two_of(subscriptions)
+    ends = {"subscription": "sub_a", "status": "past_due", "cancel_at_period_end": True}
+    story.tell(a.a_fact_of(facts.SubscriptionChanged, 1, "", **ends))
+    assert {event.invoice for event in story.events if event.event_type == "case_closed"} == closed
+
+
+def test_who_leaves_changes_nothing_of_what_had_ended_otherwise() -> None:
+    """B67."""
+    story = Story().opened()
+    story.tell(a.a_fact_of(facts.InvoiceVoided, 1, state=a.a_state("void")))
+    story.tell(a.a_fact_of(facts.CustomerDeleted, 2, ""))
+    assert story.case().reason == "voided"
+
+
+def a_pause(number: int, hours: float, *, paused: bool) -> SubscriptionChanged:
+    return SubscriptionChanged(
+        **a.header(f"p_{number}", a.at(hours=hours), ""), subscription=a.SUBSCRIPTION, status="active", paused=paused
+    )
+
+
+def test_a_pause_is_told_once_and_its_end_leads_to_a_look() -> None:
+    """B69."""
+    story = Story().opened()
+    story.tell(a_pause(1, 1, paused=True))
+    story.tell(a_pause(2, 2, paused=True))
+    assert story.types().count("case_updated") == 1
+    story.tell(a_pause(3, 3, paused=False))
+    assert (story.last("case_updated").reason, story.reads()[-1].occurred_at) == ("subscription_resumed", a.at(hours=3))
+
+
+def test_a_change_of_a_subscription_that_is_not_paused_changes_nothing() -> None:
+    story = Story().opened()
+    reads = len(story.reads())
+    story.tell(a_pause(1, 1, paused=False))
+    assert (story.events[-1].event_type, len(story.reads())) == ("fact_had_no_effect", reads)

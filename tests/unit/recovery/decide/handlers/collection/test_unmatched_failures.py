@@ -2,11 +2,16 @@
 
 from typing import Any
 
+import pytest
+
+from recovery.contracts import facts
 from recovery.contracts.facts import ChargeFailed, Decline, IntentFailed
-from recovery.decide.handlers.collection import unmatched_failures
+from recovery.decide.handlers.collection import charges_and_refunds, unmatched_failures
 from recovery.decide.handlers.collection.invoice_reads import REPEATS
+from recovery.decide.transition import Transition
 from tests.support import builders as a
 from tests.support.story import Story
+from tests.support.transcript import told
 
 
 def a_charge(id: str = "evt_ch", hours: float = 1.99, decline: Decline = a.HARD, amount: int = 4900, invoice: str = "") -> ChargeFailed:
@@ -126,3 +131,33 @@ def test_time_alone_makes_them_forgotten() -> None:
     story.tell(a.a_tick(a.at(hours=26)))
     assert story.customer is not None
     assert story.customer.unmatched_failures == []
+
+
+def test_a_failed_intent_that_may_be_of_two_invoices_is_kept_for_none() -> None:
+    """stripe.md 3.3."""
+    row = a.a_customer(*(a.a_case(invoice=name) for name in ("in_1", "in_2")))
+    fact = told(facts.IntentFailed, a.START, "", payment_intent="pi_1", amount_minor=4900, currency="eur", decline=a.HARD)
+    charges_and_refunds.intent_failed(Transition(row, fact, a.START, a.an_account()), fact)
+    assert (row.unmatched_failures, [case.decline for case in row.cases.values()]) == ([], [None, None])
+
+
+@pytest.mark.parametrize("amount", [100, 4900])
+def test_a_failed_charge_of_another_amount_tells_nothing_about_the_invoice(amount: int) -> None:
+    """stripe.md 3.3."""
+    story = Story()
+    story.tell(a.a_failure())
+    card = facts.Card(fingerprint="fp_9", brand="visa")
+    story.tell(
+        a.a_fact_of(facts.IntentFailed, 0.01, "", payment_intent="pi_1", amount_minor=amount, currency="eur", decline=a.HARD, card=card)
+    )
+    assert story.case().decline == (a.HARD if amount == 4900 else None)
+    assert story.case().card == (card if amount == 4900 else None)
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+def test_a_later_failed_charge_takes_the_place_of_what_was_told_before(hours: float) -> None:
+    """B2, B19: before the look, the latest word counts."""
+    story = Story()
+    story.tell(a.a_failure(decline=a.SOFT))
+    story.tell(a.a_fact_of(facts.ChargeFailed, hours, charge="ch_9", amount_minor=4900, currency="eur", decline=a.HARD, card=a.VISA))
+    assert story.case().decline == (a.HARD if hours >= 0 else a.SOFT)

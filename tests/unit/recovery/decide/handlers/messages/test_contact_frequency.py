@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from recovery.contracts.customer import Case, Consent, ContactState, Verdict
+from recovery.contracts import facts
+from recovery.contracts.customer import Case, Consent, ContactState, Hold, Verdict
 from recovery.contracts.effects import AlsoOwed, FurtherOwed, MessageRequested
 from recovery.contracts.facts import SnoozeRequested, SubscriptionEnded
+from recovery.decide.handlers.messages import contact_frequency
+from recovery.decide.transition import Transition
 from recovery.policy import ContactPolicy, SmsPolicy
 from tests.support import builders as a
 from tests.support.story import Story
@@ -303,3 +306,88 @@ def test_a_text_that_waited_for_the_day_is_not_sent_by_a_policy_that_only_observ
     story.account = a.an_account(a.a_policy("observe", sms=SmsPolicy(enabled=True)))
     story.tell(a.a_tick(a.at(hours=2)))
     assert (len(story.messages()), story.last("dunning_skipped").reason) == (sent, "observe_mode")
+
+
+def test_a_mail_that_failed_for_good_leaves_room_for_another() -> None:
+    """B54."""
+    story = Story().opened(a.HARD)
+    story.mail_answered("failed", "550")
+    row = story.customer
+    assert row is not None
+    assert row.mails == {}
+
+
+def test_an_invoice_that_somebody_wants_left_alone_is_not_named_in_the_mail_about_another() -> None:
+    """B60: the stop of the one, not that of the other."""
+    story = Story()
+    for number in (1, 2):
+        state = a.a_state(subscription=f"sub_{number}")
+        story.tell(a.a_failure(f"evt_{number}", a.START, f"in_{number}", state=state))
+    story.tell(a.a_fact_of(facts.SnoozeRequested, 0.01, "in_2", who="ada", until=a.at(days=20)))
+    for read in story.reads():
+        story.tell(a.a_reading(read.id, a.at(hours=0.1), a.HARD, read.invoice, state=a.a_state(subscription="sub")))
+    assert [(mail.invoice, mail.also) for mail in story.mails()] == [("in_1", ())]
+
+
+@pytest.mark.parametrize(
+    ("hold", "named"),
+    [(None, True), (Hold("snoozed", a.at(hours=1)), True), (Hold("snoozed", a.at(hours=3)), False), (Hold("stopped"), False)],
+)
+@pytest.mark.parametrize("key", ["", "in_2"])
+def test_a_mail_names_the_other_invoices_that_nobody_wants_left_alone(hold: Hold | None, key: str, named: bool) -> None:
+    """B15, B60."""
+    lead, other = (a.a_case(invoice=name, status="dunning", dunning_from=a.START) for name in ("in_1", "in_2"))
+    row = a.a_customer(lead, other, holds={key: hold} if hold is not None else {})
+    turn = Transition(row, a.a_tick(a.at(hours=2)), a.at(hours=2), a.an_account())
+    assert [owed.invoice for owed in contact_frequency.also(turn, lead)] == (["in_2"] if named else [])
+
+
+def second(story: Story, when: datetime, read_at: datetime | None = None, subscription: str = "sub_2") -> None:
+    """in_2 fails hard."""
+    state = a.a_state(subscription=subscription)
+    story.tell(a.a_failure("evt_in_2", when, "in_2", state=state))
+    story.tell(a.a_reading(story.reads()[-1].id, read_at or when, a.HARD, "in_2", state=state))
+
+
+def test_the_pause_between_mails_counts_from_the_sending() -> None:
+    """B54: the mail server took the first mail 15 hours after it was asked for."""
+    story = Story().opened(a.HARD)
+    story.now = a.at(hours=15)
+    story.mail_answered()
+    second(story, a.at(hours=16))
+    story.until(a.at(hours=34.9))
+    assert len(story.mails()) == 1
+    story.until(a.at(hours=35))
+    assert len(story.mails()) == 2
+
+
+def test_a_mail_in_doubt_counts_from_when_it_was_asked_for() -> None:
+    story = Story().opened(a.HARD)
+    story.now = a.at(hours=15)
+    story.mail_answered("unknown")
+    second(story, a.at(hours=16))
+    story.until(a.at(hours=20, days=0.01))
+    assert len(story.mails()) == 2
+
+
+def test_a_snoozed_invoice_is_neither_named_nor_joined_until_the_snooze_is_over() -> None:
+    """B60."""
+    story = Story().opened(a.HARD)
+    story.mail_answered()
+    second(story, a.at(hours=1))
+    story.tell(SnoozeRequested(**a.header("s", a.at(hours=2), "in_1"), who="dana", until=a.at(hours=30)))
+    story.until(a.at(hours=25))
+    story.mail_answered()
+    assert [(mail.invoice, mail.also) for mail in story.mails()[1:]] == [("in_2", ())]
+    story.until(a.at(days=9))
+    assert story.mails()[2].also != (), "now both are named again"
+
+
+def test_a_case_that_only_waits_for_its_end_is_named_and_gets_no_fourth_mail() -> None:
+    story = Story().opened(a.HARD)
+    for days in (0, 3, 7):
+        story.until(a.at(days=days))
+        story.mail_answered()
+    second(story, a.at(days=13.5), a.at(days=14))
+    assert (story.case().status, story.mails()[-1].invoice) == ("abandoned", "in_2")
+    assert all(mail.step <= 3 for mail in story.mails())

@@ -1,14 +1,18 @@
 """The three mails: when, to whom not, and what ends them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from recovery.contracts.facts import Decline
+from recovery.contracts import facts
+from recovery.contracts.events import Event
+from recovery.contracts.facts import ConsentGiven, Decline
 from recovery.decide.advance import advance
-from recovery.policy import DunningPolicy
+from recovery.decide.rules import contactability
+from recovery.policy import DunningPolicy, EndPolicy, SmsPolicy
 from tests.support import builders as a
 from tests.support.story import Story
+from tests.support.transcript import opened
 
 
 def test_mails_at_0_3_and_7_days_then_the_case_is_abandoned() -> None:
@@ -169,3 +173,96 @@ def test_waiting_for_other_mails_has_an_end_too() -> None:
     step = advance(row, a.a_tick(a.at(days=15)), a.at(days=15), a.an_account())
     assert step.events[-1].event_type == "case_abandoned"
     assert step.events[-1].reason == "recent_mail"
+
+
+def test_a_text_that_may_not_go_says_why():
+    """B52, B53."""
+    off, on = a.a_policy(), a.a_policy(sms=SmsPolicy(enabled=True))
+    assert contactability.sms(None, a.START, off) == contactability.Forbidden("sms_disabled")
+    assert contactability.sms(None, a.START, on) == contactability.Forbidden("no_consent")
+
+
+def test_each_mail_that_was_sent_is_counted() -> None:
+    """B48, B54."""
+    story = opened(Story(), a.HARD)
+    story.mail_answered()
+    assert (story.case().mails_sent, story.case().last_mail) == (1, story.mails()[-1].id)
+    story.until(a.at(days=3, hours=1))
+    story.mail_answered()
+    assert (story.case().mails_sent, story.case().last_mail) == (2, story.mails()[-1].id)
+
+
+TEXTS = a.a_policy(sms=SmsPolicy(enabled=True))
+
+
+def texted() -> Story:
+    """The text of the first step is under way."""
+    story = Story(a.an_account(TEXTS))
+    story.tell(a.a_fact_of(facts.ConsentGiven, 0, "", proof="form", zone="UTC"))
+    story.opened(a.HARD)
+    story.mail_answered()
+    assert story.messages()[-1].medium == "sms"
+    return story
+
+
+def test_a_text_that_was_sent_says_so() -> None:
+    """F22."""
+    story = texted()
+    effect = story.messages()[-1].id
+    story.tell(a.a_mail_outcome(effect, story.now, medium="sms", message="SM1"))
+    sent = story.last("dunning_sent")
+    assert (sent.effect, sent.details) == (effect, {"step": "1", "medium": "sms", "message": "SM1"})
+    assert sent.reason != "after_withdrawal"
+
+
+def test_a_text_goes_by_the_cards_country_where_only_that_is_known_and_no_mail_may_go() -> None:
+    """B52, B53."""
+    story = Story(a.an_account(TEXTS))
+    story.tell(a.a_fact_of(facts.ConsentGiven, 0, "", proof="form"))
+    story.tell(a.a_fact_of(facts.MessageBounced, 0.1, "", hard=True))
+    story.opened(a.HARD)
+    assert story.case().active, "there is a way to write"
+
+
+def test_a_text_that_may_not_go_says_which_medium() -> None:
+    """F61."""
+    story = Story(a.an_account(TEXTS)).opened(a.HARD)
+    story.mail_answered()
+    skipped = story.last("dunning_skipped")
+    assert (skipped.reason, skipped.details) == ("no_consent", {"step": "1", "medium": "sms"})
+
+
+def said(event: Event) -> tuple[str, str, str, str, dict[str, str]]:
+    return event.event_type, event.reason, event.effect, event.result, event.details
+
+
+def test_a_mail_that_nobody_answered_for_says_which_step_it_was() -> None:
+    story = Story().opened(a.HARD)
+    story.days(1.1)
+    assert said(story.last("dunning_skipped"))[1:] == ("unanswered", "", "", {"step": "1"})
+
+
+def test_a_step_that_is_passed_over_says_which_it_was() -> None:
+    story = Story(a.an_account(a.a_policy("observe"))).opened(a.HARD)
+    assert said(story.last("dunning_skipped"))[1:] == ("observe_mode", "", "", {"step": "1"})
+
+
+def test_a_step_that_may_not_be_written_says_why_also_where_the_end_waits_for_a_look() -> None:
+    """B73."""
+    story = Story(a.an_account(a.a_policy(end=EndPolicy(action="cancel")))).opened(a.HARD)
+    story.mail_answered()
+    story.account = a.an_account(a.a_policy(end=EndPolicy(action="cancel"), dunning=DunningPolicy(enabled=False)))
+    story.until(a.at(days=3))
+    skipped = story.last("dunning_skipped")
+    assert (skipped.reason, skipped.details) == ("dunning_disabled", {"step": "2"})
+
+
+def test_the_cards_country_tells_when_a_text_may_come_where_nobody_said_more() -> None:
+    """B52: the card is American, so it must be day from New York to Hawaii; START is 4 h in New York."""
+    story = Story(a.an_account(a.a_policy(sms=SmsPolicy(enabled=True))))
+    story.tell(ConsentGiven(**a.header("c", a.START, ""), proof="form"))
+    story.opened(a.HARD)
+    story.mail_answered()
+    story.days(1)
+    text = next(message for message in story.messages() if message.medium == "sms")
+    assert text.occurred_at == datetime(2026, 3, 2, 18, 0, tzinfo=UTC)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from recovery.contracts.encoding.row_codec import encode_row
+from recovery.contracts.events import Event
 from recovery.contracts.facts import (
     Card,
     CardExpiring,
@@ -256,3 +257,32 @@ def test_a_card_that_many_subscriptions_share_is_not_told_for_each_of_them() -> 
     assert len(story.messages()) == 4
     assert story.customer is not None
     assert set(story.customer.expiry_warned_for) == {"sub_9"}
+
+
+def said(event: Event) -> tuple[str, str, str, str, dict[str, str]]:
+    return event.event_type, event.reason, event.effect, event.result, event.details
+
+
+def test_a_notice_that_is_not_sent_says_which_and_why() -> None:
+    """B48: the account was set to observe after the reminder."""
+    story = Story().opened(a.HARD)
+    story.mail_answered()
+    story.account = a.an_account(a.a_policy("observe"))
+    story.tell(a.a_payment("evt_p", a.at(hours=1)))
+    assert said(story.last("transactional_mail_skipped")) == (
+        "transactional_mail_skipped",
+        "observe_mode",
+        "",
+        "",
+        {"template": "payment_recovered"},
+    )
+
+
+def test_what_became_of_a_notice_is_told_about_its_invoice() -> None:
+    story = Story().opened(a.HARD)
+    story.mail_answered()
+    story.tell(a.a_payment("evt_p", a.at(hours=5), request_id="r"))
+    notice = story.messages()[-1]
+    story.tell(a.a_mail_outcome(notice.id, a.at(hours=5), "skipped", "no_contact"))
+    told = story.events[-1]
+    assert (told.event_type, told.invoice, told.reason, told.sequence > 0) == ("transactional_mail_skipped", "in_1", "no_contact", True)
