@@ -44,7 +44,7 @@ unit: $(STAMP) ## unit, contract, property and architecture tests
 test: check ## everything: the fast half, then the real services, pages and the crash test
 	@$(BIN)/pytest -q tests/conformance tests/integration tests/pages tests/e2e
 
-behaviours: $(STAMP) ## the 94 expected behaviours with the tests that show them, or what they wait for
+behaviours: $(STAMP) ## the 194 expected behaviours with the tests that show them, or what they wait for
 	@$(BIN)/python -m tests.support.behaviours
 
 language: $(STAMP) ## count the words that docs/glossary.md bans; the last line is JSON

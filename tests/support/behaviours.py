@@ -1,7 +1,7 @@
-"""Which test shows which behaviour: `make behaviours` prints B1 to B94 with their tests, or with what they wait for.
+"""Which test shows which behaviour: `make behaviours` prints B1 to B200 with their tests, or with what they wait for.
 
 A test cites a behaviour in its name (`test_..._b47`) or its docstring (`B47`, `B11 to B14`); what the docstring of a class or a module
-cites holds for all its tests. Leaves with 1 when a behaviour of the part "decide" has neither a test nor something that it waits for.
+cites holds for all its tests. Exit status 1 when a behaviour has neither a test nor something that it waits for.
 """
 
 import ast
@@ -13,11 +13,10 @@ from typing import NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TABLE = REPOSITORY / "docs" / "behaviours.md"
-PART = "decide"
 SHOWN = 3
 ROW = re.compile(r"^\| B(\d+) \| (.+?) \| (\w+) \| ?(.*?) ?\|$", re.MULTILINE)
-CITED = re.compile(r"\bB(\d{1,2})(?: to B(\d{1,2}))?\b")
-IN_A_NAME = re.compile(r"_b(\d{1,2})(?=_|$)")
+CITED = re.compile(r"\bB(\d{1,3})(?: to B(\d{1,3}))?\b")
+IN_A_NAME = re.compile(r"_b(\d{1,3})(?=_|$)")
 
 
 class Behaviour(NamedTuple):
@@ -32,7 +31,7 @@ class Behaviour(NamedTuple):
     @property
     def in_the_open(self) -> bool:
         """Whether it should be shown by a test now and is not."""
-        return self.part == PART and not self.tests and not self.waits_for
+        return not self.tests and not self.waits_for
 
 
 def behaviours(table: str, tests: dict[int, list[str]]) -> list[Behaviour]:
@@ -77,7 +76,7 @@ def main() -> int:
         if one.waits_for:
             print(f"     waits for: {one.waits_for}")
         elif not one.tests:
-            print("     NOTHING SHOWS IT" if one.in_the_open else "     no test names it")
+            print("     NOTHING SHOWS IT")
     missing = [one.number for one in told if one.in_the_open]
     shown = sum(bool(one.tests) for one in told)
     print(f"\n{len(told)} behaviours: {shown} shown by tests, {sum(bool(one.waits_for) for one in told)} wait for something.")

@@ -31,6 +31,7 @@ def test_every_try_is_kept_and_found_by_what_it_belongs_to(journal: DeliveryLog)
 
 
 def test_replays_and_tests_do_not_count_as_tries_of_the_dispatcher(journal: DeliveryLog) -> None:
+    """B146."""
     journal.record(a_try("a", 1.0, 500))
     journal.record(a_try("a", 2.0, sent_by="replay"))
     assert journal.tries("a") == (1, 500)

@@ -114,6 +114,7 @@ def test_a_deleted_customer_is_recognised():
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_subscription_is_found_in_either_shape(version):
+    """B7."""
     assert subscription_of(an_invoice(version)) == "sub_1"
     assert subscription_of(a_read_invoice(version)) == "sub_1"
 

@@ -79,6 +79,7 @@ TWILIO = {"TWILIO_ACCOUNT_SID": TWILIO_ACCOUNT, "TWILIO_AUTH_TOKEN": TWILIO_TOKE
 
 
 def test_without_a_word_every_way_with_an_address_is_tried(tried, home, smtp, slack):
+    """B177."""
     catcher, url = smtp
     tenant = 'alert_email = "ops@wader.example"\n' + with_slack(home, slack)
     code, said = tried(Wanted("acct_1"), tenant, DUNLIN_SMTP_URL=url, DUNLIN_SLACK_ALLOW_ANY_HOST="yes")

@@ -337,7 +337,7 @@ def hand(world: World) -> DeliveryAdmin:
 
 
 def test_a_replay_has_the_same_id_and_body_and_is_written_down(world: World, receiver: Receiver, hand: DeliveryAdmin) -> None:
-    """F25."""
+    """B146."""
     (effect,) = world.ask()
     world.turn()
     first = dict(receiver.bodies)

@@ -362,6 +362,7 @@ def test_the_pause_between_mails_counts_from_the_sending() -> None:
 
 
 def test_a_mail_in_doubt_counts_from_when_it_was_asked_for() -> None:
+    """B172."""
     story = Story().opened(a.HARD)
     story.now = a.at(hours=15)
     story.mail_answered("unknown")
