@@ -22,7 +22,7 @@ def secrets_in(path: Path) -> list[str]:
 
 
 def begin_rotation(path: Path, secret: str) -> int:
-    """Let another secret sign as well; answers how many sign now. Raises OSError, and ValueError when a rotation is under way."""
+    """Let another secret sign as well. Returns how many sign now. Raises OSError, and ValueError when a rotation is under way."""
     present = secrets_in(path)
     if len(present) > 1:
         raise ValueError(f"{path.name} has {len(present)} secrets: a rotation is under way. Finish it with --finish first.")
@@ -31,7 +31,7 @@ def begin_rotation(path: Path, secret: str) -> int:
 
 
 def finish_rotation(path: Path) -> int:
-    """Let only the newest secret sign; answers how many were removed. Raises OSError, and ValueError when there is nothing to finish."""
+    """Let only the newest secret sign. Returns how many were removed. Raises OSError, and ValueError when there is nothing to finish."""
     present = secrets_in(path)
     if len(present) < 2:
         raise ValueError(f"{path.name} has one secret: there is no rotation to finish.")

@@ -42,7 +42,7 @@ log = logging.getLogger("producers")
 
 
 def main() -> int:
-    """Run one of the producers; answers the exit code: 0, or 1 with the reason on standard error."""
+    """Run one of the producers. Returns the exit code: 0, or 1 with the reason on standard error."""
     arguments = parser().parse_args()
     try:
         settings = from_env(os.environ)

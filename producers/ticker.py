@@ -51,7 +51,7 @@ class Ticker:
         self._failing = False
 
     def check(self) -> bool:
-        """Tick if it is time to; answers whether it did. A tick that the broker did not take is dropped: the next one says more."""
+        """Tick if it is time to. Returns whether it did. A tick that the broker did not take is dropped: the next one says more."""
         now, at = self._business(), self._seconds()
         if not self._due(now, at):
             return False

@@ -10,7 +10,7 @@ from recovery.config import Settings, from_env
 
 
 def main() -> int:
-    """Parse the arguments, read the environment, run the part; answers the exit code."""
+    """Parse the arguments, read the environment, run the part. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m sinks", description=__doc__)
     parts = parser.add_subparsers(dest="part", required=True)
     parts.add_parser("migrate", help="bring the ClickHouse tables and views up to date, once")

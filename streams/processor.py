@@ -76,7 +76,7 @@ class ShardProcessor:
             self._shard.put(NOW_ROW, msgspec.json.encode(self._now))
 
     def _fact(self, record: Record) -> str:
-        """Apply a fact; answers the account that it is about, nothing for the time. Raises before anything is written."""
+        """Apply a fact. Returns the account that it is about, nothing for the time. Raises before anything is written."""
         fact = on_time(record, decode_fact(record.value))
         if record.key is not None and len(record.key) > KEY_BYTES:
             raise Unprocessable(f"The key has {len(record.key):,} bytes; at most {KEY_BYTES:,} are read.")

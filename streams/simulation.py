@@ -51,7 +51,7 @@ class ShardInMemory:
         return self._shard.rows
 
     def take(self, record: Record) -> list[Output]:
-        """Apply one record of `facts` as a batch of its own; answers what it sends, the changelog's records left out."""
+        """Apply one record of `facts` as a batch of its own. Returns what it sends, the changelog's records left out."""
         self._processor.process(record)
         self._shard.save(Batch(Partition(FACTS.name, self._shard.number), record.offset, record.offset + 1, ()))
         return [output for output in self._tape.take() if output.topic != self._shard.names.changelog]

@@ -22,7 +22,7 @@ def send_tests(
     slack: Annotated[bool, typer.Option("--slack", help="In Slack, to the account's incoming webhook.")] = False,
     sms: Annotated[str, typer.Option(metavar="NUMBER", help="By SMS, to this number (+4915112345678).")] = "",
 ) -> None:
-    """Send a test message by every way that has an address, or by those named, and say what became of each."""
+    """Send a test message by every channel that has an address, or by those named, and report each result."""
     from dunlin.ops.operator_commands import world_of
     from recovery.config import from_env
 

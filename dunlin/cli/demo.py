@@ -28,7 +28,7 @@ def demo(
     headless: Annotated[bool, typer.Option(envvar="DUNLIN_DEMO_HEADLESS", help="Stop after the verification.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Show the lines of all parts.")] = False,
 ) -> None:
-    """Lose and recover payments for 30 days, then verify every figure; leaves with 0 when all is right.
+    """Lose and recover payments for 30 days, then verify every figure. Exit status 0 when all is right.
 
     Business time waits for the pipeline, so the same seed and first day give the same figures on any machine; the last line is a JSON
     object with their fingerprint.

@@ -12,7 +12,7 @@ def doctor(
     clickhouse_port: Annotated[int, typer.Option(help="As for `dunlin up`.", min=0, max=65535)] = 8123,
     clickhouse_tcp_port: Annotated[int, typer.Option(help="As for `dunlin up`.", min=0, max=65535)] = 9000,
 ) -> None:
-    """Check whether this machine can run Dunlin; leaves with 1 when something is wrong."""
+    """Check whether this machine can run Dunlin. Exit status 1 when something is wrong."""
     from dunlin.diagnostics.run_all import examine
     from dunlin.stack.services import LocalPorts
     from recovery.config import from_env

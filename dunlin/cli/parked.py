@@ -98,7 +98,7 @@ def replay(
     who: Annotated[str, typer.Option(help="Who gives the command (default: your login).")] = "",
     why: Annotated[str, typer.Option(help="The reason, kept with it.")] = "",
 ) -> None:
-    """Put parked messages back, once their cause is gone; leaves with 1 when one cannot be."""
+    """Replay dead letters once their cause is fixed. Exit status 1 when one cannot be replayed."""
     from dunlin.ops.operator_commands import run_producers
 
     environment = dict(os.environ)  # noqa: TID251 - a command is an entry point
@@ -125,7 +125,7 @@ def _lot() -> "Iterator[DeadLetterReader]":
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """What cannot be done is said on standard error, and the command leaves with 1."""
+    """A failure is explained on standard error. Exit status 1."""
     from recovery.adapters.dead_letter_reader import CannotRead
     from recovery.adapters.kafka_trouble import KafkaUnusable
 

@@ -204,7 +204,7 @@ def _change(change: str, account: str, who: str, why: str, *more: str) -> None:
 
 @contextmanager
 def _refusals(code: int = 1) -> Iterator[None]:
-    """What cannot be done is said on standard error, and the command leaves with `code`."""
+    """A failure is explained on standard error. Exit status `code`."""
     try:
         yield
     except (LookupError, ValueError) as error:

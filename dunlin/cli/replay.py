@@ -18,7 +18,7 @@ def replay(
     partition: Annotated[int | None, typer.Option(help="Only this partition.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
 ) -> None:
-    """Rebuild the stream's state from `facts`, in memory; leaves with 0 when nothing differs, else with 1."""
+    """Rebuild the stream's state from `facts`, in memory. Exit status 0 when nothing differs, else 1."""
     import msgspec
 
     from dunlin.cli.terminal import PlainConsole

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print the state as JSON, for programs.")] = False,
 ) -> None:
-    """Show the stack of DUNLIN_HOME; leaves with 0 when everything is ready, with 3 when nothing runs, else with 1."""
+    """Show the stack of DUNLIN_HOME. Exit status 0 when everything is ready, with 3 when nothing runs, else 1."""
     import json
 
     from dunlin.stack import directory_lock, state

@@ -11,7 +11,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")] = False,
     patience: Annotated[float, typer.Option(help="Seconds to wait until nothing is in flight.")] = 180.0,
 ) -> None:
-    """Hold the clock, wait until nothing is in flight, compare; leaves with 0 when every difference is zero, else with 1."""
+    """Hold the clock, wait until nothing is in flight, compare. Exit status 0 when every difference is zero, else 1."""
     from rich.console import Console
 
     from dunlin.demo.quiescence import NotQuiescentError

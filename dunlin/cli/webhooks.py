@@ -90,7 +90,7 @@ def replay(
     types: Annotated[str, typer.Option(help="Only these event types, with commas between them.")] = "",
     failed: Annotated[bool, typer.Option("--failed", help="Only what was never taken.")] = False,
 ) -> None:
-    """Send deliveries again, now, under their own webhook-ids; leaves with 1 when one is not taken."""
+    """Send deliveries again, now, under their own webhook-ids. Exit status 1 when one is not accepted."""
     from recovery.adapters.clock import wall
 
     with _open() as (admin, _, _tenants):
@@ -118,7 +118,7 @@ def replay(
 
 @app.command()
 def test(account: Account, name: Name) -> None:
-    """Send a signed test event, of type endpoint_test; leaves with 1 when it is not taken."""
+    """Send a signed test event, of type endpoint_test. Exit status 1 when it is not accepted."""
     with _open() as (admin, _, _tenants):
         done = admin.test(account, name)
     echo(_line(done))
@@ -204,7 +204,7 @@ def _settings() -> "Settings":
 
 @contextmanager
 def _open() -> Iterator[tuple["DeliveryAdmin", "DeliveryLog", "TenantDirectory"]]:
-    """What the commands work with; what cannot be done is said in a line, and the program leaves with 2."""
+    """The resources of the commands. A failure is explained in one line. Exit status 2."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from control.private_files import private_folder

@@ -79,7 +79,7 @@ def _train(for_pid: int) -> None:
 
 
 def main() -> None:
-    """Parse the arguments and become the broker; leaves with 1 and a sentence when that cannot be."""
+    """Parse the arguments and become the broker. Exit status 1, with a sentence, when that cannot be."""
     parser = argparse.ArgumentParser(prog="python -m dunlin.kafka_server", description=__doc__)
     parser.add_argument("--root", type=Path, help="the directory of the data, the lock and the log")
     parser.add_argument("--port", type=int, default=9092, help="clients connect here (default 9092)")

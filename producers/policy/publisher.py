@@ -34,13 +34,13 @@ class PolicyPublisher:
         self._file, self._cluster, self._everywhere, self._tenants = file, cluster, everywhere, tenants
 
     def follow_file(self, account: str, business: datetime, wall: datetime) -> Published:
-        """Publish the tenants file's policy of the account if it was edited; answers what is in force."""
+        """Publish the tenants file's policy of the account if it was edited. Returns what is in force."""
         author = ChangeAuthor(who=THE_FILE, why="", business=business, wall=wall)
         document = self._tenants.tenant(account).policy
         return self._change(account, wall, lambda history: from_file(history, document, self._permitted(account), author))
 
     def publish(self, account: str, document: Policy | None, author: ChangeAuthor) -> Published:
-        """Publish a document, or with None the draft that is being tried; answers what is in force then."""
+        """Publish a document, or with None the draft that is being tried. Returns what is in force then."""
 
         def change(history: History) -> History:
             chosen = document or history.draft
@@ -55,7 +55,7 @@ class PolicyPublisher:
         return self._change(account, author.wall, lambda history: back_to(history, number, self._permitted(account), author))
 
     def try_out(self, account: str, document: Policy | None, author: ChangeAuthor) -> Published:
-        """Try a document on paper beside the version in force, or none any more; answers what is in force."""
+        """Try a document on paper beside the version in force, or none any more. Returns what is in force."""
         return self._change(account, author.wall, lambda history: tried(history, document, self._permitted(account), author))
 
     def _permitted(self, account: str) -> Callable[[Policy], Policy]:

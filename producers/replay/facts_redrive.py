@@ -109,7 +109,7 @@ class Replay:
 def _translated(accounts: WebhookAccounts, parked: DeadLetter) -> ReplayMessage:
     account = account_of(parked)
     if not accounts.secrets(account):
-        raise ReplayRefused(f"Account {account} is not in the tenants file any more; put it back there first.")
+        raise ReplayRefused(f"Account {account} is not in the tenants file any more; add it there first.")
     event = read(parked.value)
     fact, messages = messages_of(accounts, account, [account], event, parked.value, parked.at)
     if isinstance(fact, WebhookParked):

@@ -178,7 +178,7 @@ WEBHOOK_DELIVERY_COLUMNS: tuple[str, ...] = (
     "endpoint",
     "effect",
     "event",
-    "told_of",
+    "delivered_type",
     "customer",
     "result",
     "reason",

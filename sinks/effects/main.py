@@ -113,7 +113,7 @@ class EffectsSink:
 
 
 def run(settings: Settings) -> int:
-    """Perform effects until SIGTERM or SIGINT; answers the exit code.
+    """Perform effects until SIGTERM or SIGINT. Returns the exit code.
 
     0 after a stop, 78 when a setting or file is wrong or another process owns the ledger, 70 when the log or the ledger fails for good.
     """

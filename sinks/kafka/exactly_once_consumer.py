@@ -173,7 +173,7 @@ class ExactlyOnceConsumer:
             lane.written = -1
 
     def _commit(self, wanted: list[tuple[PartitionBuffer, int, str]]) -> list[PartitionBuffer]:
-        """Commit positions; answers the lanes whose commit the broker took. The others stay as they are and come again."""
+        """Commit positions. Returns the lanes whose commit the broker took. The others stay as they are and come again."""
         if not wanted:
             return []
         offsets = [kafka.TopicPartition(self._topic, lane.partition, offset, metadata) for lane, offset, metadata in wanted]

@@ -106,7 +106,7 @@ class PartitionBuffer(msgspec.Struct):
             self.written, self.taken, self.redo, self.failures = self.taken.end, None, None, 0
 
     def fail(self, now: float) -> float:
-        """The range was not written; answers the seconds until it is tried again."""
+        """The range was not written. Returns the seconds until it is tried again."""
         delay = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(self.failures, 10))
         self.failures += 1
         self.not_before = now + delay

@@ -30,7 +30,7 @@ ROWS_TOGETHER = timedelta(hours=2)
 
 
 def run(settings: Settings, wall: Clock, instance: int = 0) -> int:
-    """Consume `recovery.events` until SIGTERM or SIGINT; answers the exit code: 0 stopped, 70 to be started again."""
+    """Consume `recovery.events` until SIGTERM or SIGINT. Returns the exit code: 0 stopped, 70 to be started again."""
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda sign, _frame: stopped.append(sign))

@@ -61,7 +61,7 @@ def read(folder: Path = FOLDER) -> list[Migration]:
 
 
 def run(url: str, report: ReportLine, wait_seconds: float = 60.0, folder: Path = FOLDER) -> list[str]:
-    """Bring the database up to date; answers the names of the files that ran now.
+    """Bring the database up to date. Returns the names of the files that ran now.
 
     Raises:
         MigrationError: the server did not answer in `wait_seconds`, a file was edited after it ran, or a statement failed.

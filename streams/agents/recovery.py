@@ -15,7 +15,7 @@ def prepare(shard: Shard) -> None:
 
 
 def handle(shard: Shard, batch: Batch, elapsed: Callable[[], float] = monotonic) -> int:
-    """Apply a batch of facts as far as one transaction takes them; answers the position after the last one that was applied.
+    """Apply a batch of facts as far as one transaction takes them. Returns the position after the last one that was applied.
 
     What is decided is a function of the shard and the facts alone: no await and no I/O, and no clock but to end the transaction well before
     the broker would.

@@ -43,7 +43,7 @@ PATIENCE = 60.0  # seconds without any movement before the watchdog asks the bro
 THREADS = ThreadPoolExecutor(32, "transaction")  # commits and openings; at least one per partition
 
 Handler = Callable[[Shard, Batch], int | None]
-"""Applies a batch as far as one transaction takes it; answers the position after the last record that was applied, None for all."""
+"""Applies a batch as far as one transaction takes it. Returns the position after the last record that was applied, None for all."""
 
 
 class AppSettings(TypedDict):

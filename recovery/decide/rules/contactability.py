@@ -84,7 +84,7 @@ def plausible_zones(zone: str, country: str) -> tuple[ZoneInfo, ...]:
 
 
 def agree(contact: ContactState, medium: Medium, at: datetime, consent: Consent) -> bool:
-    """Record a consent unless a later withdrawal is known; answers whether it holds."""
+    """Record a consent unless a later withdrawal is known. Returns whether it holds."""
     if medium in contact.withdrawn and contact.withdrawn[medium] >= at:
         return False
     contact.consent = {**contact.consent, medium: consent}

@@ -49,7 +49,7 @@ def written(catalogue: Catalog) -> bytes:
 
 
 def main() -> int:
-    """Write all files and print what is left to translate; answers 1 while anything is."""
+    """Write all files and print what is left to translate. Returns 1 while anything is."""
     texts, missing = template(), 0
     for language in ("", *LANGUAGES[1:]):
         catalogue = updated(language, texts) if language else texts

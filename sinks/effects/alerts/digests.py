@@ -84,7 +84,7 @@ class Digests:
         return joined
 
     def lead(self, digest: str, effect: str) -> Sequence[Event] | None:
-        """Close the digest to further alerts and let this one carry it; answers all its events in order, None when another one leads.
+        """Close the digest to further alerts and let this one carry it. Returns all its events in order, None when another one leads.
 
         A leader that is settled while its digest is not was never performed: withdrawn, expired or given up. Then another one may.
         """
@@ -107,7 +107,7 @@ class Digests:
             db.execute(DIGESTS.update().where(DIGESTS.c.id == digest).values(state="ended", result=result, why=why, message=message))
 
     def forget(self, closed_before: float) -> int:
-        """Delete digests that closed before (business); answers how many."""
+        """Delete digests that closed before (business). Returns how many."""
         with self._ledger.writing() as db:
             old = sql.select(DIGESTS.c.id).where(DIGESTS.c.closes_at < closed_before)
             db.execute(MEMBERS.delete().where(MEMBERS.c.digest.in_(old)))

@@ -56,7 +56,7 @@ class _Channel(Protocol):
 
 
 def run(settings: Settings, wanted: Wanted, wall: Clock, report: Callable[[str], None]) -> int:
-    """Send what is wanted and say what became of each; answers 0 when everything was taken, 1 otherwise.
+    """Send what is wanted and say what became of each. Returns 0 when everything was taken, 1 otherwise.
 
     Raises:
         ValueError: a setting or the tenants file is wrong.

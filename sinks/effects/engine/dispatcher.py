@@ -1,4 +1,4 @@
-"""From what waits to what became of it: picks due effects, lets the performers work in threads, and writes down what they answer.
+"""Runs due effects on worker pools and stores their outcomes in the ledger.
 
 One thread owns the ledger's bookkeeping, so it is written in batches; only a claim is written by the worker that acts.
 """
@@ -107,7 +107,7 @@ class Dispatcher:
         self._waiting.wake_where(lambda ticket: work(ticket.kind).stopped_by_switch and bool(self._paused(ticket.serial_key[0])))
 
     def start(self) -> int:
-        """Give due effects to idle workers; answers how many. What must not be begun any more is settled here."""
+        """Give due effects to idle workers. Returns how many. What must not be begun any more is settled here."""
         started = 0
         for short, limit in self._waiting.short(self._clocks.wall().timestamp()):
             self._refill(short, limit)
@@ -118,7 +118,7 @@ class Dispatcher:
         return started
 
     def collect(self, seconds: float = 0.0) -> int:
-        """Write down what workers have answered since the last call, waiting up to `seconds` for the first; answers how many."""
+        """Write down what workers have answered since the last call, waiting up to `seconds` for the first. Returns how many."""
         finished: list[Finished] = []
         try:
             finished.append(self._done.get(timeout=seconds) if seconds > 0 else self._done.get_nowait())

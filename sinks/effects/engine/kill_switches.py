@@ -70,7 +70,7 @@ class Switches:
             log.warning("paused: %s", ", ".join(sorted(self._paused)))
 
     def poll(self, seconds: float = 0.0) -> bool:
-        """Take in what `facts` has now; answers whether another account is paused."""
+        """Take in what `facts` has now. Returns whether another account is paused."""
         before, knew = set(self._paused), self.known
         for message in self._consumer.consume(BATCH, seconds):
             error = message.error()

@@ -160,7 +160,7 @@ class Ledger:
             return _as(Unfinished, db.execute(ordered.limit(limit)))
 
     def claim(self, effect: str, wall: float, business: float) -> float | None:
-        """Take an effect just before acting; answers since when (business) it may have been performed, None if it must not be any more.
+        """Take an effect just before acting. Returns since when (business) it may have been performed, None if it must not be any more.
 
         A withdrawal that was stored before the claim wins; one stored later finds the effect claimed.
         """
@@ -241,7 +241,7 @@ class Ledger:
                 db.execute(PLACES.insert().values(name="switches", position=position))
 
     def forget(self, not_after_before: float, withdrawn_before: float) -> int:
-        """Delete published rows whose deadline (business) is long past, and old withdrawals (wall); answers how many effects went."""
+        """Delete published rows whose deadline (business) is long past, and old withdrawals (wall). Returns how many effects went."""
         old = (EFFECTS.c.state == "published") & (EFFECTS.c.not_after < not_after_before)
         with self.writing() as db:
             db.execute(WITHDRAWALS.delete().where(WITHDRAWALS.c.at < withdrawn_before))

@@ -36,7 +36,7 @@ class OutcomePublisher:
         self._refused: dict[str, str] = {}  # effects whose outcome no topic takes, and why
 
     def publish(self) -> int:
-        """Send everything that is settled and neither published nor under way; answers how many the broker has taken."""
+        """Send everything that is settled and neither published nor under way. Returns how many the broker has taken."""
         messages = [message for message in self._ledger.to_publish() if message.id not in self._under_way]
         for message in messages:
             self._send(message)

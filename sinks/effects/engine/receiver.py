@@ -72,7 +72,7 @@ class EffectReceiver:
         return self._current
 
     def poll(self, seconds: float) -> ReceivedBatch:
-        """Store what the log has for us, waiting up to `seconds`; answers what came.
+        """Store what the log has for us, waiting up to `seconds`. Returns what came.
 
         Raises:
             ConsumerFailed: the consumer is broken for good.

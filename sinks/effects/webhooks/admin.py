@@ -133,7 +133,7 @@ class DeliveryAdmin:
         return done
 
     def enable(self, account: str, name: str) -> bool:
-        """Let deliveries go to an endpoint again, the first ones as probes; answers whether it was switched off."""
+        """Let deliveries go to an endpoint again, the first ones as probes. Returns whether it was switched off."""
         where, health = self._where(account, name), self._journal.health(account, name)
         was_off = standing(health, where.mark) == "disabled"
         if health != Health():

@@ -1,4 +1,4 @@
-"""What follows from a verdict, from a retry that is due, and from what became of a charge."""
+"""Handlers of retries: the verdict's path, a retry that is due, and the outcome of a charge."""
 
 from datetime import datetime, timedelta
 

@@ -65,7 +65,7 @@ def _details(fact: RetryTimesOffered) -> dict[str, str]:
 
 
 def request(turn: Transition, case: Case) -> str:
-    """Ask for times for the next attempts, once for each position, where the policy wants it; answers the request's id, else nothing."""
+    """Ask for times for the next attempts, once for each position, where the policy wants it. Returns the request's id, else nothing."""
     policy, row = turn.policy, turn.row
     if not (policy.retry.use_models and policy.retry.predictive) or case.offer_for_attempt == case.ladder_position + 1:
         return ""

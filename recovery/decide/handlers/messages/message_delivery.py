@@ -1,4 +1,4 @@
-"""What became of a message: of a mail for all cases that joined it, of an SMS, of a notice."""
+"""The outcome of a message: of a mail for all cases that joined it, of an SMS, of a transactional mail."""
 
 from recovery.contracts.customer import Case
 from recovery.contracts.facts import MessageSettled

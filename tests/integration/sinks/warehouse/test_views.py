@@ -308,7 +308,7 @@ def test_a_webhook_has_one_row_with_what_became_of_it(migrated, database):
     """F25."""
     delivered, off = settled(1, "webhook_delivered", tries="2", status="204"), settled(2, "webhook_delivery_failed", tries="0")
     seed.fill(migrated.url("sink"), [delivered, settled(1, "webhook_delivered", told_twice=True, tries="2", status="204"), off], "webhooks")
-    assert database("SELECT event, told_of, result, reason, tries, status FROM dunlin.webhook_deliveries ORDER BY effect") == [
+    assert database("SELECT event, delivered_type, result, reason, tries, status FROM dunlin.webhook_deliveries ORDER BY effect") == [
         ("0-1-0", "payment_failed", "delivered", "", 2, 204),
         ("0-2-0", "payment_failed", "undelivered", "endpoint_disabled", 0, 0),
     ]
