@@ -3,7 +3,7 @@ CREATE OR REPLACE VIEW dunlin.webhook_deliveries (
     account String COMMENT 'Stripe account of the merchant',
     endpoint String COMMENT 'name of the endpoint in the tenants file',
     effect String COMMENT 'id of the request to deliver: one row for each',
-    event String COMMENT 'id of the event that it told of, as in dunlin.events',
+    event String COMMENT 'id of the delivered event, as in dunlin.events',
     delivered_type String COMMENT 'type of that event',
     customer String COMMENT 'Stripe customer id',
     result String COMMENT 'delivered or undelivered',
@@ -27,4 +27,4 @@ SELECT
 FROM dunlin.events AS e
 WHERE e.event_type IN ('webhook_delivered', 'webhook_delivery_failed')
 GROUP BY e.account, e.effect
-COMMENT 'What became of every event that an endpoint of a merchant was to be told';
+COMMENT 'The delivery of each event to each endpoint of a merchant';
