@@ -114,7 +114,7 @@ def handle(reader: Any, producer: Any, shards: list[PlainShard], messages: list[
     """One batch, one transaction."""
     producer.begin_transaction()
     for message in messages:
-        shards[message.partition()].desk.take(Told(message.key(), message.value(), message.offset(), message.timestamp()[1]))
+        shards[message.partition()].desk.process(Told(message.key(), message.value(), message.offset(), message.timestamp()[1]))
     for shard in shards:
         shard.save()
     producer.send_offsets_to_transaction(reader.position(reader.assignment()), reader.consumer_group_metadata())
