@@ -12,9 +12,9 @@ import pytest
 from recovery.adapters.metrics import METRICS
 from recovery.config import MEANINGS, from_env
 from recovery.policy import Policy
+from tests.support.language import PACKAGES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PACKAGES = ("dunlin", "recovery", "producers", "streams", "sinks", "dashboard", "ml", "control", "sandbox")
 SOURCES = sorted(path for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
 SETTINGS = (REPOSITORY / "docs" / "settings.md").read_text()
 POLICY = (REPOSITORY / "docs" / "policy.md").read_text()

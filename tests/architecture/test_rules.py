@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.language import everywhere
+from tests.support.language import PACKAGES, everywhere
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PACKAGES = ("dunlin", "recovery", "producers", "streams", "sinks", "dashboard", "ml", "control", "sandbox")
 SOURCES = [path for package in PACKAGES for path in sorted((REPOSITORY / package).rglob("*.py"))]
 TESTS = [path for path in sorted((REPOSITORY / "tests").rglob("*.py")) if path != Path(__file__)]
 TEXTS = [

@@ -8,8 +8,9 @@ from recovery.contracts.customer import Account, Case, Customer
 from recovery.contracts.effects import ChargeRequested, Effect, EffectWithdrawn, MessageRequested, ReadRequested
 from recovery.contracts.encoding.row_codec import decode_row, encode_row
 from recovery.contracts.events import Event
-from recovery.contracts.facts import Card, CustomerChanged, Decline, Fact, MethodChanged
+from recovery.contracts.facts import Card, ConsentGiven, CustomerChanged, Decline, Fact, MethodChanged
 from recovery.decide.advance import Step, advance
+from recovery.policy import SmsPolicy
 from tests.support import builders as a
 
 
@@ -66,6 +67,10 @@ class Story:
     def last(self, event_type: str) -> Event:
         return next(event for event in reversed(self.events) if event.event_type == event_type)
 
+    def reason_and_details(self, event_type: str) -> tuple[str, dict[str, str]]:
+        """Of the latest event of this type."""
+        return self.last(event_type).reason, self.last(event_type).details
+
     def reads(self) -> list[ReadRequested]:
         return [effect for effect in self.effects if isinstance(effect, ReadRequested)]
 
@@ -92,6 +97,12 @@ class Story:
         self.tell(a.a_reading(self.reads()[-1].id, self.now + timedelta(seconds=5), decline, **reading))
         return self
 
+    def second_failure(self, when: datetime, read_at: datetime | None = None, subscription: str = "sub_2") -> None:
+        """The invoice in_2 fails hard."""
+        state = a.a_state(subscription=subscription)
+        self.tell(a.a_failure("evt_in_2", when, "in_2", state=state))
+        self.tell(a.a_reading(self.reads()[-1].id, read_at or when, a.HARD, "in_2", state=state))
+
     def new_card(self, id: str, when: datetime, card: Card = a.MASTERCARD) -> Step:
         """The customer attaches a card and makes it the default, as Stripe's own pages do: two events of one second."""
         card = msgspec.structs.replace(card, method=card.method or f"pm_{id}")
@@ -105,3 +116,18 @@ class Story:
         mail = self.mails()[-1]
         also = tuple(owed.invoice for owed in mail.also) if result == "sent" else ()
         return self.tell(a.a_mail_outcome(mail.id, self.now, result, why, mail.invoice, also=also))
+
+
+def texted() -> Story:
+    """A case whose first step's text is in progress."""
+    story = Story(a.an_account(a.a_policy(sms=SmsPolicy(enabled=True))))
+    story.tell(a.a_fact_of(ConsentGiven, 0, "", proof="form", zone="UTC"))
+    story.opened(a.HARD)
+    story.mail_answered()
+    assert story.messages()[-1].medium == "sms"
+    return story
+
+
+def fields_of(event: Event) -> tuple[str, str, str, str, dict[str, str]]:
+    """Type, reason, effect, result and details of an event."""
+    return event.event_type, event.reason, event.effect, event.result, event.details

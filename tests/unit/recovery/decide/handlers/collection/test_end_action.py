@@ -1,6 +1,5 @@
 """The merchant's end action: once, after a last look, and never against a payment."""
 
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -8,11 +7,10 @@ import pytest
 from recovery.contracts import facts
 from recovery.contracts.effects import SubscriptionEndRequested
 from recovery.contracts.encoding.row_codec import encode_row
-from recovery.contracts.events import Event
 from recovery.contracts.facts import SubscriptionEnded, SubscriptionEndSettled
 from recovery.policy import DunningPolicy, EndPolicy, Experiment, Policy
 from tests.support import builders as a
-from tests.support.story import Story
+from tests.support.story import Story, fields_of
 from tests.support.transcript import look, opened
 
 
@@ -154,10 +152,6 @@ def test_a_paused_account_ends_nothing() -> None:
     assert ends(story) == []
 
 
-def details(story: Story, event_type: str) -> tuple[str, dict[str, str]]:
-    return story.last(event_type).reason, story.last(event_type).details
-
-
 @pytest.mark.parametrize(("looked", "why"), [(True, "account_paused"), (False, "final_read_failed")])
 def test_an_end_action_that_is_not_asked_for_says_why(looked: bool, why: str) -> None:
     """B73, B45: the account was paused, or nobody answered the last look."""
@@ -169,11 +163,7 @@ def test_an_end_action_that_is_not_asked_for_says_why(looked: bool, why: str) ->
         story.account = a.an_account(a.a_policy(end=ends, dunning=DunningPolicy(enabled=False)), paused=True)
         look(story, a.HARD)
     story.days(5)
-    assert details(story, "end_action_skipped") == (why, {"action": "cancel"})
-
-
-def said(event: Event) -> tuple[str, str, str, str, dict[str, str]]:
-    return event.event_type, event.reason, event.effect, event.result, event.details
+    assert story.reason_and_details("end_action_skipped") == (why, {"action": "cancel"})
 
 
 @pytest.mark.parametrize(
@@ -188,21 +178,14 @@ def test_what_became_of_the_end_action_is_told(fields: dict[str, Any], words: tu
     story = Story(a.an_account(a.a_policy(end=EndPolicy(action="cancel")))).opened()
     story.tell(a.a_fact_of(facts.SubscriptionEndSettled, effect="e.end.1", **fields))
     event = story.last(words[0])
-    assert said(event) == (*words, "e.end.1", "", {"action": "cancel"})
+    assert fields_of(event) == (*words, "e.end.1", "", {"action": "cancel"})
     assert Story().tell(a.a_fact_of(facts.SubscriptionEndSettled, effect="e.end.1", **fields)).events[-1].reason == "no_case"
-
-
-def second(story: Story, when: datetime, read_at: datetime | None = None, subscription: str = "sub_2") -> None:
-    """in_2 fails hard."""
-    state = a.a_state(subscription=subscription)
-    story.tell(a.a_failure("evt_in_2", when, "in_2", state=state))
-    story.tell(a.a_reading(story.reads()[-1].id, read_at or when, a.HARD, "in_2", state=state))
 
 
 def ended(action: Any, subscription: str) -> list[str]:
     """Two invoices run out; the ids of the invoices whose end is asked for."""
     story = Story(a.an_account(a.a_policy(end=EndPolicy(action=action)))).opened(a.HARD)
-    second(story, a.at(hours=1), subscription=subscription)
+    story.second_failure(a.at(hours=1), subscription=subscription)
     for _ in range(80):
         flight = (
             next((case.pending_effect for case in story.customer.cases.values() if case.pending_effect is not None), None)

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from recovery.contracts import facts
-from recovery.contracts.events import Event
 from recovery.contracts.facts import SubscriptionChanged
 from recovery.decide.handlers.collection.invoice_reads import REPEATS
 from tests.support import builders as a
-from tests.support.story import Story
+from tests.support.story import Story, fields_of
 from tests.support.transcript import failure, look, opened, told
 
 
@@ -36,15 +35,11 @@ def test_an_answer_about_an_invoice_without_a_case_is_noted_as_such(kind: Any) -
     assert (story.events[-1].event_type, story.events[-1].reason) == ("fact_had_no_effect", "no_case")
 
 
-def details(story: Story, event_type: str) -> tuple[str, dict[str, str]]:
-    return story.last(event_type).reason, story.last(event_type).details
-
-
 def test_an_invoice_that_is_a_draft_is_looked_at_again_a_day_later() -> None:
     story = Story()
     story.tell(failure())
     look(story, state=a.a_state("draft"))
-    assert (details(story, "case_updated"), story.case().read_at) == (("draft", {}), story.now + timedelta(days=1))
+    assert (story.reason_and_details("case_updated"), story.case().read_at) == (("draft", {}), story.now + timedelta(days=1))
 
 
 def test_a_look_at_an_invoice_that_is_gone_says_so() -> None:
@@ -73,16 +68,12 @@ def test_a_suspended_case_whose_looks_fail_waits_another_day() -> None:
     assert (story.charges(), story.mails()) == ([], [])
 
 
-def said(event: Event) -> tuple[str, str, str, str, dict[str, str]]:
-    return event.event_type, event.reason, event.effect, event.result, event.details
-
-
 def test_a_look_that_failed_says_why_and_which_it_was() -> None:
     story = Story()
     story.tell(a.a_failure())
     effect = story.reads()[-1].id
     story.tell(a.no_reading(effect, a.at(hours=0.1), "timeout"))
-    assert said(story.last("read_failed")) == ("read_failed", "read_failed", effect, "", {"why": "timeout"})
+    assert fields_of(story.last("read_failed")) == ("read_failed", "read_failed", effect, "", {"why": "timeout"})
     story.until(a.at(hours=2))
     effect = story.reads()[-1].id
     story.until(a.at(days=2))

@@ -342,19 +342,12 @@ def test_a_mail_names_the_other_invoices_that_nobody_wants_left_alone(hold: Hold
     assert [owed.invoice for owed in contact_frequency.also(turn, lead)] == (["in_2"] if named else [])
 
 
-def second(story: Story, when: datetime, read_at: datetime | None = None, subscription: str = "sub_2") -> None:
-    """in_2 fails hard."""
-    state = a.a_state(subscription=subscription)
-    story.tell(a.a_failure("evt_in_2", when, "in_2", state=state))
-    story.tell(a.a_reading(story.reads()[-1].id, read_at or when, a.HARD, "in_2", state=state))
-
-
 def test_the_pause_between_mails_counts_from_the_sending() -> None:
     """B54: the mail server took the first mail 15 hours after it was asked for."""
     story = Story().opened(a.HARD)
     story.now = a.at(hours=15)
     story.mail_answered()
-    second(story, a.at(hours=16))
+    story.second_failure(a.at(hours=16))
     story.until(a.at(hours=34.9))
     assert len(story.mails()) == 1
     story.until(a.at(hours=35))
@@ -366,7 +359,7 @@ def test_a_mail_in_doubt_counts_from_when_it_was_asked_for() -> None:
     story = Story().opened(a.HARD)
     story.now = a.at(hours=15)
     story.mail_answered("unknown")
-    second(story, a.at(hours=16))
+    story.second_failure(a.at(hours=16))
     story.until(a.at(hours=20, days=0.01))
     assert len(story.mails()) == 2
 
@@ -375,7 +368,7 @@ def test_a_snoozed_invoice_is_neither_named_nor_joined_until_the_snooze_is_over(
     """B60."""
     story = Story().opened(a.HARD)
     story.mail_answered()
-    second(story, a.at(hours=1))
+    story.second_failure(a.at(hours=1))
     story.tell(SnoozeRequested(**a.header("s", a.at(hours=2), "in_1"), who="dana", until=a.at(hours=30)))
     story.until(a.at(hours=25))
     story.mail_answered()
@@ -389,6 +382,6 @@ def test_a_case_that_only_waits_for_its_end_is_named_and_gets_no_fourth_mail() -
     for days in (0, 3, 7):
         story.until(a.at(days=days))
         story.mail_answered()
-    second(story, a.at(days=13.5), a.at(days=14))
+    story.second_failure(a.at(days=13.5), a.at(days=14))
     assert (story.case().status, story.mails()[-1].invoice) == ("abandoned", "in_2")
     assert all(mail.step <= 3 for mail in story.mails())

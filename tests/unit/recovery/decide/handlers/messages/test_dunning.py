@@ -5,13 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from recovery.contracts import facts
-from recovery.contracts.events import Event
 from recovery.contracts.facts import ConsentGiven, Decline
 from recovery.decide.advance import advance
 from recovery.decide.rules import contactability
 from recovery.policy import DunningPolicy, EndPolicy, SmsPolicy
 from tests.support import builders as a
-from tests.support.story import Story
+from tests.support.story import Story, fields_of, texted
 from tests.support.transcript import opened
 
 
@@ -195,16 +194,6 @@ def test_each_mail_that_was_sent_is_counted() -> None:
 TEXTS = a.a_policy(sms=SmsPolicy(enabled=True))
 
 
-def texted() -> Story:
-    """The text of the first step is under way."""
-    story = Story(a.an_account(TEXTS))
-    story.tell(a.a_fact_of(facts.ConsentGiven, 0, "", proof="form", zone="UTC"))
-    story.opened(a.HARD)
-    story.mail_answered()
-    assert story.messages()[-1].medium == "sms"
-    return story
-
-
 def test_a_text_that_was_sent_says_so() -> None:
     """F22."""
     story = texted()
@@ -232,19 +221,15 @@ def test_a_text_that_may_not_go_says_which_medium() -> None:
     assert (skipped.reason, skipped.details) == ("no_consent", {"step": "1", "medium": "sms"})
 
 
-def said(event: Event) -> tuple[str, str, str, str, dict[str, str]]:
-    return event.event_type, event.reason, event.effect, event.result, event.details
-
-
 def test_a_mail_that_nobody_answered_for_says_which_step_it_was() -> None:
     story = Story().opened(a.HARD)
     story.days(1.1)
-    assert said(story.last("dunning_skipped"))[1:] == ("unanswered", "", "", {"step": "1"})
+    assert fields_of(story.last("dunning_skipped"))[1:] == ("unanswered", "", "", {"step": "1"})
 
 
 def test_a_step_that_is_passed_over_says_which_it_was() -> None:
     story = Story(a.an_account(a.a_policy("observe"))).opened(a.HARD)
-    assert said(story.last("dunning_skipped"))[1:] == ("observe_mode", "", "", {"step": "1"})
+    assert fields_of(story.last("dunning_skipped"))[1:] == ("observe_mode", "", "", {"step": "1"})
 
 
 def test_a_step_that_may_not_be_written_says_why_also_where_the_end_waits_for_a_look() -> None:

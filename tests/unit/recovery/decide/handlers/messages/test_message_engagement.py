@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from recovery.contracts import facts
-from recovery.contracts.events import Event
 from recovery.contracts.facts import (
     MessageBounced,
     MessageClicked,
@@ -15,7 +14,7 @@ from recovery.contracts.facts import (
     MessageUndelivered,
 )
 from tests.support import builders as a
-from tests.support.story import Story
+from tests.support.story import Story, fields_of
 
 EFFECT = f"{a.ACCOUNT}.{a.INVOICE}.message.3"
 
@@ -77,10 +76,6 @@ def test_a_bounce_names_the_message_that_came_back():
     story = Story()
     fact = MessageBounced(**a.header("bounce", a.at(hours=1), cause=EFFECT), hard=True, why="5.1.1")
     assert [event.effect for event in story.tell(fact).events if event.event_type == "contact_changed"] == [EFFECT]
-
-
-def said(event: Event) -> tuple[str, str, str, str, dict[str, str]]:
-    return event.event_type, event.reason, event.effect, event.result, event.details
 
 
 ALERTED = {"effect": "acct_1.in_1.alert.1"}
@@ -167,5 +162,5 @@ def test_an_event_says_what_the_fact_said(fact: Any, words: Any, known: bool) ->
     story = Story().opened() if known else Story()
     story.tell(fact)
     event = next(event for event in reversed(story.events) if event.event_type == words[0])
-    assert said(event)[:2] + said(event)[3:] == words[:2] + words[3:]
+    assert fields_of(event)[:2] + fields_of(event)[3:] == words[:2] + words[3:]
     assert event.effect == words[2] or words[0] == "contact_changed"

@@ -10,7 +10,7 @@ from recovery.contracts.facts import ConsentGiven, CustomerChanged, MessageBounc
 from recovery.decide.rules import contactability
 from recovery.policy import SmsPolicy
 from tests.support import builders as a
-from tests.support.story import Story
+from tests.support.story import Story, texted
 from tests.support.transcript import opened, told
 
 
@@ -43,15 +43,11 @@ def test_of_a_consent_and_a_withdrawal_of_one_moment_the_withdrawal_holds(hours:
     assert contactability.agree(later, "sms", a.START, Consent(a.START, "form")) is agreed
 
 
-def details(story: Story, event_type: str) -> tuple[str, dict[str, str]]:
-    return story.last(event_type).reason, story.last(event_type).details
-
-
 def test_a_mail_taken_back_for_a_complaint_says_so() -> None:
     """B53."""
     story = opened(Story(), a.HARD)
     story.tell(told(facts.MessageComplained, a.at(hours=1), "", message="<m>"))
-    assert details(story, "effect_withdrawn") == ("suppressed", {"kind": "message"})
+    assert story.reason_and_details("effect_withdrawn") == ("suppressed", {"kind": "message"})
     assert (story.case().status, story.case().reason) == ("abandoned", "complained")
 
 
@@ -71,19 +67,6 @@ def test_a_new_address_after_a_bounce_says_why_mails_go_again() -> None:
     story.tell(MessageBounced(**a.header("evt_b", a.at(hours=1), ""), medium="email", hard=True))
     story.tell(CustomerChanged(**a.header("evt_c", a.at(hours=2), ""), email_changed=True))
     assert (story.last("contact_changed").reason, story.last("contact_changed").details) == ("address_changed", {"medium": "email"})
-
-
-TEXTS = a.a_policy(sms=SmsPolicy(enabled=True))
-
-
-def texted() -> Story:
-    """The text of the first step is under way."""
-    story = Story(a.an_account(TEXTS))
-    story.tell(a.a_fact_of(facts.ConsentGiven, 0, "", proof="form", zone="UTC"))
-    story.opened(a.HARD)
-    story.mail_answered()
-    assert story.messages()[-1].medium == "sms"
-    return story
 
 
 def test_a_mail_that_is_unwanted_does_not_take_back_a_text() -> None:

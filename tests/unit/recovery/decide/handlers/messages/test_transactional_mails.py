@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from recovery.contracts.encoding.row_codec import encode_row
-from recovery.contracts.events import Event
 from recovery.contracts.facts import (
     Card,
     CardExpiring,
@@ -19,7 +18,7 @@ from recovery.contracts.facts import (
 )
 from recovery.policy import ContactPolicy, Experiment, PreventionPolicy
 from tests.support import builders as a
-from tests.support.story import Story
+from tests.support.story import Story, fields_of
 
 WARNS = a.a_policy(prevention=PreventionPolicy(enabled=True))
 
@@ -259,17 +258,13 @@ def test_a_card_that_many_subscriptions_share_is_not_told_for_each_of_them() -> 
     assert set(story.customer.expiry_warned_for) == {"sub_9"}
 
 
-def said(event: Event) -> tuple[str, str, str, str, dict[str, str]]:
-    return event.event_type, event.reason, event.effect, event.result, event.details
-
-
 def test_a_notice_that_is_not_sent_says_which_and_why() -> None:
     """B48: the account was set to observe after the reminder."""
     story = Story().opened(a.HARD)
     story.mail_answered()
     story.account = a.an_account(a.a_policy("observe"))
     story.tell(a.a_payment("evt_p", a.at(hours=1)))
-    assert said(story.last("transactional_mail_skipped")) == (
+    assert fields_of(story.last("transactional_mail_skipped")) == (
         "transactional_mail_skipped",
         "observe_mode",
         "",
