@@ -1,6 +1,6 @@
-"""A tether: the program it starts ends when its supervisor is gone, even by kill -9.
+"""A parent watchdog: the program it starts ends when its supervisor is gone, even by kill -9.
 
-    python tether.py DESCRIPTOR GRACE -- PROGRAM ARGUMENTS...
+    python parent_watchdog.py DESCRIPTOR GRACE -- PROGRAM ARGUMENTS...
 
 DESCRIPTOR is the reading end of a pipe whose only writer is the supervisor, so the system closes it with the
 supervisor, however that ends, on Linux and on macOS. This process leads a new process group and *becomes* the program
@@ -18,7 +18,7 @@ import time
 def main() -> None:
     """Leave a watcher behind and become the program."""
     if len(sys.argv) < 5 or sys.argv[3] != "--":
-        sys.exit("usage: tether.py DESCRIPTOR GRACE -- PROGRAM ARGUMENTS...")
+        sys.exit("usage: parent_watchdog.py DESCRIPTOR GRACE -- PROGRAM ARGUMENTS...")
     supervisor, grace, program = int(sys.argv[1]), float(sys.argv[2]), sys.argv[4:]
     os.setpgid(0, 0)
     _leave_watcher(supervisor, os.getpid(), grace)

@@ -1,4 +1,4 @@
-"""A part that runs: one process under its tether, with its output, its pid and its end."""
+"""A running service: one process under its parent watchdog, with its output, its pid and its end."""
 
 import contextlib
 import os
@@ -42,7 +42,7 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The pid of the program: the tether becomes it."""
+        """The pid of the program: the parent watchdog becomes it."""
         return self._process.pid
 
     def is_ready(self) -> bool:

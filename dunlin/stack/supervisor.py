@@ -107,7 +107,7 @@ class Stack:
         self._write()
 
     def _await_leftovers(self, before: state.StackState | None) -> None:
-        """After a supervisor that was killed, its parts are just being ended by their tethers."""
+        """After a supervisor was killed, the parent watchdogs are still ending its services."""
         if before is None or before.phase == "stopped":
             return
         pids = {name: part.pid for name, part in before.parts.items() if part.pid}
